@@ -1,0 +1,106 @@
+"""What a stage says to the engine and hears back: Ask, Reply, and the Stage protocol.
+
+A stage is a pure generator: it yields an Ask (or a list of them, sent side by side), is sent the Reply (or the list),
+and returns the record it made, several records, or raises Reject. It does no I/O and reads no clock.
+
+    def run(self, record):
+        reply = yield Ask(stage="annotate", version=1, messages=(Message("user", "..."),))
+        return replace(record, messages=(*record.messages, Message("assistant", reply.text)))
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+import orjson
+
+from blossom_data.records import Message, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One chat completion as data; with the model it holds everything that decides the reply."""
+
+    stage: str
+    """The stage that asks; its model role too."""
+    version: int
+    """The stage's version: raised when the meaning of its output changes."""
+    messages: tuple[Message, ...]
+    attempt: int = 0
+    """Number of this try; another try is another reply, with its own ledger key."""
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    response_schema: Mapping[str, Any] | None = None
+    """JSON schema that the reply should follow; how it is asked for is negotiated per endpoint."""
+    prompt_hash: str = ""
+    """Hash of the prompt file, for the lineage; the messages already hold its text."""
+    model: str = ""
+    """Overrides the endpoint's model (another rung of a retry ladder); "" leaves it."""
+
+    def key(self, model: str) -> bytes:
+        """The 16-byte ledger key: equal for equal questions, whatever the record, endpoint or order of settings."""
+        identity = {
+            "attempt": self.attempt,
+            "max_tokens": self.max_tokens,
+            "messages": [[turn.role, turn.content] for turn in self.messages],
+            "model": self.model or model,
+            "response_schema": self.response_schema,
+            "stage": self.stage,
+            "temperature": self.temperature,
+            "top_p": self.top_p,
+            "version": self.version,
+        }
+        canonical = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)
+        return hashlib.blake2b(canonical, digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of one reply as the endpoint reports them; `is_estimated` when it did not and they were estimated."""
+
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    """Part of tokens_in that the endpoint read from its prefix cache."""
+    is_estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What the endpoint answered: complete, paid for, and durable in the ledger before a stage sees it."""
+
+    text: str
+    finish_reason: str = "stop"
+    refusal: str = ""
+    """The endpoint's own refusal field, "" when it sent none."""
+    model: str = ""
+    """The model the endpoint says it used, or the one asked for."""
+    usage: Usage = field(default_factory=Usage)
+    key: str = ""
+    """Ledger key in hex; "" outside the engine."""
+
+
+Question: TypeAlias = "Ask | Sequence[Ask]"
+Steps: TypeAlias = "Generator[Question, Any, Record | tuple[Record, ...]]"
+
+
+class Stage(Protocol):
+    """A record in; one record, several, or a Reject out. Pure: the same replies give the same result."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> int: ...
+
+    def run(self, record: Record) -> Steps:
+        """Drives one record; see the module docstring.
+
+        Raises:
+            Reject: the record is not let through.
+        """
+        ...

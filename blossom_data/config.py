@@ -1,0 +1,112 @@
+"""Settings: frozen values that commands are run with, and the `Secret` that holds a key.
+
+    Endpoint(base_url="http://127.0.0.1:8000/v1", model="qwen2.5-7b-instruct", max_in_flight=64)
+
+Order of precedence: flags, environment (BLOSSOM_*, OPENAI_API_KEY, OPENAI_BASE_URL), pipeline file, defaults.
+Reading pipeline files is pipelines.py's part; this file does no I/O.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from blossom_data.errors import ConfigError
+
+STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
+
+
+class Secret:
+    """A key that no repr, format, log or JSON shows; only llm/client.py reveals it."""
+
+    __slots__ = ("_value", "origin")
+
+    def __init__(self, value: str = "", *, origin: str = "") -> None:
+        self._value, self.origin = value, origin
+
+    def reveal(self) -> str:
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "****" if self._value else ""
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+    def __reduce__(self) -> tuple[type[Secret], tuple[str]]:
+        return Secret, ("",)
+
+    def scrub(self, text: str) -> str:
+        """`text` with the key replaced, for bodies and messages that a server may have echoed it into."""
+        return text.replace(self._value, "****") if len(self._value) >= 4 else text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One OpenAI-compatible base URL with its model, key, limits and prices."""
+
+    base_url: str
+    """Such as https://api.example.com/v1; `/chat/completions` is added."""
+    model: str
+    api_key: Secret = field(default_factory=Secret)
+    name: str = ""
+    """Shown in progress and errors; the host when empty."""
+    max_in_flight: int = 64
+    """Most calls at once."""
+    timeout_s: float = 300.0
+    """Wall-clock deadline of one call, headers and body together."""
+    max_tries: int = 6
+    """Most times one call is sent when it fails in a way that may pass."""
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    structured: str = "auto"
+    """How JSON is asked for: auto, json_schema, json_object or off."""
+    weight: float = 1.0
+    """Share of the calls that this endpoint takes in its pool."""
+    roles: tuple[str, ...] = ()
+    """Stages it serves (translate, annotate, judge, verify-math); empty: all."""
+    max_body_bytes: int = 8 << 20
+    """A reply body longer than this, after decompression, is refused."""
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError(
+                f"base URL {self.base_url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1"
+            )
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ConfigError(
+                "the base URL must hold no user, password, query or fragment", hint="put the key into OPENAI_API_KEY"
+            )
+        if not self.model:
+            raise ConfigError("no model is named", hint="give --model or set BLOSSOM_MODEL")
+        for limit in ("max_in_flight", "timeout_s", "max_tries", "weight", "max_body_bytes"):
+            if not getattr(self, limit) > 0:
+                raise ConfigError(f"{limit} must be greater than 0, is {getattr(self, limit)}")
+        for window in ("requests_per_minute", "tokens_per_minute"):
+            if (value := getattr(self, window)) is not None and value <= 0:
+                raise ConfigError(f"{window} must be greater than 0, is {value}")
+        if self.structured not in STRUCTURED_MODES:
+            raise ConfigError(f"structured is {self.structured!r}", hint=f"one of {', '.join(STRUCTURED_MODES)}")
+
+    @property
+    def label(self) -> str:
+        """The endpoint's name, or its host."""
+        return self.name or str(urlsplit(self.base_url).netloc)
+
+
+def reject_unknown(given: Mapping[str, object], known: Iterable[str], where: str) -> None:
+    """Raises ConfigError, naming the nearest known key, when `given` has a key that is not known."""
+    names = sorted(known)
+    for key in given:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
+            raise ConfigError(f"{where}: unknown key {key!r}", hint=hint)

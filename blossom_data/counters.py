@@ -1,0 +1,44 @@
+"""What a run has done so far: one plain object that client and engine write and the display reads.
+
+Everything runs on one event loop, so no lock is needed; a display samples it as often as it likes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Counters:
+    """Counts since the run began; tokens and cost are of paid calls of this run, replays are not among them."""
+
+    records_total: int | None = None
+    """Records in the input, None while unknown."""
+    read: int = 0
+    kept: int = 0
+    skipped: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Rejects by "stage/code"."""
+    failed: Counter[str] = field(default_factory=Counter)
+    """Records that the endpoint would not answer, by "stage/code"."""
+    passed: Counter[str] = field(default_factory=Counter)
+    """Records that each stage let through."""
+    calls: int = 0
+    """Paid replies received."""
+    replayed: int = 0
+    """Replies that came from the ledger instead."""
+    in_flight: int = 0
+    waiting: int = 0
+    """Calls that are waiting for a slot, a rate window or a pause."""
+    retries: Counter[str] = field(default_factory=Counter)
+    """Calls that were sent again, by cause: 429, 5xx, reset, timeout, body."""
+    paid_records: int = 0
+    """Finished records that needed at least one paid call: what rate and ETA count."""
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tokens_cached: int = 0
+    tokens_estimated: int = 0
+    """Part of the tokens above that the endpoint did not report."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """Findings that are worth a line in the summary, by text (a tolerated fence, a downgraded JSON mode)."""

@@ -1,0 +1,92 @@
+"""Every error that a user can meet, with its exit code.
+
+    BlossomError              1   a bug, or broken local state
+    ├── ConfigError           2   wrong flags, settings, prompt or pipeline file
+    ├── InputError            2   input that cannot be read, or too much of it is bad
+    ├── EndpointError         4   the endpoint is down or keeps failing; run the same command again
+    │   └── AuthError         2   the endpoint refused the key, or the quota is used up
+    ├── RecordRefused         4   the endpoint refused this one request (never ends a run: one record fails)
+    ├── QualityGate           3   ran to the end, but a gate failed
+    ├── StoppedEarly          4   budget or deadline reached; run the same command again
+    ├── Interrupted       130/143 Ctrl-C or SIGTERM, after a clean drain
+    ├── Locked                5   another run holds the lock
+    └── LedgerError           1   the ledger cannot be read or written
+
+A `Reject` (records.py) is not an error: it is the counted outcome of one record.
+"""
+
+from __future__ import annotations
+
+
+class BlossomError(Exception):
+    """An error told to the user in a line: what happened, where, why, and what to do (`hint`)."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(BlossomError):
+    """Wrong flags, settings, prompt or pipeline file."""
+
+    exit_code = 2
+
+
+class InputError(BlossomError):
+    """Input that cannot be read, or of which too much is bad."""
+
+    exit_code = 2
+
+
+class EndpointError(BlossomError):
+    """The endpoint is down or keeps failing; the run can be resumed."""
+
+    exit_code = 4
+
+
+class AuthError(EndpointError):
+    """The endpoint refused the key, or the account's quota is used up: no call can succeed."""
+
+    exit_code = 2
+
+
+class RecordRefused(BlossomError):
+    """The endpoint refused this one request for good (a 400, 413, 422 ...); `status` is the HTTP status."""
+
+    exit_code = 4
+
+    def __init__(self, message: str, *, status: int, body: str = "") -> None:
+        super().__init__(message)
+        self.status, self.body = status, body
+
+
+class QualityGate(BlossomError):
+    """The run came to its end, but a quality gate failed."""
+
+    exit_code = 3
+
+
+class StoppedEarly(BlossomError):
+    """A budget or a deadline ended the run; everything bought so far is in the ledger."""
+
+    exit_code = 4
+
+
+class Interrupted(BlossomError):
+    """SIGINT or SIGTERM ended the run after a clean drain."""
+
+    def __init__(self, message: str, *, signal_number: int) -> None:
+        super().__init__(message, hint="run the same command again to go on")
+        self.exit_code = 128 + signal_number
+
+
+class Locked(BlossomError):
+    """Another run holds the lock."""
+
+    exit_code = 5
+
+
+class LedgerError(BlossomError):
+    """The ledger cannot be read or written."""
