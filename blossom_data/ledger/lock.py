@@ -1,0 +1,52 @@
+"""The lock of a ledger: the kernel's own (flock), so that it goes with the process, a SIGKILL included.
+
+The file beside the ledger names who holds it: {"pid": 4711, "host": "gpu3", "since": "2026-01-31T03:00:00+00:00"}.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from blossom_data.errors import LedgerError, Locked
+
+
+def take_lock(path: Path) -> IO[str]:
+    """Takes the lock at `path` without waiting; it is held until the file given back is closed.
+
+    Raises:
+        Locked: another process holds it; the message says which.
+        LedgerError: the lock file cannot be written.
+    """
+    try:
+        file = path.open("a+", encoding="utf-8")
+    except OSError as why:
+        raise LedgerError(f"cannot open {path}: {why.strerror}") from why
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as why:
+        file.seek(0)
+        holder = file.read(1000)
+        file.close()
+        raise Locked(
+            f"another run holds {path}: {_told(holder)}", hint="wait for it, or name another --ledger"
+        ) from why
+    file.seek(0)
+    file.truncate()
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
+    file.flush()
+    return file
+
+
+def _told(holder: str) -> str:
+    try:
+        who = json.loads(holder)
+        return f"pid {who['pid']} on {who['host']} since {who['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "holder unknown"

@@ -1,0 +1,219 @@
+"""The ledger in one SQLite file: WAL, synchronous=FULL, one writer thread with group commit.
+
+    replies(key, stage, model, created, tokens_in, tokens_out, body)   body = zstd of the reply's JSON
+    failures(at, key, stage, status, cause, detail)
+
+Look into it by hand: sqlite3 .blossom/ledger.sqlite "select stage, model, count(*) from replies group by 1, 2".
+It must lie on a local disk: WAL does not work over a network.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import orjson
+import zstandard
+
+from blossom_data.asks import Ask, Reply, Usage
+from blossom_data.errors import LedgerError
+from blossom_data.ledger.lock import take_lock
+from blossom_data.ledger.store import StageTotals
+
+VERSION = 1
+LINGER_S = 0.01
+BATCH = 256
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS replies(
+    key BLOB PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS failures(
+    at REAL NOT NULL, key BLOB NOT NULL, stage TEXT NOT NULL, status INTEGER NOT NULL, cause TEXT NOT NULL,
+    detail TEXT NOT NULL);
+"""
+_PUT = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)"
+_FAIL = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)"
+
+_Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+_Job = tuple[str, tuple[object, ...], _Waiting | None]
+
+
+class SqliteLedger:
+    """A Ledger (store.py) in the file `path`; one process at a time, guarded by a kernel lock.
+
+    Raises:
+        Locked: another process uses it.
+        LedgerError: not a ledger, made by a newer version, damaged, or not writable.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as why:
+            raise LedgerError(f"cannot make the folder of the ledger {path}: {why.strerror}") from why
+        self._lock = take_lock(path.with_name(path.name + ".lock"))
+        try:
+            self._reader = _open(path)
+        except LedgerError:
+            self._lock.close()
+            raise
+        self._unpack = zstandard.ZstdDecompressor()
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._broken: LedgerError | None = None
+        self._writer = threading.Thread(target=self._write_all, name="ledger", daemon=True)
+        self._writer.start()
+
+    def get(self, key: bytes) -> Reply | None:
+        """The stored reply of `key`, or None."""
+        try:
+            row = self._reader.execute("SELECT body FROM replies WHERE key = ?", (key,)).fetchone()
+            if row is None:
+                return None
+            stored = orjson.loads(self._unpack.decompress(row[0]))
+        except (sqlite3.Error, zstandard.ZstdError, ValueError) as why:
+            raise LedgerError(
+                f"ledger {self.path} is damaged: {why}", hint="keep a copy of it before anything else"
+            ) from why
+        stored["usage"] = Usage(**stored["usage"])
+        return Reply(**stored, key=key.hex())
+
+    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
+        """Stores `reply`; comes back when it is durable."""
+        if self._broken:
+            raise self._broken
+        usage = reply.usage
+        body = orjson.dumps(
+            {
+                "text": reply.text,
+                "finish_reason": reply.finish_reason,
+                "refusal": reply.refusal,
+                "model": reply.model,
+                "usage": {
+                    "tokens_in": usage.tokens_in,
+                    "tokens_out": usage.tokens_out,
+                    "tokens_cached": usage.tokens_cached,
+                    "is_estimated": usage.is_estimated,
+                },
+            }
+        )
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        row = (key, ask.stage, reply.model, time.time(), usage.tokens_in, usage.tokens_out, body)
+        self._jobs.put((_PUT, row, (loop, done)))
+        await done
+
+    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
+        """Notes a call that brought no reply."""
+        self._jobs.put((_FAIL, (time.time(), key, stage, status, cause, detail[:2000]), None))
+
+    def totals(self) -> list[StageTotals]:
+        """What was bought so far, by stage and model."""
+        rows = self._reader.execute(
+            "SELECT stage, model, count(*), sum(tokens_in), sum(tokens_out) FROM replies GROUP BY 1, 2 ORDER BY 1, 2"
+        )
+        return [StageTotals(*row) for row in rows]
+
+    def close(self) -> None:
+        """Writes what is queued, folds the WAL into the file and lets the lock go."""
+        self._jobs.put(None)
+        self._writer.join()
+        self._reader.close()
+        self._lock.close()
+
+    def _write_all(self) -> None:
+        """The writer thread: takes what has come within LINGER_S, commits it at once, tells those who wait."""
+        try:
+            database = _open(self.path)
+        except LedgerError as why:
+            self._broken = why
+            database = None
+        packer = zstandard.ZstdCompressor(level=3)
+        is_open = True
+        while is_open:
+            batch = self._next_batch()
+            if batch[-1] is None:
+                is_open = False
+            jobs = [job for job in batch if job is not None]
+            if jobs and database is not None:
+                self._broken = self._commit(database, packer, jobs)
+            _settle(jobs, self._broken)
+        if database is not None:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.close()
+
+    def _next_batch(self) -> list[_Job | None]:
+        batch = [self._jobs.get()]
+        until = time.monotonic() + LINGER_S
+        while batch[-1] is not None and len(batch) < BATCH:
+            try:
+                batch.append(self._jobs.get(timeout=max(0.0, until - time.monotonic())))
+            except queue.Empty:
+                break
+        return batch
+
+    def _commit(
+        self, database: sqlite3.Connection, packer: zstandard.ZstdCompressor, jobs: list[_Job]
+    ) -> LedgerError | None:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+            for statement, row, _ in jobs:
+                values = (
+                    (*row[:-1], packer.compress(row[-1])) if statement is _PUT and isinstance(row[-1], bytes) else row
+                )
+                database.execute(statement, values)
+            database.execute("COMMIT")
+        except sqlite3.Error as why:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            return LedgerError(
+                f"cannot write to the ledger {self.path}: {why}", hint="free some space; nothing is lost"
+            )
+        return None
+
+
+def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:
+    """Wakes the coroutines that wait for `jobs`, one call into each event loop."""
+    waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
+    for _, _, who in jobs:
+        if who is not None:
+            waiting.setdefault(who[0], []).append(who[1])
+
+    def wake(futures: list[asyncio.Future[None]]) -> None:
+        for future in futures:
+            if future.cancelled():
+                continue
+            if problem:
+                future.set_exception(problem)
+            else:
+                future.set_result(None)
+
+    for loop, futures in waiting.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(wake, futures)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        is_new = not path.exists()
+        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        if is_new:
+            path.chmod(0o600)
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        if version > VERSION:
+            raise LedgerError(
+                f"ledger {path} is of version {version}, this program knows {VERSION}", hint="upgrade blossom-data"
+            )
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.executescript(_SCHEMA)
+        database.execute(f"PRAGMA user_version={VERSION}")
+    except (sqlite3.Error, OSError) as why:
+        raise LedgerError(
+            f"cannot open the ledger {path}: {why}", hint="it is never rebuilt by itself; keep a copy"
+        ) from why
+    return database

@@ -1,0 +1,47 @@
+"""What the engine needs of a ledger, whichever database keeps it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from blossom_data.asks import Ask, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class StageTotals:
+    """What the ledger holds of one stage and model: replies and their tokens."""
+
+    stage: str
+    model: str
+    replies: int
+    tokens_in: int
+    tokens_out: int
+
+
+class Ledger(Protocol):
+    """Replies by Ask key. A reply is served only after it is durable; a failure is noted, never served."""
+
+    def get(self, key: bytes) -> Reply | None:
+        """The stored reply of `key`, or None."""
+        ...
+
+    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
+        """Stores `reply`; comes back when it is durable.
+
+        Raises:
+            LedgerError: it could not be made durable.
+        """
+        ...
+
+    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
+        """Notes a call that brought no reply, for people to look up."""
+        ...
+
+    def totals(self) -> list[StageTotals]:
+        """What was bought so far, by stage and model."""
+        ...
+
+    def close(self) -> None:
+        """Writes what is queued and closes the database."""
+        ...

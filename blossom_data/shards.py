@@ -1,0 +1,200 @@
+"""Data sets on disk: shards written atomically, the manifest last.
+
+    OUT/part-00000.jsonl.zst          kept records, one JSON object a line (records.py)
+    OUT/rejects/part-00000.jsonl.zst  {"id", "stage", "code", "detail", "file", "line", "reply", "history", "record"}
+    OUT/manifest.json                 counts, sha256 of each shard, inputs, prompts, models; without it: unfinished
+
+Shard k holds what became of input records k*N to (k+1)*N-1, so its bytes depend on the input alone. Everything is
+built in OUT/.building and moved when it is whole: a kill leaves the old data set, or a folder without a manifest,
+and the next run with the same command writes it anew from the ledger. Reading is rows.py's part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+import orjson
+import zstandard
+
+from blossom_data.errors import BlossomError, ConfigError
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+SHARD_RECORDS = 10_000
+_LEVEL = 3
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replaces `path` by `data`: a reader sees the old file or the new one, a power cut included."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as why:
+        temporary.unlink(missing_ok=True)
+        raise BlossomError(f"cannot write {path}: {why.strerror}") from why
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of the finished data set in `folder`, or None where there is none that can be read."""
+    try:
+        manifest = orjson.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
+
+
+class ShardWriter:
+    """Lines into part-NNNNN.jsonl.zst files of one folder; a shard without a line is not written."""
+
+    def __init__(self, folder: Path, shard_records: int) -> None:
+        self.folder, self.shard_records = folder, shard_records
+        self.shards: list[dict[str, Any]] = []
+        self._number = -1
+        self._raw: IO[bytes] | None = None
+        self._compressed: Any = None
+        self._lines = 0
+
+    def write(self, index: int, lines: Iterable[bytes]) -> None:
+        """Appends the lines that came of input record `index`; indexes never go back."""
+        for line in lines:
+            if self._raw is None or index // self.shard_records != self._number:
+                self._open(index // self.shard_records)
+            self._compressed.write(line)
+            self._lines += 1
+
+    def close(self) -> None:
+        """Ends the shard that is open and makes it durable."""
+        if self._raw is None:
+            return
+        self._compressed.close()
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        path = Path(self._raw.name)
+        self._raw.close()
+        self._raw = None
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.shards.append({"file": path.name, "records": self._lines, "bytes": path.stat().st_size, "sha256": digest})
+
+    def abandon(self) -> None:
+        """Lets go of the shard that is open, as it is."""
+        if self._raw is not None:
+            self._raw.close()
+            self._raw = None
+
+    def _open(self, number: int) -> None:
+        self.close()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._number, self._lines = number, 0
+        self._raw = (self.folder / f"part-{number:05d}.jsonl.zst").open("wb")
+        self._compressed = zstandard.ZstdCompressor(level=_LEVEL).stream_writer(self._raw, closefd=False)
+
+
+class DatasetWriter:
+    """One data set folder in the making; `finish` makes it whole, leaving the block without it leaves the old one.
+
+    Raises:
+        ConfigError: `folder` holds something that no data set of ours holds.
+        BlossomError: the disk is full or the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, shard_records: int = SHARD_RECORDS) -> None:
+        self.folder, self.building = folder, folder / ".building"
+        refuse_foreign_folder(folder)
+        try:
+            shutil.rmtree(self.building, ignore_errors=True)
+            self.building.mkdir(parents=True)
+        except OSError as why:
+            raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why
+        self._kept = ShardWriter(self.building, shard_records)
+        self._rejects = ShardWriter(self.building / "rejects", shard_records)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
+        self._kept.abandon()
+        self._rejects.abandon()
+        shutil.rmtree(self.building, ignore_errors=True)
+
+    def write(self, index: int, *, kept: Iterable[bytes] = (), rejects: Iterable[bytes] = ()) -> None:
+        """Adds what came of input record `index` (0, 1, 2, ... in order)."""
+        try:
+            self._kept.write(index, kept)
+            self._rejects.write(index, rejects)
+        except OSError as why:
+            raise BlossomError(
+                f"cannot write to {self.building}: {why.strerror}",
+                hint="what was bought is in the ledger; free some space and run the same command again",
+            ) from why
+
+    def finish(self, about: dict[str, Any], *, files: dict[str, bytes] | None = None) -> dict[str, Any]:
+        """Moves the shards into place and writes the manifest last; gives the manifest.
+
+        Args:
+            about: what the manifest says besides the shards: stage, counts, inputs, prompts, models.
+            files: further files of the folder (the card), by name.
+        """
+        try:
+            self._kept.close()
+            self._rejects.close()
+            manifest = {
+                "format": FORMAT,
+                **about,
+                "records": sum(shard["records"] for shard in self._kept.shards),
+                "shards": self._kept.shards,
+                "rejects": self._rejects.shards,
+            }
+            for name, data in (files or {}).items():
+                (self.building / name).write_bytes(data)
+            self._switch()
+        except OSError as why:
+            raise BlossomError(f"cannot finish {self.folder}: {why.strerror}") from why
+        write_atomic(
+            self.folder / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        )
+        return manifest
+
+    def _switch(self) -> None:
+        """Takes the old data set away, manifest first, and moves the new files to their names."""
+        (self.folder / MANIFEST).unlink(missing_ok=True)
+        for old in self.folder.glob("part-*.jsonl.zst"):
+            old.unlink()
+        shutil.rmtree(self.folder / "rejects", ignore_errors=True)
+        for new in sorted(self.building.iterdir()):
+            new.replace(self.folder / new.name)
+        sync_folder(self.folder)
+
+
+def refuse_foreign_folder(folder: Path) -> None:
+    """Raises ConfigError when `folder` is a file, a link, or holds files that blossom-data did not write."""
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
+    if not folder.is_dir():
+        return
+    ours = ("part-", "rejects", MANIFEST, "README.md", ".building", f".{MANIFEST}")
+    foreign = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(ours))
+    if foreign:
+        raise ConfigError(
+            f"output folder {folder} holds other files ({foreign[0]} ...)", hint="name a new folder with -o"
+        )

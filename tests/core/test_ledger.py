@@ -1,0 +1,141 @@
+"""The SQLite ledger: what it promises about replies, seen from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from blossom_data.asks import Ask, Reply, Usage
+from blossom_data.errors import LedgerError, Locked
+from blossom_data.ledger.sqlite import SqliteLedger
+from blossom_data.records import Message
+
+
+def ask_of(text: str) -> Ask:
+    return Ask(stage="annotate", version=1, messages=(Message("user", text),))
+
+
+def put(ledger: SqliteLedger, *texts: str) -> None:
+    async def put_all() -> None:
+        reply = Reply(text="答案", finish_reason="length", model="m", usage=Usage(tokens_in=3, tokens_out=5))
+        await asyncio.gather(*(ledger.put(ask_of(text).key("m"), ask_of(text), reply) for text in texts))
+
+    asyncio.run(put_all())
+
+
+def test_a_reply_is_served_whole_by_the_next_process(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "deep" / "ledger.sqlite")
+    put(ledger, "a")
+    ledger.close()
+    ledger = SqliteLedger(tmp_path / "deep" / "ledger.sqlite")
+    key = ask_of("a").key("m")
+    assert ledger.get(key) == Reply(
+        text="答案", finish_reason="length", model="m", usage=Usage(tokens_in=3, tokens_out=5), key=key.hex()
+    )
+    assert ledger.get(ask_of("b").key("m")) is None
+    assert [(row.stage, row.replies, row.tokens_out) for row in ledger.totals()] == [("annotate", 1, 5)]
+    ledger.close()
+
+
+def test_everything_that_decides_a_reply_is_in_its_key() -> None:
+    ask = ask_of("a")
+    variants = [
+        ask_of("b"),
+        Ask(stage="annotate", version=2, messages=ask.messages),
+        Ask(stage="translate", version=1, messages=ask.messages),
+        Ask(stage="annotate", version=1, messages=ask.messages, attempt=1),
+        Ask(stage="annotate", version=1, messages=ask.messages, temperature=0.5),
+        Ask(stage="annotate", version=1, messages=ask.messages, max_tokens=5),
+        Ask(stage="annotate", version=1, messages=ask.messages, response_schema={"type": "object"}),
+        Ask(stage="annotate", version=1, messages=(Message("system", "a"),)),
+    ]
+    keys = {variant.key("m") for variant in variants} | {ask.key("m"), ask.key("other")}
+    assert len(keys) == len(variants) + 2
+    same = Ask(stage="annotate", version=1, messages=ask.messages, response_schema={"a": 1, "b": 2})
+    turned = Ask(stage="annotate", version=1, messages=ask.messages, response_schema={"b": 2, "a": 1})
+    assert same.key("m") == turned.key("m")
+
+
+def test_a_second_process_is_told_who_holds_the_ledger(tmp_path: Path) -> None:
+    ledger = SqliteLedger(tmp_path / "ledger.sqlite")
+    with pytest.raises(Locked, match=f"pid {os.getpid()}"):
+        SqliteLedger(tmp_path / "ledger.sqlite")
+    ledger.close()
+    SqliteLedger(tmp_path / "ledger.sqlite").close()
+
+
+def test_what_was_acknowledged_survives_a_sigkill(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    script = textwrap.dedent(
+        """
+        import asyncio, sys
+        from pathlib import Path
+        from blossom_data.asks import Ask, Reply
+        from blossom_data.ledger.sqlite import SqliteLedger
+        from blossom_data.records import Message
+
+        async def fill(ledger):
+            for number in range(100_000):
+                ask = Ask(stage="annotate", version=1, messages=(Message("user", str(number)),))
+                await ledger.put(ask.key("m"), ask, Reply(text=str(number), model="m"))
+                print(number, flush=True)
+
+        asyncio.run(fill(SqliteLedger(Path(sys.argv[1]))))
+        """
+    )
+    child = subprocess.Popen([sys.executable, "-c", script, str(path)], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    acknowledged = [int(child.stdout.readline()) for _ in range(20)]
+    child.send_signal(signal.SIGKILL)
+    acknowledged += [int(line) for line in child.communicate()[0].splitlines() if line.strip()]
+    ledger = SqliteLedger(path)
+    for number in acknowledged:
+        reply = ledger.get(ask_of(str(number)).key("m"))
+        assert reply is not None
+        assert reply.text == str(number)
+    ledger.close()
+
+
+def test_a_ledger_that_cannot_be_trusted_is_refused_never_rebuilt(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    path.write_bytes(b"this is not a database" * 100)
+    with pytest.raises(LedgerError, match="cannot open"):
+        SqliteLedger(path)
+    assert path.read_bytes().startswith(b"this is not")
+    newer = tmp_path / "newer.sqlite"
+    database = sqlite3.connect(newer)
+    database.execute("PRAGMA user_version=99")
+    database.close()
+    with pytest.raises(LedgerError, match="version 99"):
+        SqliteLedger(newer)
+
+
+def test_a_reply_that_cannot_be_stored_is_an_error_to_who_waits(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    put(ledger, "before")
+    other = sqlite3.connect(path)
+    other.execute("DROP TABLE replies")
+    other.commit()
+    with pytest.raises(LedgerError, match="cannot write"):
+        put(ledger, "after")
+    other.close()
+    ledger.close()
+
+
+def test_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:
+    os.umask(0)
+    try:
+        SqliteLedger(tmp_path / "own" / "ledger.sqlite").close()
+    finally:
+        os.umask(0o022)
+    assert (tmp_path / "own").stat().st_mode & 0o077 == 0
+    assert (tmp_path / "own" / "ledger.sqlite").stat().st_mode & 0o077 == 0
