@@ -40,6 +40,8 @@ class Ask:
     """Hash of the prompt file, for the lineage; the messages already hold its text."""
     model: str = ""
     """Overrides the endpoint's model (another rung of a retry ladder); "" leaves it."""
+    because: str = ""
+    """Code of what was wrong with the try before, "" for a first try; counted, not part of the key."""
 
     def key(self, model: str) -> bytes:
         """The 16-byte ledger key: equal for equal questions, whatever the record, endpoint or order of settings."""

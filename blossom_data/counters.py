@@ -16,6 +16,8 @@ class Counters:
     records_total: int | None = None
     """Records in the input, None while unknown."""
     read: int = 0
+    added: int = 0
+    """Records that a stage made beyond one for one (a source kept beside its translation)."""
     kept: int = 0
     skipped: int = 0
     rejected: Counter[str] = field(default_factory=Counter)

@@ -1,0 +1,288 @@
+"""The engine: drives stages over records, and is the only thing that spends money.
+
+Records flow through their stages without barriers, many at a time; what came of them is handed on in input order, so
+the output depends on the input and the ledger alone, at any concurrency. Each reply is durable in the ledger before
+a stage sees it. A stop lets the calls in flight end and be stored, and buys nothing more.
+
+It does not know HTTP (llm/), files (shards.py) or the terminal (cli/).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from blossom_data.asks import Ask, Question, Reply, Stage
+from blossom_data.counters import Counters
+from blossom_data.errors import BlossomError, RecordRefused
+from blossom_data.ledger.store import Ledger
+from blossom_data.records import Record, Reject
+from blossom_data.rows import BadRow
+
+DRAIN_S = 30.0
+_BREATHE = 32
+"""Records that one worker may finish without a pause for the event loop (all replayed from the ledger)."""
+
+Work = tuple["Record | BadRow", Sequence[Stage]]
+
+
+class Asker(Protocol):
+    """What the engine needs of the LLM layer (llm/pool.py)."""
+
+    def model_for(self, stage: str) -> str: ...
+
+    def stop(self) -> None:
+        """No further request is sent; a `complete` that waits for its turn raises `asyncio.CancelledError`."""
+
+    async def complete(self, ask: Ask) -> Reply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why a record was not kept; `stage` is "read" for a row that could not be read."""
+
+    stage: str
+    code: str
+    detail: str
+    reply: str = ""
+    history: tuple[str, ...] = ()
+    record: Record | None = None
+    row: BadRow | None = None
+    is_failure: bool = False
+    """The endpoint would not answer: asked again by the next run."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As stored in rejects/: keys always the same."""
+        return {
+            "id": self.record.id if self.record else "",
+            "stage": self.stage,
+            "code": self.code,
+            "detail": self.detail,
+            "file": self.row.file if self.row else "",
+            "line": self.row.line if self.row else 0,
+            "reply": self.reply,
+            "history": list(self.history),
+            "failed": self.is_failure,
+            "record": self.record.to_dict() if self.record else None,
+        }
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one input record."""
+
+    kept: list[Record] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    is_paid: bool = False
+
+
+class _Stopping(Exception):
+    """This record needs a call, and the run is stopping."""
+
+
+class InOrder:
+    """Hands outcomes on in the order of their index, and keeps workers from running too far ahead."""
+
+    def __init__(self, sink: Callable[[int, Outcome], None], window: int) -> None:
+        self._sink, self._window = sink, window
+        self._next = 0
+        self._done: dict[int, Outcome] = {}
+        self._moved = asyncio.Event()
+
+    def has_room(self, index: int) -> bool:
+        """Whether `index` lies within the window."""
+        return index < self._next + self._window
+
+    async def moved(self) -> None:
+        """Waits until something was put, or `wake` was called."""
+        await self._moved.wait()
+
+    def put(self, index: int, outcome: Outcome) -> None:
+        self._done[index] = outcome
+        while (ready := self._done.pop(self._next, None)) is not None:
+            self._sink(self._next, ready)
+            self._next += 1
+        self.wake()
+
+    def wake(self) -> None:
+        self._moved.set()
+        self._moved = asyncio.Event()
+
+
+class Engine:
+    """One run over one stream of records.
+
+    Args:
+        workers: records driven at once; more than the calls in flight, so that none waits for the ledger's disk.
+        window: most records between the oldest unfinished one and the newest begun one.
+    """
+
+    def __init__(self, *, ledger: Ledger, asker: Asker, counters: Counters, workers: int, window: int = 0) -> None:
+        self.ledger, self.asker, self.counters = ledger, asker, counters
+        self.workers, self.window = workers, window or max(2_000, 16 * workers)
+        self.used: Counter[tuple[str, str, str]] = Counter()
+        """Replies and tokens behind the result, by (stage, model, "replies" | "tokens_in" | "tokens_out")."""
+        self.asked_again: Counter[str] = Counter()
+        """Further tries behind the result, by "stage/code" of what was wrong with the try before."""
+        self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
+        self._stop_reason: BaseException | None = None
+        self._stopped = asyncio.Event()
+        self._order: InOrder | None = None
+
+    def stop(self, why: BaseException) -> None:
+        """Stops buying; calls in flight end and are stored, then `run` raises `why`."""
+        if self._stop_reason is None:
+            self._stop_reason = why
+            self.asker.stop()
+            self._stopped.set()
+
+    async def run(self, work: Iterable[Work], sink: Callable[[int, Outcome], None]) -> None:
+        """Drives all of `work`; `sink` gets (index, outcome) in input order.
+
+        Raises:
+            BlossomError: what stopped the run (AuthError, EndpointError, LedgerError, Interrupted ...).
+        """
+        self._order = InOrder(sink, self.window)
+        source = enumerate(work)
+        tasks = [asyncio.create_task(self._work(source, self._order)) for _ in range(self.workers)]
+        everything: asyncio.Future[Any] = asyncio.gather(*tasks)
+        stopped: asyncio.Future[Any] = asyncio.create_task(self._stopped.wait())
+        await asyncio.wait({everything, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        if self._stop_reason is not None:
+            self._order.wake()
+            flying: list[asyncio.Future[Any]] = [*tasks, *self._in_flight.values()]
+            _, late = await asyncio.wait(flying, timeout=DRAIN_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(everything, return_exceptions=True)
+        stopped.cancel()
+        if self._stop_reason is not None:
+            raise self._stop_reason
+
+    async def _work(self, source: Iterator[tuple[int, Work]], order: InOrder) -> None:
+        """One worker: takes the next record, drives it, hands on what came of it."""
+        unpaid = 0
+        try:
+            for index, (item, stages) in source:
+                while self._stop_reason is None and not order.has_room(index):
+                    await order.moved()
+                if self._stop_reason is not None:
+                    return
+                outcome = await self.one(item, stages)
+                order.put(index, outcome)
+                self.counters.paid_records += outcome.is_paid
+                unpaid = 0 if outcome.is_paid else unpaid + 1
+                if unpaid % _BREATHE == _BREATHE - 1:
+                    await asyncio.sleep(0)
+        except (_Stopping, asyncio.CancelledError):
+            return
+        except Exception as why:
+            self.stop(why)
+
+    async def one(self, item: Record | BadRow, stages: Sequence[Stage]) -> Outcome:
+        """What becomes of one record on its way through `stages`."""
+        outcome = Outcome()
+        if isinstance(item, BadRow):
+            text = item.raw.decode("utf-8", "replace")
+            outcome.rejected.append(Rejected("read", item.code, item.detail, reply=text, row=item))
+        else:
+            await self._through(item, stages, outcome)
+        return outcome
+
+    async def _through(self, record: Record, stages: Sequence[Stage], outcome: Outcome) -> None:
+        """Sends `record` through the first of `stages`, and what it gives through the rest."""
+        if not stages:
+            outcome.kept.append(record)
+            return
+        stage = stages[0]
+        try:
+            produced = await self._drive(stage, record, outcome)
+        except Reject as why:
+            rejected = Rejected(stage.name, why.code, why.detail, why.reply, why.history, record)
+            outcome.rejected.append(rejected)
+            return
+        except RecordRefused as why:
+            code = f"refused_{why.status}" if why.status else "unanswered"
+            failure = Rejected(stage.name, code, str(why), why.body, (), record, is_failure=True)
+            outcome.rejected.append(failure)
+            return
+        self.counters.passed[stage.name] += 1
+        self.counters.added += len(produced) - 1
+        for each in produced:
+            await self._through(each, stages[1:], outcome)
+
+    async def _drive(self, stage: Stage, record: Record, outcome: Outcome) -> tuple[Record, ...]:
+        """Runs one stage's generator to its end, answering what it asks."""
+        steps = stage.run(record)
+        try:
+            question = next(steps)
+            while True:
+                question = steps.send(await self._answer(question, outcome))
+        except StopIteration as end:
+            return end.value if isinstance(end.value, tuple) else (end.value,)
+        except (Reject, BlossomError, _Stopping):
+            raise
+        except Exception as why:
+            raise BlossomError(
+                f"bug in stage {stage.name} at record {record.id}: {type(why).__name__}: {why}",
+                hint="please report it with the record; run again with --debug for the traceback",
+            ) from why
+        finally:
+            steps.close()
+
+    async def _answer(self, question: Question, outcome: Outcome) -> Any:
+        if isinstance(question, Ask):
+            return await self._ask(question, outcome)
+        return list(await asyncio.gather(*(self._ask(ask, outcome) for ask in question)))
+
+    async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
+        """The reply of `ask`: from the ledger, from a twin that is being bought, or bought and stored."""
+        model = ask.model or self.asker.model_for(ask.stage)
+        key = ask.key(model)
+        if (stored := self.ledger.get(key)) is not None:
+            self.counters.replayed += 1
+            return self._count_use(ask, model, stored)
+        if self._stop_reason is not None:
+            raise _Stopping
+        outcome.is_paid = True
+        if (twin := self._in_flight.get(key)) is not None:
+            return self._count_use(ask, model, await asyncio.shield(twin))
+        bought: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._in_flight[key] = bought
+        try:
+            reply = await self._buy(key, ask)
+        except BaseException as why:
+            bought.set_exception(why if isinstance(why, Exception) else _Stopping())
+            bought.exception()
+            raise
+        finally:
+            del self._in_flight[key]
+        bought.set_result(reply)
+        return self._count_use(ask, model, reply)
+
+    async def _buy(self, key: bytes, ask: Ask) -> Reply:
+        try:
+            reply = await self.asker.complete(ask)
+        except RecordRefused as why:
+            self.ledger.note_failure(key, ask.stage, why.status, str(why), why.body)
+            raise
+        await self.ledger.put(key, ask, reply)
+        return Reply(
+            text=reply.text,
+            finish_reason=reply.finish_reason,
+            refusal=reply.refusal,
+            model=reply.model,
+            usage=reply.usage,
+            key=key.hex(),
+        )
+
+    def _count_use(self, ask: Ask, model: str, reply: Reply) -> Reply:
+        if ask.because:
+            self.asked_again[f"{ask.stage}/{ask.because}"] += 1
+        self.used[ask.stage, model, "replies"] += 1
+        self.used[ask.stage, model, "tokens_in"] += reply.usage.tokens_in
+        self.used[ask.stage, model, "tokens_out"] += reply.usage.tokens_out
+        return reply

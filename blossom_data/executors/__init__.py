@@ -1,0 +1,1 @@
+"""Where shards are worked on: on this machine (local.py)."""

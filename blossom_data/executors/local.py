@@ -1,0 +1,257 @@
+"""Runs a job on this machine: one process, one event loop, one ledger, one data set folder.
+
+A job is a stream of records with their stages. What comes of it: shards, rejects, a card and the manifest, and a
+summary for people and scripts. Ctrl-C and SIGTERM drain; the same job again goes on from the ledger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from blossom_data import __version__
+from blossom_data.asks import Ask, Reply
+from blossom_data.config import Endpoint
+from blossom_data.counters import Counters
+from blossom_data.engine import Asker, Engine, Outcome, Work
+from blossom_data.errors import BlossomError, ConfigError, InputError, Interrupted
+from blossom_data.ledger.store import Ledger, StageTotals
+from blossom_data.report.card import render_card
+from blossom_data.rows import BadRow
+from blossom_data.shards import SHARD_RECORDS, DatasetWriter
+
+BAD_ROWS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run: what to work on, with what, and where to."""
+
+    label: str
+    """Shown in progress and stored in the manifest: a stage's name or the pipeline's."""
+    work: Iterable[Work]
+    stages: tuple[str, ...] = ()
+    """Names of the stages, in the order in which records go through them."""
+    out: Path
+    endpoints: tuple[Endpoint, ...] = ()
+    """None: no stage of the job may ask anything."""
+    ledger: Path | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+    """Further entries of the manifest: inputs, prompts, settings; nothing that differs from run to run."""
+    counters: Counters = field(default_factory=Counters)
+    max_bad: float = 0.01
+    """Largest share of rows that may be unreadable, 0 to 1."""
+    shard_records: int = SHARD_RECORDS
+    seed: int = 0
+
+
+class NoEndpoint:
+    """The Asker of a job that has no endpoint: any question is the user's to settle."""
+
+    def model_for(self, stage: str) -> str:
+        raise ConfigError(
+            f"stage {stage} asks a model, but no endpoint is named",
+            hint="give --base-url and --model, or set OPENAI_BASE_URL and BLOSSOM_MODEL",
+        )
+
+    def stop(self) -> None:
+        """Nothing is ever in flight."""
+
+    async def complete(self, ask: Ask) -> Reply:
+        raise ConfigError(f"stage {ask.stage} asks a model, but no endpoint is named")
+
+
+class NoLedger:
+    """The ledger of a job that asks nothing."""
+
+    def get(self, key: bytes) -> Reply | None:
+        return None
+
+    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
+        raise ConfigError("a paid reply needs a ledger")
+
+    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
+        """No call is ever made."""
+
+    def totals(self) -> list[StageTotals]:
+        return []
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Bookkeeper:
+    """The engine's sink: writes what came of each record and counts it."""
+
+    def __init__(self, writer: DatasetWriter, counters: Counters) -> None:
+        self._writer, self._counters = writer, counters
+        self.bad_rows: list[BadRow] = []
+        self.bad = 0
+        self.by_source: dict[str, dict[str, int]] = {}
+
+    def __call__(self, index: int, outcome: Outcome) -> None:
+        counters = self._counters
+        counters.kept += len(outcome.kept)
+        for record in outcome.kept:
+            self._count(record.source, "kept")
+        for rejected in outcome.rejected:
+            (counters.failed if rejected.is_failure else counters.rejected)[f"{rejected.stage}/{rejected.code}"] += 1
+            self._count(rejected.record.source if rejected.record else "", rejected.stage)
+            if rejected.row is not None:
+                self.bad += 1
+                if len(self.bad_rows) < BAD_ROWS_SHOWN:
+                    self.bad_rows.append(rejected.row)
+        self._writer.write(
+            index,
+            kept=[record.to_line() for record in outcome.kept],
+            rejects=[
+                orjson.dumps(rejected.to_dict(), option=orjson.OPT_APPEND_NEWLINE) for rejected in outcome.rejected
+            ],
+        )
+
+    def _count(self, source: str, what: str) -> None:
+        counts = self.by_source.setdefault(source, {})
+        counts[what] = counts.get(what, 0) + 1
+
+    def check(self, max_bad: float) -> None:
+        """Raises InputError when too large a share of the rows was unreadable."""
+        if self.bad <= max_bad * self._counters.read:
+            return
+        shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in self.bad_rows)
+        raise InputError(
+            f"{self.bad:,} of {self._counters.read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",
+            hint="mend the input, or allow it with --max-bad 100%; nothing was written, what was paid for is kept",
+        )
+
+    def conserve(self) -> None:
+        """Raises when a record went missing: read + added = kept + rejected + failed + skipped."""
+        counters = self._counters
+        ends = counters.kept + counters.rejected.total() + counters.failed.total() + counters.skipped
+        if counters.read + counters.added != ends:
+            raise BlossomError(
+                f"records went missing: {counters.read:,} read and {counters.added:,} added, {ends:,} accounted for",
+                hint="this is a bug; please report it",
+            )
+
+
+def run_job(job: Job) -> dict[str, Any]:
+    """Runs `job` to its end and gives its summary: the manifest, plus what this run did (`run`).
+
+    Raises:
+        InputError: too many unreadable rows.
+        EndpointError, StoppedEarly, Interrupted, LedgerError: it stopped; the same job again goes on.
+    """
+    with DatasetWriter(job.out, shard_records=job.shard_records) as writer, open_ledger(job) as ledger:
+        books = Bookkeeper(writer, job.counters)
+        engine = asyncio.run(_drive(job, ledger, books))
+        books.check(job.max_bad)
+        books.conserve()
+        about = {**describe(job, books, engine), **job.about}
+        manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
+    return {**manifest, "out": str(job.out), "run": describe_run(job.counters)}
+
+
+async def _drive(job: Job, ledger: Ledger, books: Bookkeeper) -> Engine:
+    async with contextlib.AsyncExitStack() as stack:
+        asker: Asker = NoEndpoint()
+        if job.endpoints:
+            from blossom_data.llm.pool import Pool
+
+            pool = Pool(job.endpoints, counters=job.counters, seed=job.seed)
+            await stack.enter_async_context(pool)
+            asker = pool
+        in_flight = sum(endpoint.max_in_flight for endpoint in job.endpoints)
+        engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=max(1, 2 * in_flight))
+        with _signals(engine):
+            await engine.run(_counted(job), books)
+    return engine
+
+
+def _counted(job: Job) -> Iterator[Work]:
+    for item in job.work:
+        job.counters.read += 1
+        yield item
+
+
+@contextlib.contextmanager
+def open_ledger(job: Job) -> Iterator[Ledger]:
+    """The ledger of `job`, closed at the end; an empty one when the job asks nothing."""
+    if job.ledger is None:
+        yield NoLedger()
+        return
+    from blossom_data.ledger.sqlite import SqliteLedger
+
+    ledger = SqliteLedger(job.ledger)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+@contextlib.contextmanager
+def _signals(engine: Engine) -> Iterator[None]:
+    """The first SIGINT or SIGTERM drains, the second leaves at once (the ledger stays whole)."""
+    loop = asyncio.get_running_loop()
+    got: list[int] = []
+
+    def on_signal(number: int) -> None:
+        got.append(number)
+        if len(got) > 1:
+            os._exit(128 + number)
+        name = signal.Signals(number).name
+        engine.stop(Interrupted(f"stopped by {name}; replies that were paid for are kept", signal_number=number))
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def describe(job: Job, books: Bookkeeper, engine: Engine) -> dict[str, Any]:
+    """The counts of the manifest: the same whatever came from the ledger and whatever was bought."""
+    counters = job.counters
+    return {
+        "blossom_data": __version__,
+        "stage": job.label,
+        "read": counters.read,
+        "added": counters.added,
+        "kept": counters.kept,
+        "skipped": counters.skipped,
+        "rejected": dict(sorted(counters.rejected.items())),
+        "failed": dict(sorted(counters.failed.items())),
+        "passed": {stage: counters.passed[stage] for stage in job.stages},
+        "asked_again": dict(sorted(engine.asked_again.items())),
+        "asked": [
+            {
+                "stage": stage,
+                "model": model,
+                **{what: engine.used[stage, model, what] for what in ("replies", "tokens_in", "tokens_out")},
+            }
+            for stage, model in sorted({(stage, model) for stage, model, _ in engine.used})
+        ],
+        "by_source": {source: dict(sorted(counts.items())) for source, counts in sorted(books.by_source.items())},
+    }
+
+
+def describe_run(counters: Counters) -> dict[str, Any]:
+    """What this run itself did: calls, retries, tokens."""
+    return {
+        "calls": counters.calls,
+        "replayed": counters.replayed,
+        "retries": dict(counters.retries.most_common()),
+        "tokens_in": counters.tokens_in,
+        "tokens_out": counters.tokens_out,
+        "tokens_estimated": counters.tokens_estimated,
+        "notes": dict(counters.notes.most_common()),
+    }

@@ -1,0 +1,57 @@
+"""Records and rejects as pages for a terminal: text only; the caller cleans and prints it."""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Iterable
+from typing import Any
+
+_RULE = "─" * 72
+_REPLY_CHARS = 1_000
+
+
+def sampled(rows: Iterable[dict[str, Any]], size: int, seed: int) -> list[dict[str, Any]]:
+    """`size` of `rows`, each equally likely, in their order; one pass, memory for `size` rows."""
+    dice = random.Random(seed)
+    drawn: list[tuple[float, int, dict[str, Any]]] = []
+    for position, row in enumerate(rows):
+        ticket = (-dice.random(), position, row)
+        if len(drawn) < size:
+            heapq.heappush(drawn, ticket)
+        elif ticket > drawn[0]:
+            heapq.heapreplace(drawn, ticket)
+    return [row for _, _, row in sorted(drawn, key=lambda ticket: ticket[1])]
+
+
+def render_record(row: dict[str, Any], original: dict[str, Any] | None = None) -> str:
+    """One record: its head line, then its turns; with `original` each turn's first text above the new one."""
+    head = [str(row.get(key)) for key in ("id", "source", "lang") if row.get(key)]
+    if row.get("gold"):
+        head.append(f"gold {row['gold']}")
+    if row.get("tags"):
+        head.append(" ".join(row["tags"]))
+    lines = [_RULE, "  ".join(head)]
+    old = [turn["content"] for turn in (original or {}).get("messages", []) if turn["role"] in ("system", "user")]
+    for turn in row.get("messages", []):
+        before = old.pop(0) if old and turn["role"] in ("system", "user") else ""
+        if before and before != turn["content"]:
+            lines += [f"── {turn['role']} (original)", before]
+        lines += [f"── {turn['role']}", turn["content"]]
+    stages = [f"{step['stage']} v{step['version']} {step['model']}".rstrip() for step in row.get("lineage", [])]
+    if stages:
+        lines.append("── " + " → ".join(stages))
+    return "\n".join(lines)
+
+
+def render_reject(row: dict[str, Any], original: dict[str, Any] | None = None) -> str:
+    """One reject: why, what was tried, the reply that caused it, the record."""
+    place = f"{row['file']}:{row['line']}" if row.get("file") else str(row.get("id", ""))
+    lines = [_RULE, f"{row['stage']}/{row['code']}  {place}", str(row.get("detail", ""))]
+    lines += [f"  {attempt}" for attempt in row.get("history", [])]
+    if row.get("reply"):
+        lines += ["── what came back", str(row["reply"])[:_REPLY_CHARS]]
+    record = row.get("record") or original
+    for turn in (record or {}).get("messages", []):
+        lines += [f"── {turn['role']}", turn["content"]]
+    return "\n".join(lines)
