@@ -1,0 +1,1 @@
+"""Stages: one file each; a stage is a pure generator (see asks.py)."""
