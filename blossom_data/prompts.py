@@ -60,13 +60,13 @@ class Prompt:
 
 
 def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
-    """Loads the prompt `name` from `folder`, or from the ones that come with blossom-data; a path ending in .toml is read as it is.
+    """Loads the prompt `name` from `folder` or from the bundled ones; a path ending in .toml is read as it is.
 
     Raises:
         ConfigError: no such file, not TOML, unknown keys, or a placeholder that the text does not hold.
     """
     if name.endswith(".toml"):
-        path = Path(name)
+        path = (folder or Path()) / name
     elif folder is not None and (folder / f"{name}.toml").is_file():
         path = folder / f"{name}.toml"
     else:
@@ -81,8 +81,10 @@ def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
 
 
 def bundled(kind: str) -> Path:
-    """The folder of files that come with blossom-data: `prompts` or `pipelines`, from a checkout or a wheel."""
+    """The folder of files that come with blossom-data: `prompts`, `pipelines` or `demo`, in a checkout or a wheel."""
     package = Path(str(resources.files("blossom_data")))
+    if kind == "demo":
+        return package / kind
     installed = package / f"{kind}_data"
     return installed if installed.is_dir() else package.parent / kind
 

@@ -1,0 +1,1 @@
+"""The command line: each command parses its flags, calls one function and hands the result to output.py."""

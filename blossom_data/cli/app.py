@@ -1,0 +1,94 @@
+"""The entry point: finds the command, runs it, and turns every error into a line and an exit code.
+
+A command's module is imported only when it is asked for, so that `blossom-data --help` stays fast.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from blossom_data import __version__
+from blossom_data.cli import output
+from blossom_data.errors import BlossomError
+
+COMMANDS = {
+    "demo": "Run the whole job offline on bundled rows, against a replayed recording.",
+    "pull": "Read raw instructions; drop every original output, keep gold labels.",
+    "translate": "Translate records; replies that answer the text are caught.",
+    "check-translations": "Check existing translation pairs without any call.",
+    "annotate": "Write every assistant turn again with one model in one style.",
+    "verify-math": "Keep records whose final answer equals the gold label.",
+    "run": "Run a pipeline file: sources, their stages, one data set.",
+    "show": "Look at the records of a data set, or at its rejects.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands live in modules of their own, imported when one is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
+        module = importlib.import_module(f"blossom_data.cli.{name.replace('-', '_')}")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="blossom-data")
+def app() -> None:
+    """Make one consistent, bilingual, verified SFT data set out of mixed open instructions.
+
+    \b
+    Exit codes: 0 done   1 bug or broken local state   2 wrong flags, config or input   3 a quality gate failed
+                4 stopped early, run the same command again   5 another run holds the lock   130/143 interrupted
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the command line and exits."""
+    argv = list(sys.argv[1:] if arguments is None else arguments)
+    is_debug = "--debug" in argv
+    try:
+        code = app.main(args=argv, prog_name="blossom-data", standalone_mode=False)
+    except click.ClickException as why:
+        output.usage_error(why, is_json="--json" in argv)
+        code = 2
+    except BlossomError as why:
+        output.error(why, is_json="--json" in argv)
+        if is_debug:
+            raise
+        code = why.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        # The reader of stdout has gone (head, less): not our error, and nothing more can be said to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as why:
+        if is_debug:
+            raise
+        output.error(
+            BlossomError(
+                f"{type(why).__name__}: {why}", hint="this is a bug; run again with --debug and report the traceback"
+            ),
+            is_json="--json" in argv,
+        )
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

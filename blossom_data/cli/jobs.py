@@ -1,0 +1,94 @@
+"""What the record-to-data-set commands share: build the job, run it (or plan it), tell the result."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from blossom_data.asks import Stage
+from blossom_data.cli import output
+from blossom_data.cli.options import build_endpoint
+from blossom_data.cli.progress import Progress
+from blossom_data.counters import Counters
+from blossom_data.engine import Work
+from blossom_data.errors import ConfigError
+from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.plan import plan_job
+from blossom_data.pull import Pulled
+from blossom_data.report.plan import render_plan
+from blossom_data.report.summary import render_summary
+from blossom_data.rows import read_records
+from blossom_data.rows.facts import count_records, fingerprint
+from blossom_data.stages.build import build_stage, prompts_of
+
+
+def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, needs_endpoint: bool = True) -> int:
+    """Runs the stage `name` over the records that `flags` name; gives the exit code."""
+    stage = build_stage(name, settings)
+    counters = Counters()
+    job = Job(
+        label=name,
+        work=stage_work(flags["records"], [stage], flags["limit"]),
+        stages=(name,),
+        out=flags["out"],
+        endpoints=(build_endpoint(flags),) if needs_endpoint else (),
+        ledger=flags["ledger"] if needs_endpoint else None,
+        about={"inputs": [fingerprint(flags["records"])], "prompts": prompts_of([stage])},
+        counters=counters,
+        max_bad=flags["max_bad"],
+    )
+    refuse_same_folder(flags["records"], flags["out"])
+    total = count_records(flags["records"])
+    counters.records_total = min(total, flags["limit"]) if total and flags["limit"] else total
+    return finish(job, flags)
+
+
+def stage_work(records: str, stages: Sequence[Stage], limit: int | None) -> Iterator[Work]:
+    """Each record of the data set or file `records`, with the stages it goes through."""
+    return ((record, stages) for record in itertools.islice(read_records(records), limit))
+
+
+def refuse_same_folder(records: str, out: Path) -> None:
+    """Raises ConfigError when the output would replace the input."""
+    if records != "-" and Path(records).resolve() in (out.resolve(), *out.resolve().parents):
+        raise ConfigError(f"output {out} is the input or lies in it", hint="name another folder with -o")
+
+
+def describe_source(kind: str, pulled: Pulled, licence: str) -> dict[str, Any]:
+    """A source as the manifest names it: which bytes it was, and under which licence."""
+    origin = pulled.origin
+    file = fingerprint(origin.path) if not origin.revision else {"name": origin.path, "revision": origin.revision}
+    return {"source": kind, "licence": licence or origin.licence or "", **file}
+
+
+def count_skipped(pulled: Pulled, counters: Counters) -> None:
+    """Books the rows that a pull read and did not hand on: exact duplicates, and what a sample did not draw."""
+    skipped = pulled.counts.duplicates + pulled.counts.left_out
+    counters.read += skipped
+    counters.skipped += skipped
+
+
+def finish(job: Job, flags: Mapping[str, Any]) -> int:
+    """Runs or plans `job`, prints the result, and gives the exit code."""
+    if flags.get("dry_run"):
+        plan = plan_job(job, price_in=flags.get("price_in"), price_out=flags.get("price_out"))
+        if flags["is_json"]:
+            output.json_result(plan)
+        else:
+            output.result(render_plan(plan))
+        return 0
+    with Progress(job.label, job.counters, is_quiet=flags["quiet"]):
+        summary = run_job(job)
+    if flags["is_json"]:
+        output.json_result(summary)
+    elif not flags["quiet"]:
+        output.result(render_summary(summary))
+    if summary["failed"]:
+        output.say(
+            f"error: the endpoint would not answer {sum(summary['failed'].values()):,} records; "
+            f"why: blossom-data show {job.out} --rejected failed; the same command again asks for them again"
+        )
+        return 3
+    return 0

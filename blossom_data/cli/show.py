@@ -1,0 +1,88 @@
+"""blossom-data show."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from blossom_data.cli import output
+from blossom_data.cli.options import common
+from blossom_data.errors import ConfigError
+from blossom_data.report.pages import render_record, render_reject, sampled
+from blossom_data.rows import BadRow, Row, read_rows
+
+
+@click.command("show")
+@click.argument("dataset", type=click.Path(exists=True, path_type=Path))
+@click.option("--rejected", metavar="CODE", help="Show rejects of this code, stage/code or stage; `all`: every one.")
+@click.option("--id", "record_id", help="Show the one record with this id (its beginning is enough).")
+@click.option("--sample", type=click.IntRange(min=1), help="Show N records drawn at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of --sample.")
+@click.option("--limit", type=click.IntRange(min=1), default=10, show_default=True, help="Most records shown.")
+@click.option("--original", type=click.Path(exists=True, path_type=Path), help="Data set to show beside, by id.")
+@common
+def command(
+    dataset: Path,
+    rejected: str | None,
+    record_id: str | None,
+    sample: int | None,
+    seed: int,
+    limit: int,
+    original: Path | None,
+    **flags: Any,
+) -> int:
+    """Look at the records of DATASET, or at what was rejected and why.
+
+    \b
+    Example: blossom-data show demo/dataset --sample 3 --seed 1
+    """
+    rows = _rejects(dataset, rejected) if rejected else _values(dataset)
+    if record_id:
+        rows = (row for row in rows if str(row.get("id", "")).startswith(record_id))
+    chosen = sampled(rows, sample, seed) if sample else list(itertools.islice(rows, limit))
+    if not chosen:
+        raise ConfigError(f"nothing to show in {dataset}", hint=_hint(rejected, record_id))
+    if flags["is_json"]:
+        output.json_result({"dataset": str(dataset), "records": chosen})
+        return 0
+    beside = _originals(original, {str(row.get("id", "")) for row in chosen}) if original else {}
+    render = render_reject if rejected else render_record
+    text = "\n\n".join(render(row, beside.get(str(row.get("id", "")))) for row in chosen)
+    if sys.stdout.isatty():
+        click.echo_via_pager(output.clean(text) + "\n")
+    else:
+        output.result(text)
+    return 0
+
+
+def _values(dataset: Path) -> Iterator[dict[str, Any]]:
+    return (row.value for row in read_rows(dataset) if isinstance(row, Row))
+
+
+def _rejects(dataset: Path, wanted: str) -> Iterator[dict[str, Any]]:
+    """The rejects of `dataset` whose stage, code or stage/code is `wanted`."""
+    folder = dataset / "rejects"
+    if not folder.is_dir():
+        return
+    for row in read_rows(folder):
+        if isinstance(row, BadRow):
+            continue
+        stage, code = row.value.get("stage"), row.value.get("code")
+        is_failed = wanted == "failed" and row.value.get("failed")
+        if is_failed or wanted in ("all", stage, code, f"{stage}/{code}"):
+            yield row.value
+
+
+def _originals(dataset: Path, ids: set[str]) -> dict[str, dict[str, Any]]:
+    return {str(row["id"]): row for row in _values(dataset) if str(row.get("id", "")) in ids}
+
+
+def _hint(rejected: str | None, record_id: str | None) -> str:
+    if rejected:
+        return "codes stand in the summary and in manifest.json under `rejected`"
+    return "no record has that id" if record_id else "it holds no record"
