@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from blossom_data.asks import Ask, Question, Reply, Stage
+from blossom_data.asks import Ask, Question, Reply, Stage, Steps
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, RecordRefused
 from blossom_data.ledger.store import Ledger
@@ -217,19 +217,12 @@ class Engine:
     async def _drive(self, stage: Stage, record: Record, outcome: Outcome) -> tuple[Record, ...]:
         """Runs one stage's generator to its end, answering what it asks."""
         steps = stage.run(record)
+        answer: Any = None
         try:
-            question = next(steps)
             while True:
-                question = steps.send(await self._answer(question, outcome))
+                answer = await self._answer(_advance(stage, record, steps, answer), outcome)
         except StopIteration as end:
             return end.value if isinstance(end.value, tuple) else (end.value,)
-        except (Reject, BlossomError, _Stopping):
-            raise
-        except Exception as why:
-            raise BlossomError(
-                f"bug in stage {stage.name} at record {record.id}: {type(why).__name__}: {why}",
-                hint="please report it with the record; run again with --debug for the traceback",
-            ) from why
         finally:
             steps.close()
 
@@ -286,3 +279,20 @@ class Engine:
         self.used[ask.stage, model, "tokens_in"] += reply.usage.tokens_in
         self.used[ask.stage, model, "tokens_out"] += reply.usage.tokens_out
         return reply
+
+
+def _advance(stage: Stage, record: Record, steps: Steps, answer: Any) -> Question:
+    """The stage's next question; anything but a Reject that it raises is a bug in it, and says so.
+
+    Raises:
+        StopIteration: the stage is done; its value is what came of the record.
+    """
+    try:
+        return steps.send(answer)
+    except (StopIteration, Reject, BlossomError):
+        raise
+    except Exception as why:
+        raise BlossomError(
+            f"bug in stage {stage.name} at record {record.id}: {type(why).__name__}: {why}",
+            hint="please report it with the record; run again with --debug for the traceback",
+        ) from why

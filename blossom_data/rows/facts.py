@@ -1,0 +1,40 @@
+"""Facts about an input without reading its rows: how many there are, and which bytes it holds.
+
+fingerprint("train.jsonl")   ->   {"name": "train.jsonl", "sha256": "17f347dc..."}
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from blossom_data.shards import MANIFEST, read_manifest
+
+_BLOCK_BYTES = 1 << 20
+
+
+def count_records(path: Path | str) -> int | None:
+    """The number of records at `path`, None where only reading would tell; lines are counted, not parsed."""
+    place = Path(path)
+    if place.is_dir():
+        manifest = read_manifest(place)
+        return int(manifest["records"]) if manifest else None
+    if str(path) == "-" or place.suffix not in (".jsonl", ".ndjson") or not place.is_file():
+        return None
+    lines, last = 0, b"\n"
+    with place.open("rb") as file:
+        while block := file.read(_BLOCK_BYTES):
+            lines += block.count(b"\n")
+            last = block
+    return lines + (not last.endswith(b"\n"))
+
+
+def fingerprint(path: Path | str) -> dict[str, Any]:
+    """The name and sha256 of a file, or of a data set's manifest; standard input and plain folders have no sha256."""
+    place = Path(path)
+    file = place / MANIFEST if place.is_dir() else place
+    if str(path) == "-" or not file.is_file():
+        return {"name": "stdin" if str(path) == "-" else place.name, "sha256": ""}
+    with file.open("rb") as opened:
+        return {"name": place.name, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
