@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -40,13 +40,14 @@ class Prompt:
     user: str
     examples: tuple[tuple[str, str], ...]
     hash: str
+    prefix: tuple[Message, ...] = field(init=False)
+    """System text and examples: the part that is byte-identical in every request, so engines can cache it."""
 
-    def prefix(self) -> tuple[Message, ...]:
-        """System text and examples: the part that is byte-identical in every request, so engines can cache it."""
+    def __post_init__(self) -> None:
         turns = [Message("system", self.system)] if self.system else []
         for user, assistant in self.examples:
             turns += [Message("user", user), Message("assistant", assistant)]
-        return tuple(turns)
+        object.__setattr__(self, "prefix", tuple(turns))
 
     def fill(self, **values: str) -> tuple[Message, ...]:
         """The prompt's messages with each placeholder of `user` replaced by its value.
@@ -54,9 +55,11 @@ class Prompt:
         Raises:
             ConfigError: a value is missing or there is no placeholder for it.
         """
-        if set(values) != set(self.placeholders):
+        if values.keys() != set(self.placeholders):
             raise ConfigError(f"prompt {self.name} takes {sorted(self.placeholders)}, was given {sorted(values)}")
-        return (*self.prefix(), Message("user", Template(self.user).substitute(values)))
+        only = next(iter(values), "")
+        filled = values[only] if self.user == f"${{{only}}}" else Template(self.user).substitute(values)
+        return (*self.prefix, Message("user", filled))
 
 
 def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:

@@ -14,8 +14,9 @@ import zlib
 from blossom_data.asks import Reply
 from blossom_data.records import Record
 
-_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
-_LATIN = re.compile(r"[A-Za-z]")
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
+_NOT_LATIN = bytes(sorted(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")))
+_CODE_SIGNS = ("`", "$", "://")
 _CODE = re.compile(r"```[\s\S]*?(?:```|\Z)|`[^`\n]*`|\$\$[\s\S]*?\$\$|\$[^$\n]*\$|https?://\S+")
 _REFUSAL = re.compile(
     r"\s*(?:(?:非常|很|十分)?(?:抱歉|对不起|遗憾)[，,。！!\s]{0,3}(?:但是?|不过)?[，,]?\s*(?:作为.{0,16}[，,])?"
@@ -48,6 +49,11 @@ _IDENTITY = re.compile(
     r"|\bmy (?:training data|knowledge cutoff|knowledge cut-off)\b",
     re.IGNORECASE,
 )
+_IDENTITY_SIGNS = (
+    "我是", "我叫", "名字是", "本人", "作为", "身为", "我由", "我的训练", "我的知识",
+    "i'm", "i’m", "i am", "my name", "as a ", "as an ", "i was", "my training", "my knowledge",
+)  # fmt: skip
+"""One of these stands in every identity claim; looking for them is far cheaper than the pattern."""
 _ASKS_WHO = re.compile(
     r"你是谁|你叫什么|你的名字|介绍(?:一下)?你自己|who are you|your name|introduce yourself|are you an? (?:AI|bot)",
     re.I,
@@ -74,7 +80,14 @@ def find_fault(reply: Reply, question: str, record: Record) -> tuple[str, str] |
     if refusal := _REFUSAL.match(text[:_HEAD_CHARS]):
         return "refusal", refusal.group(0)[:80]
     ends = text if len(text) <= 2 * _HEAD_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_HEAD_CHARS:]}"
-    if (claim := _IDENTITY.search(ends)) and claim.group(0) not in question and not _ASKS_WHO.search(question):
+    lowered = ends.lower()
+    is_suspect = any(sign in lowered for sign in _IDENTITY_SIGNS)
+    if (
+        is_suspect
+        and (claim := _IDENTITY.search(ends))
+        and claim.group(0) not in question
+        and not _ASKS_WHO.search(question)
+    ):
         return "identity", claim.group(0)[:80]
     if (loop := find_loop(text)) and loop not in question:
         return "loop", f"{loop[:40]!r} again and again"
@@ -103,8 +116,11 @@ def _wrong_language(text: str, record: Record) -> str:
     """Says what is wrong with the language of an answer, "" when nothing is; code and formulas do not count."""
     if "lang_task" in record.tags:
         return ""
-    prose = _CODE.sub(" ", text[:20_000])
-    han, latin = len(_HAN.findall(prose)), len(_LATIN.findall(prose))
+    prose = text[:20_000]
+    if any(sign in prose for sign in _CODE_SIGNS):
+        prose = _CODE.sub(" ", prose)
+    han = 0 if prose.isascii() else sum(map(len, _HAN.findall(prose)))
+    latin = len(prose.encode("ascii", "ignore").translate(None, _NOT_LATIN))
     if record.lang == "zh" and han == 0 and latin >= 40:
         return "no Chinese in the answer to a Chinese question"
     if record.lang == "zh" and latin > 200 and han * 12 < latin:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Stage
 from blossom_data.cli import output
@@ -15,13 +15,13 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
-from blossom_data.executors.plan import plan_job
-from blossom_data.pull import Pulled
-from blossom_data.report.plan import render_plan
 from blossom_data.report.summary import render_summary
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.stages.build import build_stage, prompts_of
+
+if TYPE_CHECKING:
+    from blossom_data.pull import Pulled
 
 
 def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, needs_endpoint: bool = True) -> int:
@@ -73,6 +73,9 @@ def count_skipped(pulled: Pulled, counters: Counters) -> None:
 def finish(job: Job, flags: Mapping[str, Any]) -> int:
     """Runs or plans `job`, prints the result, and gives the exit code."""
     if flags.get("dry_run"):
+        from blossom_data.executors.plan import plan_job
+        from blossom_data.report.plan import render_plan
+
         plan = plan_job(job, price_in=flags.get("price_in"), price_out=flags.get("price_out"))
         if flags["is_json"]:
             output.json_result(plan)

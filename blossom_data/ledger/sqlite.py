@@ -10,10 +10,10 @@ It must lie on a local disk: WAL does not work over a network.
 from __future__ import annotations
 
 import asyncio
-import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import orjson
@@ -63,7 +63,9 @@ class SqliteLedger:
             self._lock.close()
             raise
         self._unpack = zstandard.ZstdDecompressor()
-        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._jobs: deque[_Job] = deque()
+        self._has_jobs = threading.Event()
+        self._is_closing = False
         self._broken: LedgerError | None = None
         self._writer = threading.Thread(target=self._write_all, name="ledger", daemon=True)
         self._writer.start()
@@ -104,12 +106,12 @@ class SqliteLedger:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         row = (key, ask.stage, reply.model, time.time(), usage.tokens_in, usage.tokens_out, body)
-        self._jobs.put((_PUT, row, (loop, done)))
+        self._queue((_PUT, row, (loop, done)))
         await done
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """Notes a call that brought no reply."""
-        self._jobs.put((_FAIL, (time.time(), key, stage, status, cause, detail[:2000]), None))
+        self._queue((_FAIL, (time.time(), key, stage, status, cause, detail[:2000]), None))
 
     def totals(self) -> list[StageTotals]:
         """What was bought so far, by stage and model."""
@@ -120,7 +122,8 @@ class SqliteLedger:
 
     def close(self) -> None:
         """Writes what is queued, folds the WAL into the file and lets the lock go."""
-        self._jobs.put(None)
+        self._is_closing = True
+        self._has_jobs.set()
         self._writer.join()
         self._reader.close()
         self._lock.close()
@@ -133,12 +136,14 @@ class SqliteLedger:
             self._broken = why
             database = None
         packer = zstandard.ZstdCompressor(level=3)
-        is_open = True
-        while is_open:
-            batch = self._next_batch()
-            if batch[-1] is None:
-                is_open = False
-            jobs = [job for job in batch if job is not None]
+        while not self._is_closing or self._jobs:
+            self._has_jobs.wait()
+            if not self._is_closing:
+                time.sleep(LINGER_S)
+            self._has_jobs.clear()
+            jobs = [self._jobs.popleft() for _ in range(min(BATCH, len(self._jobs)))]
+            if self._jobs or self._is_closing:
+                self._has_jobs.set()
             if jobs and database is not None:
                 self._broken = self._commit(database, packer, jobs)
             _settle(jobs, self._broken)
@@ -146,15 +151,10 @@ class SqliteLedger:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.close()
 
-    def _next_batch(self) -> list[_Job | None]:
-        batch = [self._jobs.get()]
-        until = time.monotonic() + LINGER_S
-        while batch[-1] is not None and len(batch) < BATCH:
-            try:
-                batch.append(self._jobs.get(timeout=max(0.0, until - time.monotonic())))
-            except queue.Empty:
-                break
-        return batch
+    def _queue(self, job: _Job) -> None:
+        self._jobs.append(job)
+        if not self._has_jobs.is_set():
+            self._has_jobs.set()
 
     def _commit(
         self, database: sqlite3.Connection, packer: zstandard.ZstdCompressor, jobs: list[_Job]

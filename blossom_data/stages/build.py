@@ -5,6 +5,7 @@ build_stage("annotate", {"tries": 3, "prompt": "annotate"}, folder=Path("pipelin
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -14,15 +15,13 @@ from blossom_data.asks import Stage
 from blossom_data.config import reject_unknown
 from blossom_data.errors import ConfigError
 from blossom_data.prompts import Prompt, load_prompt
-from blossom_data.stages.annotate import Annotate
-from blossom_data.stages.translate import Translate
-from blossom_data.stages.verify_math import VerifyMath
 
-_KINDS: dict[str, tuple[type[Any], dict[str, str]]] = {
-    "translate": (Translate, {"prompt": "translate"}),
-    "annotate": (Annotate, {"prompt": "annotate"}),
-    "verify-math": (VerifyMath, {"prompt": "solve_math"}),
+_KINDS = {
+    "translate": ("Translate", "translate"),
+    "annotate": ("Annotate", "annotate"),
+    "verify-math": ("VerifyMath", "solve_math"),
 }
+"""Stage -> its class in the module of the same name, imported when it is built, and its default prompt."""
 _FIXED = ("name", "version")
 _PROMPTS = ("prompt", "judge")
 
@@ -33,10 +32,12 @@ def build_stage(name: str, settings: Mapping[str, Any], *, folder: Path | None =
     Raises:
         ConfigError: an unknown or wrong setting, or a prompt that cannot be loaded.
     """
-    kind, defaults = _KINDS[name]
+    class_name, default_prompt = _KINDS[name]
+    module = importlib.import_module(f"blossom_data.stages.{name.replace('-', '_')}")
+    kind = getattr(module, class_name)
     known = {field.name: field for field in fields(kind) if field.name not in _FIXED}
     reject_unknown(settings, known, f"[stage.{name}]")
-    values: dict[str, Any] = {**defaults, **settings}
+    values: dict[str, Any] = {"prompt": default_prompt, **settings}
     for key in _PROMPTS:
         if values.get(key):
             values[key] = load_prompt(str(values[key]), folder=folder)
