@@ -1,0 +1,214 @@
+"""`pull`: raw rows in, records without answers out; one pass, constant memory.
+
+    pulled = pull("gsm8k", "train.jsonl", sample=1000, seed=1)
+    for item in pulled:            # Record, or BadRow: train.jsonl:17: missing_field: ...
+        ...
+    pulled.counts                  # read = kept + duplicates + left_out + rejected
+    pulled.origin                  # path, and for a hub data set its revision and licence
+
+Exact duplicates (same texts, gold label and own id) are skipped and counted. It writes nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain
+from pathlib import Path
+
+from blossom_data.errors import ConfigError, InputError
+from blossom_data.records import Record
+from blossom_data.rows import BadRow, Row, SeenIds, read_rows
+from blossom_data.rows.row import Unreadable
+from blossom_data.rows.valid import shown
+from blossom_data.sources import Source, find_source, look_alikes, to_record
+from blossom_data.sources.hub import Origin, is_hub_id, open_hub
+
+_PROBE_ROWS = 20
+_SHOWN_FIELDS = 20
+
+
+@dataclass(slots=True)
+class PullCounts:
+    """What became of the items of a source (a row is one item, or one for each instruction it holds)."""
+
+    rows: int = 0
+    read: int = 0
+    kept: int = 0
+    duplicates: int = 0
+    left_out: int = 0
+    """Items that the sample did not draw."""
+    rejected: Counter[str] = field(default_factory=Counter)
+    """Bad rows and instructions by code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """The items of a pull, to be iterated once, its counts so far, and where the rows come from."""
+
+    items: Iterator[Record | BadRow]
+    counts: PullCounts
+    origin: Origin
+
+    def __iter__(self) -> Iterator[Record | BadRow]:
+        return self.items
+
+
+def pull(
+    source: str,
+    path: Path | str,
+    *,
+    fields: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    sample: int | None = None,
+    seed: int = 0,
+    revision: str | None = None,
+    subset: str | None = None,
+    split: str = "train",
+) -> Pulled:
+    """Reads a file, a folder, standard input (`-`) or a hub data set (`org/name`) in the layouts of `source`.
+
+    Args:
+        fields: for the source `custom`, which of the user's fields holds what.
+        limit: take the first records alone, and stop reading.
+        sample: draw this many records uniformly from all, in source order; the same for the same seed and input.
+        revision: branch, tag or commit of a hub data set; it is resolved to a commit. So `subset` and `split`.
+
+    Raises:
+        ConfigError: an unknown source, or settings that contradict each other.
+        InputError: the input cannot be read, or none of its first rows has a layout of the source.
+    """
+    layouts = find_source(source, fields)
+    for name, value in (("limit", limit), ("sample", sample)):
+        if value is not None and value < 1:
+            raise ConfigError(f"{name} must be at least 1, is {value}")
+    if limit is not None and sample is not None:
+        raise ConfigError("limit and sample contradict each other", hint="limit takes the first, sample draws from all")
+    if is_hub_id(path):
+        origin, rows = open_hub(str(path), revision=revision, subset=subset, split=split)
+    elif revision is not None or subset is not None or split != "train":
+        raise ConfigError(f"revision, subset and split are for hub data sets, and {path} is a local path")
+    else:
+        origin, rows = Origin(str(path)), read_rows(path)
+    counts = PullCounts()
+    items = _distinct(_items(layouts, rows, counts), counts)
+    if limit is not None:
+        items = _first(items, limit)
+    if sample is not None:
+        items = _drawn(items, sample, seed, counts)
+    return Pulled(_counted(items, counts), counts, origin)
+
+
+def _counted(items: Iterator[Record | BadRow], counts: PullCounts) -> Iterator[Record | BadRow]:
+    for item in items:
+        if isinstance(item, Record):
+            counts.kept += 1
+        yield item
+
+
+def _items(source: Source, rows: Iterator[Row | BadRow], counts: PullCounts) -> Iterator[Record | BadRow]:
+    """The records and bad rows of the source, duplicates included."""
+    probe = _probe(source, rows)
+    for row in chain(probe, rows):
+        counts.rows += 1
+        for item in (row,) if isinstance(row, BadRow) else _read(source, row):
+            counts.read += 1
+            if isinstance(item, BadRow):
+                counts.rejected[item.code] += 1
+            yield item
+
+
+def _read(source: Source, row: Row) -> Iterator[Record | BadRow]:
+    """What one row becomes."""
+    layout = source.layout_of(row.value)
+    try:
+        if layout is None:
+            raise Unreadable("wrong_layout", f"the row has the fields {_names(row.value)}")
+        for instruction in layout.read(row.value):
+            if isinstance(instruction, Unreadable):
+                yield instruction.at(row.file, row.line, shown(row.value))
+                continue
+            try:
+                yield to_record(source, layout.name, instruction)
+            except Unreadable as why:
+                yield why.at(row.file, row.line, shown(row.value))
+    except Unreadable as why:
+        yield why.at(row.file, row.line, shown(row.value))
+
+
+def _probe(source: Source, rows: Iterator[Row | BadRow]) -> list[Row | BadRow]:
+    """The first rows, up to one in a layout of the source.
+
+    Raises:
+        InputError: there is none among the first 20 that can be read.
+    """
+    probe: list[Row | BadRow] = []
+    strangers: list[Row] = []
+    for row in rows:
+        probe.append(row)
+        if isinstance(row, Row):
+            if source.layout_of(row.value):
+                return probe
+            strangers.append(row)
+        if len(strangers) == _PROBE_ROWS or len(probe) == _PROBE_ROWS * 50:
+            break
+    if strangers:
+        raise _wrong_source(source, strangers[0])
+    return probe
+
+
+def _wrong_source(source: Source, row: Row) -> InputError:
+    known = "; ".join(f"{layout.name} ({', '.join(layout.fields)})" for layout in source.layouts)
+    others = look_alikes(row.value)
+    hint = f"these fields look like {' or '.join(others[:3])}" if others else "name your fields with the source custom"
+    return InputError(
+        f"{row.file}:{row.line} has the fields {_names(row.value)}; {source.name} knows the layouts {known}", hint=hint
+    )
+
+
+def _names(row: Iterable[str]) -> str:
+    names = [name[:40] for name in row]
+    shown_names = ", ".join(names[:_SHOWN_FIELDS]) or "(none)"
+    return shown_names + (f" and {len(names) - _SHOWN_FIELDS} more" if len(names) > _SHOWN_FIELDS else "")
+
+
+def _distinct(items: Iterable[Record | BadRow], counts: PullCounts) -> Iterator[Record | BadRow]:
+    with SeenIds() as seen:
+        for item in items:
+            if isinstance(item, Record) and not seen.add(item.id):
+                counts.duplicates += 1
+            else:
+                yield item
+
+
+def _first(items: Iterable[Record | BadRow], limit: int) -> Iterator[Record | BadRow]:
+    """The items up to the record that fills the limit."""
+    for item in items:
+        yield item
+        limit -= isinstance(item, Record)
+        if limit == 0:
+            return
+
+
+def _drawn(items: Iterable[Record | BadRow], sample: int, seed: int, counts: PullCounts) -> Iterator[Record | BadRow]:
+    """Bad rows at once, then the records whose keyed position hashes are the `sample` smallest, in source order."""
+    key = blake2b(str(seed).encode(), digest_size=16).digest()
+    heap: list[tuple[int, int, Record]] = []
+    position = 0
+    for item in items:
+        if isinstance(item, BadRow):
+            yield item
+            continue
+        digest = blake2b(position.to_bytes(8, "little"), digest_size=8, key=key).digest()
+        entry = (-int.from_bytes(digest, "big"), position, item)
+        position += 1
+        if len(heap) < sample:
+            heapq.heappush(heap, entry)
+        else:
+            heapq.heappushpop(heap, entry)
+            counts.left_out += 1
+    for _, _, record in sorted(heap, key=lambda entry: entry[1]):
+        yield record

@@ -1,0 +1,60 @@
+"""JSON lines: one object on each line, cut at `\\n` alone, in bounded memory.
+
+    {"id": "a", "messages": [...]}
+    {"id": "b", "messages": [...]}
+
+CRLF ends are fine (JSON takes the CR for a blank) and blank lines are skipped but counted. U+2028 and the other
+separators that `str.splitlines` knows stay inside their text. A line beyond 16 MB is one BadRow, whatever its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, BadRow, Row, Unreadable
+from blossom_data.rows.strict import parse_object
+
+
+def read_lines(blocks: Iterable[bytes], file: str, *, line: int = 1) -> Iterator[Row | BadRow]:
+    """The rows of `blocks`, of which the first begins at line number `line`."""
+    number = line - 1
+    for lines, is_torn in cut_lines(blocks):
+        for text in lines:
+            number += 1
+            if not text or text.isspace():
+                continue
+            if len(text) > MAX_LINE_BYTES:
+                yield BadRow(file, number, "line_too_long", f"more than {MAX_LINE_BYTES:,} bytes", text[:MAX_RAW_BYTES])
+                continue
+            try:
+                yield Row(file, number, parse_object(text))
+            except Unreadable as why:
+                yield (_torn(why) if is_torn else why).at(file, number, text)
+
+
+def cut_lines(blocks: Iterable[bytes]) -> Iterator[tuple[list[bytes], bool]]:
+    """Lists of lines without their newline, a line cut off past the limit; True: what follows the last newline."""
+    parts: list[bytes] = []
+    room = MAX_LINE_BYTES + 1
+    for block in blocks:
+        lines = block.split(b"\n")
+        if len(lines) > 1:
+            parts.append(lines[0][:room])
+            lines[0] = b"".join(parts)
+            tail = lines.pop()
+            parts, room = [], MAX_LINE_BYTES + 1
+            yield lines, False
+        else:
+            tail = block
+        if tail and room:
+            parts.append(tail[:room])
+            room -= len(parts[-1])
+    if parts:
+        yield [b"".join(parts)], True
+
+
+def _torn(why: Unreadable) -> Unreadable:
+    """A last line without newline that is no JSON was most likely cut, in the middle of a character or not."""
+    if why.code in ("bad_json", "bad_utf8"):
+        return Unreadable("torn_line", f"the last line has no newline and ends early: {why.detail}")
+    return why

@@ -1,0 +1,135 @@
+"""Decodes one JSON object strictly: what JSON readers disagree about is refused, not guessed.
+
+    parse_object(b'{"id": 1, "id": 2}')   raises Unreadable("duplicate_key", ...)
+
+orjson refuses most bad input by itself, but takes the last of two equal keys and turns an integer beyond 64 bits into
+a float. Both are found exactly without a second parse of a normal row: every key brings one colon, so a row whose
+colons are all accounted for by its keys and texts has no key twice. Rows where the sum is off go through a slow check.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+import orjson
+
+from blossom_data.rows.row import MAX_DEPTH, Unreadable
+
+_LARGEST_EXACT = 2.0**63
+
+
+def parse_object(line: bytes) -> dict[str, Any]:
+    """The object that `line` holds.
+
+    Raises:
+        Unreadable: bad_utf8, bad_json, nul, too_deep, too_large_number, duplicate_key or not_an_object.
+    """
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError as why:
+        _classify(line, why)
+    if type(value) is not dict:
+        raise Unreadable("not_an_object", f"a JSON {_kind(value)} where an object should be")
+    colons = len(value)
+    for item in value.values():
+        kind = type(item)
+        if kind is str:
+            colons += item.count(":")
+        elif kind is not int and item is not None:
+            break
+    else:
+        # A \u003a in a text is a colon that the bytes do not show, and \u0000 a NUL: both go the slow way.
+        if colons == line.count(b":") and b"\\u003" not in line and b"\\u0000" not in line:
+            return value
+    _check(line, value)
+    return value
+
+
+def _check(line: bytes, value: dict[str, Any]) -> None:
+    """Raises Unreadable for what orjson lets through: depth, NUL, large numbers and equal keys."""
+    census = _Census()
+    census.visit(value, 1)
+    is_plain = b"\\u003" not in line and b"\\u0000" not in line and not census.has_large_number
+    if not (is_plain and census.colons == line.count(b":")):
+        _check_slowly(line)
+
+
+class _Census:
+    """Counts the colons that the keys and texts of a value account for, and looks at every scalar.
+
+    A colon inside a key is not counted: it only sends its row the slow way.
+    """
+
+    __slots__ = ("colons", "has_large_number")
+
+    def __init__(self) -> None:
+        self.colons = 0
+        self.has_large_number = False
+
+    def visit(self, value: object, depth: int) -> None:
+        if type(value) is str:
+            self.colons += value.count(":")
+            if "\0" in value:
+                raise Unreadable("nul", f"a NUL character at position {value.index(chr(0))} of a text")
+        elif type(value) is float:
+            self.has_large_number |= abs(value) >= _LARGEST_EXACT
+        elif type(value) is dict:
+            _refuse_depth(depth)
+            self.colons += len(value)
+            for item in value.values():
+                self.visit(item, depth + 1)
+        elif type(value) is list:
+            _refuse_depth(depth)
+            for item in value:
+                self.visit(item, depth + 1)
+
+
+def _refuse_depth(depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise Unreadable("too_deep", f"nested more than {MAX_DEPTH} deep")
+
+
+def _check_slowly(line: bytes) -> None:
+    """Parses again with a hook on every object and every integer; the depth is known to be small."""
+
+    def refuse_equal_keys(pairs: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise Unreadable("duplicate_key", f"the key {_short(key)} stands twice in one object")
+            if "\0" in key:
+                raise Unreadable("nul", "a NUL character inside a key")
+            seen.add(key)
+
+    def refuse_large(digits: str) -> None:
+        if len(digits) > 20 or not -(2**63) <= int(digits) < 2**64:
+            raise Unreadable("too_large_number", f"the integer {_short(digits)} does not fit into 64 bits")
+
+    try:
+        json.loads(line, object_pairs_hook=refuse_equal_keys, parse_int=refuse_large, parse_float=len)
+    except ValueError as why:
+        raise Unreadable("bad_json", str(why)) from why
+
+
+def _classify(line: bytes, why: orjson.JSONDecodeError) -> NoReturn:
+    """Raises Unreadable with the code that tells the user most about a line that orjson refused."""
+    try:
+        line.decode()
+    except UnicodeDecodeError as bad:
+        raise Unreadable("bad_utf8", f"byte {bad.start + 1} of the row: {bad.reason}") from why
+    problem = why.msg
+    if "depth" in problem or "ecursion" in problem:
+        raise Unreadable("too_deep", f"nested more than {MAX_DEPTH} deep") from why
+    if "infinit" in problem or "out of range" in problem:
+        raise Unreadable("too_large_number", "a number beyond the range of a double") from why
+    raise Unreadable("bad_json", f"{problem} (byte {why.pos + 1} of the row)") from why
+
+
+def _kind(value: object) -> str:
+    kinds = {list: "list", str: "text", bool: "boolean", int: "number", float: "number", type(None): "null"}
+    return kinds[type(value)]
+
+
+def _short(text: str) -> str:
+    return f'"{text[:40]}..."' if len(text) > 40 else f'"{text}"'
