@@ -9,7 +9,6 @@ question, is fine. It does not judge whether an answer is right.
 from __future__ import annotations
 
 import re
-import zlib
 
 from blossom_data.asks import Reply
 from blossom_data.records import Record
@@ -97,18 +96,18 @@ def find_fault(reply: Reply, question: str, record: Record) -> tuple[str, str] |
 
 
 def find_loop(text: str, *, size: int = 24, times: int = 6) -> str:
-    """A piece of `size` characters that makes up the end of `text` `times` times over, or ""; linear time."""
+    """A piece of `size` characters that stands `times` times in the last 4,000 characters of `text`, or "".
+
+    Pieces are looked for at four places only: a model that loops does so to the end, or for most of its answer.
+    """
     tail = text[-4_000:]
-    packed = tail.encode("utf-8", "replace")
-    if len(tail) < size * times or len(zlib.compress(packed, 1)) > 0.2 * len(packed):
+    if len(tail) < size * times:
         return ""
-    for width in (size, 2 * size):
-        seen: dict[str, int] = {}
-        for start in range(len(tail) - width + 1):
-            piece = tail[start : start + width]
-            seen[piece] = seen.get(piece, 0) + 1
-            if seen[piece] >= times and any(letter.isalpha() for letter in piece):
-                return piece
+    last = len(tail) - size
+    for start in (last, last * 3 // 4, last // 2, last // 4):
+        piece = tail[start : start + size]
+        if tail.count(piece) >= times and any(letter.isalpha() for letter in piece):
+            return piece
     return ""
 
 

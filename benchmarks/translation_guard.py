@@ -1,0 +1,208 @@
+# ruff: noqa: T201
+"""Scores the translation checks on the labelled suite and on real data.
+
+    python benchmarks/translation_guard.py [--show bad|good] [--kind KIND] [--cases DIR]
+
+Prints recall by kind, false rejects (hard) and flags (hard or soft) on good outputs, the wire-level score,
+microseconds per pair, the time for 1 MB of hostile text, and what real data gives. It calls no model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from blossom_data.asks import Reply
+from blossom_data.checks import check_pair
+from blossom_data.checks.shape import MAX_CHARS
+from blossom_data.prompts import load_prompt
+from blossom_data.records import Message, Record, Reject
+from blossom_data.stages.translate import Translate
+from blossom_data.translation.accept import judge_reply
+from blossom_data.translation.document import Request, letter_id
+from blossom_data.translation.segments import plan_record
+
+HERE = Path(__file__).resolve().parent
+SHARED = HERE.parents[1] / "shared" / "data"
+
+
+def read_cases(folder: Path) -> list[dict[str, Any]]:
+    """All cases of the suite, in file order."""
+    return [
+        json.loads(line)
+        for path in sorted(folder.glob("*.jsonl"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.strip()
+    ]
+
+
+def languages(case: dict[str, Any]) -> tuple[str, str]:
+    source, _, target = case.get("direction", "en-zh").partition("-")
+    return source, target
+
+
+def score_value(cases: list[dict[str, Any]], show: str, kind: str) -> None:
+    """Recall by kind on bad outputs; hard and soft flags on good ones."""
+    bad: dict[str, list[bool]] = defaultdict(list)
+    good: dict[str, Counter[str]] = defaultdict(Counter)
+    codes: Counter[str] = Counter()
+    for case in cases:
+        source, target = languages(case)
+        found = check_pair(case["source"], case["output"], source_lang=source, target_lang=target)
+        row = f"{case['direction']}/{case['kind']}" if target == "en" else case["kind"]
+        if case["label"] == "bad":
+            bad[row].append(bool(found))
+            if show == "bad" and not found and kind in row:
+                print(f"MISSED {row} {case['id']}: {case['source'][:150]!r} -> {case['output'][:150]!r}")
+            continue
+        good[row]["n"] += 1
+        good[row]["hard"] += any(finding.is_hard for finding in found)
+        good[row]["any"] += bool(found)
+        codes.update({f"{finding.code}{'!' if finding.is_hard else ''}" for finding in found})
+        if show == "good" and found and kind in row:
+            print(f"FLAGGED {row} {case['id']}: {case['source'][:120]!r} -> {case['output'][:120]!r}")
+            for finding in found:
+                print(f"    {finding.code}{'!' if finding.is_hard else ''} {finding.detail}")
+    print("bad outputs, caught by kind")
+    for row, caught in sorted(bad.items(), key=lambda item: sum(item[1]) / len(item[1])):
+        print(f"  {row:36} {sum(caught):4}/{len(caught):<4} {100 * sum(caught) / len(caught):6.1f} %")
+    every = [flag for caught in bad.values() for flag in caught]
+    total = sum(good.values(), Counter())
+    if every:
+        print(f"  all {sum(every)}/{len(every)} = {100 * sum(every) / len(every):.2f} %")
+    if total["n"]:
+        hard, either = (100 * total[name] / total["n"] for name in ("hard", "any"))
+        print(f"good outputs {total['n']}: hard {hard:.2f} %, hard or soft {either:.2f} %  {dict(codes)}")
+
+
+def score_wire(cases: list[dict[str, Any]], show: str) -> None:
+    """Replies outside the exact JSON are rejected; harmless renderings are accepted with identical text."""
+    tally: Counter[str] = Counter()
+    for case in cases:
+        source, target = languages(case)
+        plan = plan_record([Message("user", "\n".join(case["source"]))], source)
+        request = Request("Zq7Wm3Kx", source, target, plan.segments)
+        text = case["reply"].replace("{{NONCE}}", request.nonce)
+        for place in reversed(range(len(case["source"]) + 4)):
+            text = text.replace(f'"s{place + 1}"', f'"{letter_id(place)}"')
+        outcome = judge_reply(request, Reply(text=text, finish_reason=case.get("finish_reason", "stop")))
+        is_accepted = len(outcome.texts) == len(plan.segments) and not outcome.findings
+        tally[f"{case['label']} {'accepted' if is_accepted else 'refused'}"] += 1
+        if show and is_accepted != (case["label"] == "good"):
+            print(f"WIRE {case['kind']} {case['id']} {case['label']}: {outcome.first()} {case['reply'][:200]!r}")
+    print("wire level", dict(tally))
+
+
+def score_speed(cases: list[dict[str, Any]]) -> None:
+    """Microseconds per pair of the suite, and milliseconds for hostile megabytes."""
+    pairs = [(case["source"], case["output"], *languages(case)) for case in cases]
+    for source, output, source_lang, target_lang in pairs:
+        check_pair(source, output, source_lang=source_lang, target_lang=target_lang)
+    start = time.process_time()
+    for source, output, source_lang, target_lang in pairs:
+        check_pair(source, output, source_lang=source_lang, target_lang=target_lang)
+    spent_s = time.process_time() - start
+    print(f"speed {1e6 * spent_s / max(1, len(pairs)):.0f} us per pair")
+    for name, text in hostile_texts(1 << 20):
+        start = time.process_time()
+        check_pair("What is this?", text)
+        check_s = time.process_time() - start
+        start = time.process_time()
+        plan_record([Message("user", text)], "en")
+        plan_s = time.process_time() - start
+        start = time.process_time()
+        check_pair(text[:MAX_CHARS], text[:MAX_CHARS])
+        both_s = time.process_time() - start
+        told = f"check {1e3 * check_s:.1f} ms, plan {1e3 * plan_s:.1f} ms; 50 kB twice {1e3 * both_s:.1f} ms"
+        print(f"  1 MB of {name:12} {told}")
+
+
+def hostile_texts(size: int) -> Iterator[tuple[str, str]]:
+    """Texts of `size` characters that slow regexes down."""
+    units = {
+        "words": "write a poem ", "han": "写一首诗。", "a": "a", "dots": ".", "spaces": " ", "fences": "```\n",
+        "ticks": "`", "dollars": "$x", "brackets": "{{", "tags": "<a b=", "latex": "\\[\\(", "begin": "\\begin{a}",
+        "masks": "⟦", "mail": "a@b.", "paths": "/a", "pipes": "|", "quotes": "\"'“", "lines": "\n", "code": "f(x);\n",
+        "urls": "http://", "numbers": "12,", "colons": ": ", "underscores": "a_", "percent": "%(", "dotted": "a.b",
+        "task": 'the word "a" ', "def": "def x: (", "select": "SELECT x ", "negation": "not ", "numerals": "万",
+    }  # fmt: skip
+    for name, unit in units.items():
+        yield name, (unit * (size // len(unit) + 1))[:size]
+
+
+def read_rows(name: str) -> list[dict[str, Any]]:
+    """The rows of a JSON Lines file of the real data."""
+    return [json.loads(line) for line in (SHARED / name).read_text(encoding="utf-8").splitlines()]
+
+
+def score_real() -> None:
+    """Native Chinese must pass what looks at the output alone; real answers must not pass as translations."""
+    if not SHARED.is_dir():
+        return
+    texts = [
+        row["original_text"] for row in map(json.loads, (SHARED / "math23k/math23k.jsonl").open(encoding="utf-8"))
+    ][:5000]
+    rows = json.loads((SHARED / "raw/alpaca_zh_demo.json").read_text(encoding="utf-8"))
+    texts += [row["instruction"] for row in rows] + [row["input"] for row in rows if row["input"]]
+    alone = {"damage", "traditional", "loop", "balance", "chatter", "ask", "description", "refusal", "turns"}
+    alarms: Counter[str] = Counter()
+    for text in texts:
+        found = {finding.code for finding in check_pair("Translate nothing", text, target_lang="zh")} & alone
+        alarms.update(found)
+    print(f"real Chinese texts {len(texts)}, output-only alarms {dict(alarms)}")
+    english = [
+        row["instruction"] for row in map(json.loads, (SHARED / "raw/alpaca_en_2000.jsonl").open(encoding="utf-8"))
+    ]
+    chinese = [row["output"] for row in rows if row["output"]]
+    caught = sum(
+        bool(check_pair(source, output)) for source, output in zip(english, chinese[: len(english)], strict=False)
+    )
+    print(f"real Chinese answers put in place of a translation, caught {caught}/{min(len(english), len(chinese))}")
+
+
+def score_ladder() -> None:
+    """Replies that never become right end in a Reject, whatever they hold."""
+    stage = Translate(prompt=load_prompt("translate"))
+    texts = ["", "4", "{}", '{"nonce": "x", "n": 1, "segments": []}', "写一首诗", "[" * 100_000, '{"a":' * 100_000]
+    accepted = 0
+    for place, text in enumerate(texts):
+        record = Record(str(place), "bench", "en", (Message("user", "Write a poem about the sea."),))
+        steps = stage.run(record)
+        try:
+            asks = next(steps)
+            while True:
+                asks = steps.send([Reply(text=text) for _ in asks])
+        except Reject:
+            continue
+        except StopIteration:
+            accepted += 1
+    print(f"accepted after tries ran out: {accepted}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=Path, default=HERE / "translation_cases")
+    parser.add_argument("--show", choices=["bad", "good", "wire"], default="")
+    parser.add_argument("--kind", default="")
+    parser.add_argument("--quick", action="store_true", help="the suite only")
+    args = parser.parse_args()
+    cases = read_cases(args.cases)
+    value = [case for case in cases if case["level"] == "value"]
+    score_value(value, args.show, args.kind)
+    score_wire([case for case in cases if case["level"] == "wire"], args.show)
+    if not args.quick:
+        score_ladder()
+        score_speed(value)
+        score_real()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""Signs that a Chinese output answers, continues or leaves out an English source (see act.py)."""
+
+from __future__ import annotations
+
+import re
+
+from blossom_data.checks.answering import count_answering
+from blossom_data.checks.finding import Pair
+from blossom_data.checks.shape import ratio_of
+from blossom_data.checks.stopwords import word_set
+from blossom_data.checks.terms import missing_terms
+from blossom_data.checks.verbs import VERBS
+
+_I = re.IGNORECASE
+_SENTENCE = re.compile(r"(?<=[.?!…])[\"”’')\]*]*\s+|\n+")
+_ZH_SENTENCE = re.compile(r"[。！？!?；\n]+")
+_REQUEST = re.compile(r"\b(?:can|could|would|will) you\b|\bwould you mind\b|\bcan i (?:get|have)\b|\bmay i\b", _I)
+_ASKING = re.compile(
+    r"[？?]|什么|哪|谁|多少|几|如何|怎|何|是否|能否|可否|是不是|有没有|能不能|会不会|可不可以"
+    r"|要不要|对不对|好不好|该不该|还是|吗|呢|啥|多[大长远久高深快重]|是真是假|与否|请问|对错|真假"
+    r"|^请?(?:判断|说明|告诉|求|计算|解释|指出|找出|选出|列出|说说|谈谈|讲讲|介绍|描述|分析|给出|帮)"
+)
+_QUESTION_WORDS = (
+    (re.compile(r"\bhow (?:many|much)\b", _I), re.compile(r"多|几|何|哪|怎|占比|数量|价格|总数|总共|一共|计算|求")),
+    (
+        re.compile(r"\bwhy\b|\bhow come\b", _I),
+        re.compile(r"为什么|为何|为啥|缘何|何以|怎么|怎会|干嘛|干吗|原因|何故|理由|凭什么|什么|为甚"),
+    ),
+    (re.compile(r"\bhow\b", _I), re.compile(r"如何|怎|多|何以|方法|方式|办法|何|什么|啥|吗|呢|途径|几")),
+    (re.compile(r"\bwho(?:m|se)?\b", _I), re.compile(r"谁|哪|何人|什么人|者|人|的")),
+    (re.compile(r"\bwhere\b", _I), re.compile(r"哪|何处|何方|何地|什么地方|在何|其中|的|处|地|位置")),
+    (re.compile(r"\bwhen\b", _I), re.compile(r"何时|什么时候|哪|几|多久|什么时间|时|当|后|前|啥时候|日期|年份|何年")),
+    (re.compile(r"\bwhich\b", _I), re.compile(r"哪|什么|何|谁|其中|啥|几|的")),
+    (re.compile(r"\bwhat\b|\bwhat's\b", _I), re.compile(r"什么|哪|何|多|几|怎|啥|吗|呢|谁|甚|[?？]$|所|的是")),
+)
+_COUNTED = (re.compile(r"\b(?:how|why|who|where|which|what|when)\b(?! to\b)", _I),)
+_POLITE = re.compile(
+    r"^(?:[\s\"'“‘(*#>-]|\d{1,2}[.)]\s|[a-z]\)\s|(?:please|kindly|now|then|next|also|first|second"
+    r"|third|finally|lastly|and|so|but|hey|hi|hello|ok|okay|just|let's|lets|let us|"
+    r"can you|could you|would you|will you|can i have you|i want you to|i need you to"
+    r"|i would like you to|i'd like you to|help me(?: to)?|help us(?: to)?|"
+    r"you should|you must|you need to|you have to|your task is to|your job is to|the task is to"
+    r"|try to|try and|be sure to|make sure to|remember to|quickly|briefly|carefully|simply|"
+    r"do not|don't|never|always|pls|plz|step \d+|go ahead and|feel free to|afterwards|after that"
+    r"|in addition|additionally|task|instruction|instructions|prompt|question|exercise"
+    r"|q)\b[,:.]?)+\s*",
+    _I,
+)
+_FIRST = re.compile(r"[A-Za-z][A-Za-z-]*")
+_CLAUSE = re.compile(r"[,:;–—]\s+(?=\S)")
+_NOUN_AFTER = re.compile(
+    r"\s?(?::|me know\b|of\b|is\b|are\b|was\b|were\b|has\b|have\b|'s\b|will\b|can\b|plans? (?:is|are)\b)", _I
+)
+
+_ME = re.compile(r"我|本人|俺|咱|笔者")
+_ME_ASKED = re.compile(
+    r"(?:给|帮|告诉|跟|向|为|替|让|教|对|请|陪|和|问|助|供|使|回答|提醒|陪|假设|假如|想象|当|把"
+    r"|写给|发给)(?:一下)?我|我(?:想|要|需要|希望|该|应该|如何|怎|能|可以|的)|自我|我国"
+)
+_TO_ME = frozenset({"me", "us"})
+_YOU = re.compile(r"(?:你|您)(?:可以|好|需要|应该|应当|能够|应|会发现|的(?:请求|问题))|建议(?:您|你)")
+_YOU_SOURCE = word_set("you your yours yourself hello hi thy one advise suggest you're you’re you'd you'll")
+_FIRST_PERSON = word_set("i my mine myself we our ours ourselves let's i'm i'd i've i'll self ego i’m i’ve i’d i’ll")
+_CONDITION = re.compile(
+    r"^(?:if|when|while|given|suppose|assuming|imagine|since|because|after|before|as|in|on|for"
+    r"|with|using|based|from|to|without|at|by|during|according|considering|consider)\b",
+    _I,
+)
+
+
+def head_verbs(sentences: list[str]) -> list[tuple[int, str]]:
+    """(place of the sentence, base form) of each verb of VERBS that heads an instruction."""
+    found: list[tuple[int, str]] = []
+    for place, sentence in enumerate(sentences[:12]):
+        start = _POLITE.match(sentence)
+        rest = sentence[start.end() if start else 0 :]
+        candidates = [rest]
+        if _CONDITION.match(rest):
+            candidates += [rest[comma.end() :] for comma in list(_CLAUSE.finditer(rest))[:2]]
+        for candidate in candidates:
+            again = _POLITE.match(candidate)
+            candidate = candidate[again.end() :] if again else candidate
+            word = _FIRST.match(candidate)
+            if word and word.group().lower() in VERBS and not _NOUN_AFTER.match(candidate, word.end()):
+                found.append((place, word.group().lower()))
+                break
+    return found
+
+
+def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
+    """(weight, what was seen), see act.py."""
+    source, output = pair.source.strip(), pair.output.strip()
+    sentences = [part for part in _SENTENCE.split(source) if part.strip()]
+    asked = [part for part in sentences if part.rstrip("\"”'’) *_").endswith("?")]
+    signs: list[tuple[float, str]] = []
+    if asked:
+        _weigh_question(signs, source, output, asked)
+    elif output.count("？") + output.count("?") and not re.search(
+        r"\?|\b(?:what|why|how|who\w*|where|when|which|whether|if|ask\w*|question\w*|wonder\w*|(?:can"
+        r"|could|would|do|did|are|is|will) (?:you|i|we|it|they|he|she|there|this|that))\b",
+        source,
+        _I,
+    ):
+        signs.append((0.7, "a new question"))
+    heads = head_verbs(sentences)
+    _weigh_verbs(signs, output, heads, bool(asked))
+    _weigh_terms(signs, pair, is_statement=not asked and not heads)
+    for opening, own in ((_REPLY, _REPLY_SOURCE), (_PARDON, _PARDON_SOURCE), (_GLAD, _GLAD_SOURCE)):
+        if (said := opening.match(output)) and not own.search(source):
+            signs.append((0.8, f"a reply: {said.group()}"))
+    if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
+        signs.append((0.5, "all in quotes"))
+    _weigh_person(signs, pair, output)
+    if answering := count_answering(source, output, "zh"):
+        signs.append((min(0.4 * answering, 0.9), "words of an answer"))
+    _weigh_size(signs, pair, len(sentences))
+    return signs
+
+
+_REPLY = re.compile(
+    r"^\W{0,2}(?:不好意思|谢谢你的|感谢[你您]的|收到|我马上|好呀|好啊|哈哈|你好！我|嗨！我"
+    r"|听到这|听起来|我理解|我明白|我很|我建议|我推荐|我认为|我觉得|我会)"
+)
+_GLAD = re.compile(r"^\W{0,2}(?:很|非常|真)?(?:高兴|开心|荣幸|乐意)")
+_GLAD_SOURCE = re.compile(r"glad|happ|pleas|delight|nice|honou?r|joy|excit|fun\b|love", _I)
+_PARDON = re.compile(r"^\W{0,2}(?:没关系|不客气|不用谢|别客气|没事|不用担心|别担心|别难过|祝你|祝您|恭喜)")
+_PARDON_SOURCE = re.compile(
+    r"no problem|never ?mind|welcome|it'?s (?:ok|fine|all right)|doesn't matter|worry|\bwish"
+    r"|congrat|all right|good luck|happy|may you|enjoy|have a",
+    _I,
+)
+_REPLY_SOURCE = re.compile(
+    r"\b(?:sorry|excuse|no problem|never mind|welcome|thank\w*|ok|okay|grateful|appreciat\w*"
+    r"|received?|got it|glad|happy|pleased|hear\w*|sounds?"
+    r"|i (?:understand|see|recommend|suggest|think|believe|feel|will|am|get|guess|find|would)|i'm"
+    r"|i'll|i'd|haha|in my|it's (?:ok|fine)|my)\b",
+    _I,
+)
+
+
+_COURTESY = frozenset({"thank", "hello", "hi", "sorry", "welcome", "congratulations", "goodbye"})
+
+
+def _weigh_terms(signs: list[tuple[float, str]], pair: Pair, *, is_statement: bool) -> None:
+    missing, known = missing_terms(pair)
+    if not missing:
+        return
+    share = len(missing) / known
+    weight = min(0.35 * len(missing), 0.9 * share) if known < 4 else min(max(0.0, 2.4 * (share - 0.15)), 1.0)
+    if share == 1 and (known >= 3 or is_statement) and not pair.is_lang_task:
+        weight = 0.9 if known >= 2 or (len(pair.source_words) <= 3 and missing[0] in _COURTESY) else weight
+    elif len(pair.source_words) <= 8 and any(word in _COURTESY for word in missing):
+        weight += 0.5
+    signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
+
+
+def _weigh_question(signs: list[tuple[float, str]], source: str, output: str, asked: list[str]) -> None:
+    last_mark = max(output.rfind("？"), output.rfind("?"))
+    is_request = bool(_REQUEST.search(asked[-1]))
+    if last_mark < 0:
+        if not _ASKING.search(output):
+            signs.append((0.5 if is_request else 1.0, "not asked any more"))
+        elif not is_request:
+            signs.append((0.45, "no question mark"))
+    elif source.rstrip("\"”'’) *_").endswith("?"):
+        after = output[last_mark + 1 :].strip("”\"’'）) *_。\ufffc")
+        if after:
+            is_split = "," in asked[-1] and len(after) < 0.3 * len(source)
+            signs.append((0.6 if is_split or len(after) < 2 else 1.0, "text after the question"))
+    words = sum(len(word.findall(" ".join(asked))) for word in _COUNTED)
+    if words >= 2 and len(_ASKING.findall(output)) < words:
+        signs.append((0.4, f"{words} question words"))
+    for question in asked[:4]:
+        for word, renderings in _QUESTION_WORDS:
+            if word.search(question):
+                if not renderings.search(output):
+                    signs.append((0.7, f"no counterpart of {word.search(question).group().lower()!r}"))  # type: ignore[union-attr]
+                break
+
+
+def _weigh_verbs(signs: list[tuple[float, str]], output: str, heads: list[tuple[int, str]], is_question: bool) -> None:
+    if not heads:
+        return
+    lost = [verb for _, verb in heads if not any(sign in output for sign in VERBS[verb])]
+    if lost:
+        share = len(lost) / len(heads)
+        signs.append(((0.45 if is_question else 0.75) * (0.4 + 0.6 * share), "no rendering of " + ", ".join(lost[:4])))
+
+
+_ROLE = re.compile(r"\byou are (?:an?|the)\b|\bact as\b|^as an? [a-z]")
+_ROLE_KEPT = re.compile(r"你|您|作为|扮演|假|身为|充当|担任|以[^，。]{1,12}身份")
+
+
+def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> None:
+    if not pair.source_word_set & _FIRST_PERSON:
+        weight = 0.3 if pair.source_word_set & _TO_ME else 0.6
+        free = _ME_ASKED.sub("", output)
+        if _ME.search(free):
+            signs.append((weight, "a speaker that the source does not have"))
+    if _YOU.search(output) and not pair.source_word_set & _YOU_SOURCE:
+        signs.append((0.7, "the reader is advised"))
+    if _ROLE.search(pair.source_lower) and not _ROLE_KEPT.search(output):
+        signs.append((0.5, "the role is gone"))
+
+
+def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> None:
+    ratio, letters = ratio_of(pair)
+    most = 0.55 if letters < 25 else 0.48 if letters < 60 else 0.42
+    if letters >= 12 and not pair.is_lang_task:
+        if ratio > most:
+            signs.append((round(min((ratio - most) * 4, 0.8), 2), f"long for its source ({ratio:.2f})"))
+        elif ratio < 0.22:
+            signs.append((round(min((0.22 - ratio) * 8, 0.8), 2), f"short for its source ({ratio:.2f})"))
+    got = sum(1 for part in _ZH_SENTENCE.split(pair.output) if part.strip("”\"’'）) *"))
+    if got > sentences:
+        joints = len(_JOINT.findall(pair.source))
+        weight = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7
+        signs.append((weight, f"{got} sentences for {sentences}"))
+    if (items := pair.output.count("、")) >= 3 and items > 2 * (
+        pair.source.count(",") + len(re.findall(r"\b(?:and|or)\b", pair.source))
+    ):
+        signs.append((0.4, f"an enumeration of {items + 1}"))
+    if (commas := pair.source.count(",")) >= 3 and sum(pair.output.count(sign) for sign in "，、,；。") * 2 <= commas:
+        signs.append((0.5, f"{commas} commas are gone"))
+
+
+_JOINT = re.compile(r"[,;:()–—]| - |\b(?:and|but|or|so|which|because|that|who|while|where|when)\b", _I)

@@ -1,0 +1,37 @@
+"""Common words of instructions and questions, and their Chinese renderings.
+
+    WORDS["poem"]  ->  ("诗",)
+
+An answer holds the topic's words, but hardly the words of the request: a poem about the sea does not say "poem".
+"""
+
+from __future__ import annotations
+
+from blossom_data.checks import nouns_a, nouns_b
+
+
+def _read(table: str) -> dict[str, tuple[str, ...]]:
+    words: dict[str, tuple[str, ...]] = {}
+    for entry in table.strip().replace("\n", "|").split("|"):
+        names, _, renderings = entry.partition(":")
+        for name in names.split():
+            words[name] = tuple(dict.fromkeys((*words.get(name, ()), *renderings.split())))
+    return words
+
+
+WORDS = _read(nouns_a.TABLE + nouns_b.TABLE)
+"""English word (singular) -> renderings, any one of which is enough."""
+
+
+def _forms() -> dict[str, str]:
+    forms: dict[str, str] = {}
+    for word in WORDS:
+        forms[word + "s"] = word
+        forms[word + "es"] = word
+        if word.endswith("y"):
+            forms[word[:-1] + "ies"] = word
+    return forms | {word: word for word in WORDS}
+
+
+SINGULAR = _forms()
+"""Every form of the words of WORDS -> the word."""
