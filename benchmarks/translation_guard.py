@@ -21,7 +21,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blossom_data.asks import Reply
-from blossom_data.checks import check_pair
+from blossom_data.checks.pairs import check_pair
 from blossom_data.checks.shape import MAX_CHARS
 from blossom_data.prompts import load_prompt
 from blossom_data.records import Message, Record, Reject

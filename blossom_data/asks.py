@@ -1,7 +1,7 @@
 """What a stage says to the engine and hears back: Ask, Reply, and the Stage protocol.
 
 A stage is a pure generator: it yields an Ask (or a list of them, sent side by side), is sent the Reply (or the list),
-and returns the record it made, several records, or raises Reject. It does no I/O and reads no clock.
+may yield a Note to have something counted, and returns the record it made, several records, or raises Reject. It does no I/O and reads no clock.
 
     def run(self, record):
         reply = yield Ask(stage="annotate", version=1, messages=(Message("user", "..."),))
@@ -86,7 +86,14 @@ class Reply:
     """Ledger key in hex; "" outside the engine."""
 
 
-Question: TypeAlias = "Ask | Sequence[Ask]"
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A finding that a stage wants counted ("fence", "think block"); it is answered with None at once."""
+
+    text: str
+
+
+Question: TypeAlias = "Ask | Sequence[Ask] | Note"
 Steps: TypeAlias = "Generator[Question, Any, Record | tuple[Record, ...]]"
 
 

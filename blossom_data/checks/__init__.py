@@ -1,9 +1,4 @@
-"""What makes a translation acceptable: small pure checks, each with a code, hard or soft. Start at registry.py."""
+"""What makes a translation or an answer acceptable: small pure checks, each with a code, hard or soft.
 
-from __future__ import annotations
-
-from blossom_data.checks.finding import Finding, Pair
-from blossom_data.checks.pairs import check_pair, explain_pair
-from blossom_data.checks.registry import CHECKS, Verdict, find_faults, knows, verdicts
-
-__all__ = ["CHECKS", "Finding", "Pair", "Verdict", "check_pair", "explain_pair", "find_faults", "knows", "verdicts"]
+Start at registry.py (all checks of a translation, in run order), pairs.py (whole texts) and annotation.py (answers).
+"""

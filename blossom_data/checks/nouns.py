@@ -26,6 +26,8 @@ WORDS = _read(nouns_a.TABLE + nouns_b.TABLE)
 def _forms() -> dict[str, str]:
     forms: dict[str, str] = {}
     for word in WORDS:
+        if len(word) < 3:  # "his" is no plural of "hi"
+            continue
         forms[word + "s"] = word
         forms[word + "es"] = word
         if word.endswith("y"):

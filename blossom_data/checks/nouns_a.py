@@ -58,7 +58,7 @@ rice:米 饭|music:音乐|art:艺术 美术 画 术|dance:舞|painting:画 绘|s
 basketball:篮球|science scientific:科学|biology:生物|physics:物理|chemistry:化学|math mathematics:数学
 computer:电脑 计算机|phone:电话 手机|internet:互联网 网|car bus:车|train:火车 列车 训练 车|plane airplane:飞机
 house home:家 房 屋|room:房 室 间|door:门|window:窗|street:街|family:家|friend:朋友 友|mother mom:母 妈
-father dad:父 爸|child children kid:孩 儿童 小朋友 子女 童|baby:婴 宝宝|boy:男|girl woman:女|man:男 人
+father dad:父 爸|child children kid:孩 儿童 小朋友 子女 童 小时候 幼|baby:婴 宝宝|boy:男|girl woman:女|man:男 人
 world:世界 全球 天下|life:生 命 人生|love:爱 喜欢 喜|hate:恨 讨厌|happy happiness:快乐 幸福 开心 高兴 乐
 sad:悲 难过 伤心 伤|future:未来 将来|past:过去 以往 往|dream:梦|heart:心|body:身体 体 正文 主体|brain:脑|hand:手
 eye:眼|blood:血|cell:细胞 单元格 电池|best:最 好 佳|better:更 好|new:新|old:旧 老 古|large big:大|small little:小
@@ -69,7 +69,7 @@ favorite favourite:最喜 最爱 喜欢 喜爱|different:不同 各 异|same:相
 last:最后 上 末 去|next:下 接 后|between:之间 间 与 和 从|without:不 无 没|more:更 多|most:最 多|least:最 至少
 main major:主要 重 主|possible:可能 能|natural:自然 天然|language:语|english:英|french:法|spanish spain:西班牙
 german:德|chinese:中 汉|japanese:日|american:美|native:本 母语 原 土|grammar:语法|spelling:拼|error mistake:错 误
-style:风格 体 样 款 式|tone:语气 口吻 语调 基调|voice:语态 声 口吻|tense:时态|type:类 种 型|kind:类 种 型 善 好 样
+style:风格 体 样 款 式|tone:语气 口吻 语调 基调|voice:语态 声 口吻 嗓 音|tense:时态|type:类 种 型|kind:类 种 型 善 好 样
 category:类|set:组 集 套|item:项 物 件 条 品|object:物 对象 宾语|element:元素 要素|part:部分 部 份 词性
 section:节 部分 段|line:行 线 句|page:页|point:点 分|detail:细节 详|key:关键 键 主要 钥|value:值 价|result:结果
 conclusion:结论|evidence:证据 据|source:来源 源|scenario situation:情 场景 情况|experience:经 体验

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from blossom_data.checks.finding import Pair
 
 _DIGITS = re.compile(r"(?<![A-Za-z\d])(?<![A-Za-z]{2}-)\d{1,40}(?:,\d{3}(?!\d)){0,10}(?:\.\d{1,40})?")
-_NEGATIVE = re.compile(r"(?:(?<![\w)）\]}.%])[-−–]|负|minus |negative )(?=\d)")
+_NEGATIVE = re.compile(r"(?:(?<![\w)）\]}.%])[-−–]|负|(?<![\w)] )minus |negative )(?=\d)")
 _HAN_PART = re.compile(r"([二三四五六七八九十两\d]{1,3})分之")
 _PARTS = (("third", 3), ("quarter", 4), ("fourth", 4), ("fifth", 5), ("sixth", 6), ("eighth", 8), ("tenth", 10))
 _HAN_MONTH = re.compile(r"(\d{1,2}|[一二三四五六七八九十]{1,2})\s?月(?!饼|球|亮|光)")

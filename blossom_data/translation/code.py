@@ -60,6 +60,16 @@ _TAIL_CODE = re.compile(
 )
 
 
+_INDENTED = re.compile(r"(?:\n(?:[ ]{4}|\t)[^\n]*\S){1,200}")
+"""Indented lines right below a line of code: more of its block, whatever they say."""
+
+
+def _is_block_gap(text: str, end: int, start: int) -> bool:
+    """Whether what stands between two stretches of code is blank, or indented lines of the same block."""
+    gap = text[end:start]
+    return not gap.strip() or bool(_INDENTED.fullmatch(gap.rstrip(" \t\n")))
+
+
 def code_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each stretch of unfenced code; neighbouring lines of code make one stretch."""
     if not any(sign in text for sign in _SIGNS):
@@ -70,11 +80,13 @@ def code_spans(text: str) -> list[tuple[int, int]]:
         end = match.start() + len(match.group().rstrip())
         if end <= start:
             continue
-        if spans and not text[spans[-1][1] : start].strip():
+        if spans and _is_block_gap(text, spans[-1][1], start):
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((start, end))
     last, line_end = 0, -1
+    if spans and (more := _INDENTED.match(text, spans[-1][1])):
+        spans[-1] = (spans[-1][0], more.end())
     if ":" in text:
         for colon in islice(_TAIL.finditer(text), _MOST_LINES):
             if colon.end() > line_end:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from blossom_data.checks import CHECKS, check_pair, explain_pair, knows
+from blossom_data.checks.pairs import check_pair, explain_pair
+from blossom_data.checks.registry import CHECKS, knows
 
 
 def codes(source: str, output: str, source_lang: str = "en", target_lang: str = "zh") -> set[str]:
