@@ -1,0 +1,334 @@
+"""Choose the one quantity that a payload gives as its answer.
+
+    "18 dollars for 9 eggs"    the number that follows the marker at once
+    "9 × 2 = 18"               the number after the last equals sign
+    "6人一共花了42元"            the number that the question does not give
+    "she makes **18** from 9"  the number in bold
+    "12 or 15"                 none
+
+The rules are tried in this order; a payload that fits none of them has no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+from blossom_data.answers.arabic import scan
+from blossom_data.answers.normal import normalise
+from blossom_data.answers.patterns import has_any, pattern
+from blossom_data.answers.quantity import Quantity, is_last_digit_match
+from blossom_data.answers.question import asked_unit, given_values
+
+AMBIGUOUS, NO_NUMBER, TRUNCATED = "ambiguous", "no_answer", "truncated"
+
+
+class Weight(IntEnum):
+    """How much it means that a number comes first."""
+
+    NONE = 0
+    """A sentence of the solution: nothing."""
+    HEADING = 1
+    """Behind "Answer:" or 答：, where a sentence may follow: the number has to stand alone in its clause."""
+    STATEMENT = 2
+    """Behind "the answer is", #### or in a box: it is the answer."""
+
+
+class Reading(NamedTuple):
+    """The quantity of a payload, or the problem that stands in its way."""
+
+    quantity: Quantity | None
+    problem: str = ""
+    rounded: Quantity | None = None
+    """The right side of "17.83 ≈ 18", where the exact side is the quantity."""
+
+
+IS_AMBIGUOUS = Reading(None, AMBIGUOUS)
+HAS_NO_NUMBER = Reading(None, NO_NUMBER)
+IS_TRUNCATED = Reading(None, TRUNCATED)
+
+HEDGE = pattern(
+    r"\b(?:maybe|perhaps|probably|possibly|not sure|unsure|depending on|wrong|incorrect|impossible|doubt)\b|n't think"
+    r"|not (?:the |correct|right|true)|可能(?!性)|也许|或许|说不定|错误|矛盾|不成立",
+    re.IGNORECASE,
+)
+CONTRAST = pattern(
+    r"(?<!\()\bor\b(?! equivalent)|\b(?:but|actually|instead|rather|wait|correction"
+    r"|versus|vs|between|either|if|otherwise|now)\b|或|而是"
+    r"|不对|实际上|其实|更正|但|之间|介于",
+    re.IGNORECASE,
+)
+CLAUSE_BREAK = pattern(r"[,;:；(（]| because | since ")
+LEAD = pattern(
+    r"[\s:,;\"'“”‘’(\[$¥€£*_~≈=.>|-]*+(?:(?:about|approximately|approx|roughly|around|exactly|only|just|simply|equals?|is"
+    r"|a total of|an? average of|total|there are|there is|that|it|be|also|indeed|thus|therefore|so|x|y|n"
+    r"|大约|大概|约为|约是|约|一共有|一共是|一共|总共有|总共|共有|共计|共|总计|合计|就是|应该是|应为|应是|是|为|有|即|等于"
+    r"|还剩下|还剩|还有|剩下|剩|需要|需|要|得|只)[\s:,;\"'“”‘’(\[$¥€£*_~≈=.-]*+)*+"
+)
+_HEDGE_BEFORE = pattern(
+    r"\b(?:twice|double|triple|(?:half|third|quarter|root|square) of|might|may"
+    r"|could|either|between|from)(?: be)?(?: \w+)? ?[$¥]?$",
+    re.IGNORECASE,
+)
+_NEGATED = pattern(
+    r"(?:\bnot|n't|\bnever|\bcannot)(?: [a-z]+){0,2} ?[$¥€£]?$|(?:不是|并非"
+    r"|不等于|没有|不为|不应|不该|而非|≠)[^0-9]{0,3}$",
+    re.IGNORECASE,
+)
+_OPERATOR_END = pattern(
+    r"(?:[+×÷·^/:]|(?<![*])\*|(?:^"
+    r"|[\s\w)\]])-|\b(?:plus|minus|times|by|(?<!out )of|than(?: the)?)|[加减乘]以?|除以) ?[$¥€£(]*$",
+    re.IGNORECASE,
+)
+_RANGE = pattern(r"^\W*[A-Za-z一-鿿]{0,8} ?(?:\b(?:to|through)|至|到|-|~|—+) ?[$¥€£]*$")
+_LIST = pattern(
+    r"^[*)\]$]*(?: ?[A-Za-z.'一-鿿]{1,20}){0,3}[*)\] $]*(?:[,;、|&]|\band|\bor|和|与|及|以及|或|或者)[ *$¥€£(]*$"
+)
+_COMPOUND = pattern(r"^ ?(?:[A-Za-z.']{1,12}|个?[一-鿿]{1,3}) ?[$¥€£]*$")
+_EQUIVALENT = pattern(r"也就是|即|相当于|i\.e\.|that is|which is|equivalent|\bor equivalently|same as", re.IGNORECASE)
+_ASSIGNMENT = pattern(r"(?:^|[,;，；、(]|\band\b|和|且)[ $]*([A-Za-z]\w{0,15}|[一-鿿]{1,8}) ?=")
+_TWO_SOLUTIONS = pattern(
+    r"(?<![\w)+*×÷/^-])[$(]?[A-Za-z] ?= ?-?[$]?[0-9][0-9.,/]*[^=]{0,12}?(?:\band\b|\bor\b|[,，、和或])[ $]*[A-Za-z] ?="
+)
+_ASIDE = pattern(
+    r"\([^()]{1,120}\)|其中|即(?!将)|也就是|相当于|i\.e\.|包括"
+    r"|\b(?:including|of which|out of|because|since|(?:by|after|from) [a-z]+ing)\b",
+    re.IGNORECASE,
+)
+_BARE_ALTERNATIVE = pattern(r"\(or [~$]?[0-9.,]+\)")
+_BOLD = pattern(r"\*\*([^*\n]{1,80})\*\*")
+_DANGLING_BEFORE = pattern(r"(?:[\w)] ?[×*÷/+^]|[\w)] -) ?[$¥€£(]*$")
+_DANGLING_AFTER = pattern(r"[)\]*$ ]*(?:[×÷=^]|[+*](?= ?[\w(]|$)|[-/] ?$|- [a-z0-9(])")
+_HEDGE_WORDS = (
+    "maybe", "perhaps", "probab", "possib", "sure", "depend", "可能", "也许", "或许", "说不定", "wrong", "incorrect",
+    "impossible", "doubt", "n't think", "not ", "错误", "矛盾", "不成立",
+)  # fmt: skip
+_NEGATION_WORDS = ("not", "n't", "never", "不是", "并非", "不等于", "没有", "不为", "不应", "不该", "而非", "≠")
+_MODALS = ("twice", "double", "triple", " of", "might", "may", "could", "either", "between", "from")
+_OPERATORS = frozenset("×*÷/+^-")
+_WINDOW = 24
+_MAX_GAP = 48
+
+
+def lead_end_of(text: str) -> int:
+    """Return where the filler in front of the answer proper ends."""
+    match = LEAD.match(text)
+    return match.end() if match else 0
+
+
+def last_result(text: str) -> Fraction | None:
+    """Return the number right after the last equals sign of `text`, if there is one."""
+    place = text.rfind("=")
+    if place < 0:
+        return None
+    line = normalise(text[place + 1 : place + 60].partition("\n")[0])
+    quantities = scan(line).quantities
+    if not quantities or quantities[0].start > lead_end_of(line):
+        return None
+    return quantities[0].value
+
+
+class Payload(NamedTuple):
+    """Everything that the choice depends on."""
+
+    text: str
+    """The payload in its plain spelling; quantities point into it."""
+    quantities: list[Quantity]
+    lead_end: int
+    weight: Weight
+    raw: str
+    """The payload as typed, for its bold parts."""
+    question: str
+    before: str
+
+
+def choose(payload: Payload) -> Reading:
+    """Apply the rules in order: hedges, negation, number at once, equation, one value, tie-breaks."""
+    text = payload.text
+    lower = text.lower()
+    if has_any(lower, _HEDGE_WORDS) and HEDGE.search(text):
+        return IS_AMBIGUOUS
+    plain = [quantity for quantity in payload.quantities if not quantity.is_label] or payload.quantities
+    kept = plain
+    if has_any(lower, _NEGATION_WORDS):
+        kept = [q for q in plain if not _NEGATED.search(text, max(0, q.start - _WINDOW), q.start)]
+        if not kept:
+            return IS_AMBIGUOUS
+    first = kept[0]
+    has_sign = "=" in text or "≈" in text
+    if len(kept) == 1 and not has_sign:
+        return _settle(text, first)
+    choice = _Choice(payload, kept)
+    if payload.weight and first.start <= payload.lead_end:
+        direct = choice.read_direct()
+        if direct is not None:
+            return direct
+    return choice.read_equation() if has_sign else choice.read_prose()
+
+
+def _settle(text: str, quantity: Quantity, rounded: Quantity | None = None) -> Reading:
+    """Accept `quantity` unless the text around it makes it a bound, a guess or a part of an expression."""
+    start = quantity.start
+    if quantity.is_bounded:
+        return IS_AMBIGUOUS
+    lead = text[max(0, start - _WINDOW) : start]
+    if lead:
+        if lead.rstrip(" $¥€£(")[-1:] in _OPERATORS and _DANGLING_BEFORE.search(lead):
+            return IS_AMBIGUOUS
+        if has_any(lead.lower(), _MODALS) and _HEDGE_BEFORE.search(lead):
+            return IS_AMBIGUOUS
+    if rounded is None and _DANGLING_AFTER.match(text, quantity.end):
+        is_cut = not text[quantity.end :].strip(" $*+×÷=-/^")
+        return IS_TRUNCATED if is_cut else IS_AMBIGUOUS
+    return Reading(quantity, "", rounded)
+
+
+class _Choice:
+    """The rules for payloads with several quantities."""
+
+    __slots__ = ("kept", "payload", "question", "text", "weight")
+
+    def __init__(self, payload: Payload, kept: list[Quantity]) -> None:
+        self.payload = payload
+        self.text = payload.text
+        self.weight = payload.weight
+        self.question = payload.question
+        self.kept = kept
+
+    def _gap(self, index: int) -> str:
+        """Classify what joins kept quantity `index` to the next one."""
+        gap = self.text[self.kept[index].end : self.kept[index + 1].start]
+        if "=" in gap:
+            return "equals"
+        if "≈" in gap:
+            return "approx"
+        if not gap.strip(" $*"):
+            return "compound"
+        if _OPERATOR_END.search(gap[-12:]):
+            return "operator"
+        if len(gap) <= _MAX_GAP and (_RANGE.match(gap) or _LIST.match(gap)):
+            return "list"
+        return "compound" if _COMPOUND.match(gap) else ""
+
+    def read_direct(self) -> Reading | None:
+        """Take the number that follows the marker at once; None when it opens an expression."""
+        kept, first = self.kept, self.kept[0]
+        values = {quantity.value for quantity in kept}
+        if len(values) == 1 and not any(self._gap(i) == "operator" for i in range(len(kept) - 1)):
+            return Reading(first) if not first.is_bounded else IS_AMBIGUOUS
+        kind = self._gap(0) if len(kept) > 1 else ""
+        if kind == "operator":
+            return None if "=" in self.text or "≈" in self.text else IS_AMBIGUOUS
+        if kind == "equals":
+            return self._read_reversed()
+        if kind == "approx":
+            return _settle(self.text, first, kept[1])
+        if kind and kept[1].value != first.value:
+            return IS_AMBIGUOUS
+        if len(kept) == 1:
+            return None if self.text.find("=", first.end) >= 0 else _settle(self.text, first)
+        others = {quantity.value for quantity in kept} - {first.value}
+        if others and self.text[first.end : kept[1].start].rstrip().endswith("out of"):
+            return IS_AMBIGUOUS
+        if self.weight is Weight.HEADING and not kind:
+            gap = self.text[first.end : kept[1].start]
+            givens = given_values(self.question)
+            if not CLAUSE_BREAK.search(gap) or (first.value in givens and not others <= givens):
+                return None
+        last_other = max(q.start for q in kept if q.value != first.value)
+        between = self.text[first.end : last_other]
+        if _BARE_ALTERNATIVE.search(self.text, first.end):
+            return IS_AMBIGUOUS
+        if CONTRAST.search(between) and not _EQUIVALENT.search(between):
+            return IS_AMBIGUOUS
+        return _settle(self.text, first)
+
+    def _read_reversed(self) -> Reading | None:
+        """Read "18 = 9 × 2" as 18, and give up on "1 hour = 60 minutes"."""
+        first, second = self.kept[0], self.kept[1]
+        if len(self.kept) > 2 and self._gap(1) == "operator":
+            return Reading(first) if self.text.count("=") == 1 else None
+        if second.value == first.value or (second.shape == "decimal" and is_last_digit_match(second, first.value)):
+            return Reading(first)
+        return IS_AMBIGUOUS
+
+    def read_equation(self) -> Reading:
+        """Take the number right after the last equals sign; before ≈ stands the exact side."""
+        text, kept = self.text, self.kept
+        if self._assigns_several() or _TWO_SOLUTIONS.search(text):
+            return IS_AMBIGUOUS
+        equals, approx = text.rfind("="), text.rfind("≈")
+        sign = max(equals, approx)
+        right = [quantity for quantity in kept if quantity.start > sign]
+        if not right:
+            return IS_AMBIGUOUS if text[sign + 1 :].strip(" ?$*._)") else IS_TRUNCATED
+        result = right[0]
+        between = text[sign + 1 : result.start]
+        if lead_end_of(between) < len(between):
+            return IS_AMBIGUOUS
+        position = kept.index(result)
+        if len(right) > 1:
+            if self._gap(position) and right[1].value != result.value:
+                return IS_AMBIGUOUS
+            others = {quantity.value for quantity in right} - {result.value}
+            if others and others - given_values(self.question):
+                return self._read_bold() or IS_AMBIGUOUS
+        if approx > equals:
+            left = [quantity for quantity in kept if equals < quantity.start < approx]
+            if len(left) == 1 and lead_end_of(text[equals + 1 : left[0].start]) >= left[0].start - equals - 1:
+                return Reading(left[0], "", result)
+        return _settle(self.text, result) if result.end < len(text) else Reading(result)
+
+    def _assigns_several(self) -> bool:
+        """Tell whether two names get a value; a last step that is worked out ("y = 12 + 30 = 42") is a result."""
+        assignments = list(_ASSIGNMENT.finditer(self.text))
+        if len({match[1] for match in assignments}) < 2:
+            return False
+        return self.weight is Weight.STATEMENT or self.text.count("=", assignments[-1].start()) < 2
+
+    def read_prose(self) -> Reading:
+        """Take the one value of a sentence, after the numbers of the question if there are several."""
+        kept = self.kept
+        gaps = [self._gap(i) for i in range(len(kept) - 1)]
+        if "operator" in gaps:
+            return IS_AMBIGUOUS
+        values = {quantity.value for quantity in kept}
+        if len(values) == 1:
+            return _settle(self.text, kept[0])
+        if CONTRAST.search(self.text):
+            return IS_AMBIGUOUS
+        bold = self._read_bold()
+        if bold is not None:
+            return bold
+        givens = given_values(self.question)
+        left = [quantity for quantity in kept if quantity.value not in givens]
+        unit = asked_unit(self.question)
+        aside = self._aside_span()
+        result = last_result(self.payload.before)
+        for matching in (
+            left,
+            [quantity for quantity in left if unit and self.text[quantity.end :].lstrip(" *个").startswith(unit)],
+            [quantity for quantity in left if not aside[0] <= quantity.start < aside[1]],
+            [quantity for quantity in left if quantity.value == result],
+        ):
+            if len({quantity.value for quantity in matching}) == 1:
+                return _settle(self.text, matching[0])
+        return IS_AMBIGUOUS
+
+    def _aside_span(self) -> tuple[int, int]:
+        """Return the span of an aside: "(48 + 24)", 其中…, "by selling 9 eggs"."""
+        aside = _ASIDE.search(self.text)
+        if aside is None or aside.start() < self.kept[0].start:
+            return 0, 0
+        return aside.start(), aside.end() if aside[0][0] == "(" else len(self.text)
+
+    def _read_bold(self) -> Reading | None:
+        """Take the only number set in bold inside a longer sentence."""
+        spans = _BOLD.findall(self.payload.raw)
+        inside = [quantity for span in spans for quantity in scan(normalise(span)).quantities]
+        if len({quantity.value for quantity in inside}) != 1 or len(inside) == len(self.kept):
+            return None
+        matching = [quantity for quantity in self.kept if quantity.value == inside[0].value]
+        return _settle(self.text, matching[0]) if matching else None

@@ -1,0 +1,269 @@
+r"""Extract the final answer out of a model's solution and read it.
+
+    "...\n#### 18"                                     route "hash",          18
+    "...\n\n**Answer:** $18 per day"                   route "answer",        18
+    "...因此，小明还剩 3 个苹果。"                         route "last_sentence", 3
+    "<think>...</think>"                               no answer: nothing after the thinking
+
+The last strong marker with a payload wins; without a marker, the last sentence that states one value. Never a
+bare last number. Looks at the last 8,000 characters, after cutting a run-on next question.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import islice
+from typing import NamedTuple
+
+from blossom_data.answers.choice import AMBIGUOUS, NO_NUMBER, TRUNCATED, Reading, Weight
+from blossom_data.answers.markers import Marker, find_markers
+from blossom_data.answers.patterns import pattern
+from blossom_data.answers.reading import has_number, read_payload
+from blossom_data.answers.sentences import find_last_sentence, sentence_end
+
+MAX_TAIL = 8000
+MAX_PAYLOAD = 400
+
+
+class Extracted(NamedTuple):
+    """How the answer was found, the text it was read from, and the reading."""
+
+    route: str
+    payload: str
+    reading: Reading
+
+
+_END_TOKENS = pattern(r"<\|(?:im_end|im_start|eot_id|endoftext|end|user)\|>|</s>|<end_of_turn>")
+_RUN_ON = pattern(r"\n(?:Question:|Q:|User:|Human:|Problem:|问题[：:]|问：|题目：|用户：|### Instruction|\*\*Question)")
+_MAX_RUN_ONS = 6
+_THINK_OPEN = ("<think>", "<thinking>")
+_NEXT_LINE_SKIP = pattern(r"(?:[\s$`>*_#:：-]|\\\[|\\\]|\\\(|\\\)|```[a-z]*)*+")
+_LINE_REST_EMPTY = pattern(r"[ *_$:：`)\]\\\[>~-]*+(?=\n|$)")
+_BOX_SUFFIX = pattern(r"[ $]{0,3}(?:\\?%|％|万亿?|亿|成|折|(?:\\text\{)? ?(?:million|billion|thousand|percent)\b)")
+_BOX_FOLLOWED = pattern(
+    r"[ $)\]*}.]{0,4}(?:[+×÷^=]|\\times|\\div|\\cdot|\\approx|\\[dt]?frac|\\sqrt|\\pi|[.,][0-9]|/ ?\\?[0-9]|- ?[0-9\\])"
+)
+_BOX_OR = pattern(r"[ $)\]*]{0,4}(?:\\text\{)? ?or\b([^\n]{1,40})")
+_BOX_IN_FRACTION = pattern(r"(?:frac ?|\}) ?\{ ?(?:\\(?:text|math)[a-z]* ?\{)?$")
+_BRACE = pattern(r"\\?[{}]")
+_CORRECTION = pattern(
+    r"\b(?:wait|correction|oops|my mistake|a mistake|an error|let me (?:re|correct|fix)|recalculat\w*|actually|sorry"
+    r"|apologi[sz]e\w*|on second thought)\b|不对|更正|有误|算错|重新计算|修正|抱歉|等等，|其实",
+    re.IGNORECASE,
+)
+_NUMBER_FIRST = pattern(
+    r"[ :：*$¥￥€£\\(~≈约=-]*[0-9½¼¾][^\s。，,;；(（]*(?: +[^\s。，,.;；(（0-9]+){0,4}[\s*$)]*(?:[.。，,;；(（!！]|$)"
+)
+_CONCLUDING = pattern(
+    r"(?:^|[\n.。])[\s*_#-]*(?:so|thus|therefore|hence|in total|altogether"
+    r"|as a result|因此|所以|故|综上|因而|总之|总共|一共)"
+    r"(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_LIST_LINE = pattern(r"(?:[0-9]{1,2}[.)、] ?\D|[-*•] |(?:\*\*)?(?:Step|步骤))")
+_FIRST_PART = pattern(r"[\s*]*(?:[(（][1aA][)）]|①|1[)）、])")
+_SECOND_PART = pattern(r"[(（][2bB][)）]|②|\n\s*2[)）、]")
+_JSON_END = pattern(r'(?<!\\)"|[}\n]')
+
+
+def extract_answer(text: str, question: str = "") -> Extracted:
+    """Find and read the final answer of `text`."""
+    tail = answer_part(text)
+    if tail is None:
+        return Extracted("", "", Reading(None, NO_NUMBER))
+    for marker in find_markers(tail):
+        found = _read_marker(tail, marker, question)
+        if found is not None:
+            return found
+    return _read_last_sentence(tail, question)
+
+
+def answer_part(text: str) -> str | None:
+    """Return the part of `text` that can hold the answer; None for unfinished thinking or nothing at all."""
+    if "think" in text:
+        closed = max(text.rfind("</think>"), text.rfind("</thinking>"))
+        opened = max(text.rfind(token) for token in _THINK_OPEN)
+        if opened > closed:
+            return None
+        if closed >= 0:
+            text = text[text.index(">", closed) + 1 :]
+    if len(text) > 4 * MAX_TAIL:
+        text = text[: _run_on_start(text)][-MAX_TAIL:]
+    else:
+        text = text[: _run_on_start(text)]
+        if len(text) > MAX_TAIL:
+            text = text[-MAX_TAIL:]
+    text = text.rstrip()
+    return text or None
+
+
+def _run_on_start(text: str) -> int:
+    """Return where the model went on with another question after it had answered this one."""
+    cut = len(text)
+    if "<|" in text or "</s>" in text or "<end_of" in text:
+        token = _END_TOKENS.search(text)
+        cut = token.start() if token else cut
+    for match in islice(_RUN_ON.finditer(text, 0, cut), _MAX_RUN_ONS):
+        if _is_answered(text[max(0, match.start() - 1000) : match.start()]):
+            return match.start()
+    return cut
+
+
+def _is_answered(text: str) -> bool:
+    """Tell whether `text` holds a strong marker with a number behind it."""
+    return any(has_number(text[marker.start : marker.start + 200]) for marker in find_markers(text))
+
+
+def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
+    """Read what a marker announces; None when it announces nothing, so that an earlier one may count."""
+    if marker.route == "boxed":
+        return _read_boxed(tail, marker, question)
+    start, end = _payload_span(tail, marker)
+    payload = tail[start:end]
+    if not payload or (not has_number(payload) and not tail[end:].strip() and not payload.strip(" *_:：$`.。\n")):
+        return Extracted(marker.route, "", Reading(None, TRUNCATED))
+    ending = tail[end : end + 1]
+    if ending in ("?", "？"):
+        return None
+    if marker.is_heading and start > marker.start and _LIST_LINE.match(tail, start):
+        return _read_last_sentence(tail[start:], question)
+    if _FIRST_PART.match(payload) and _SECOND_PART.search(tail, end, end + MAX_PAYLOAD):
+        return Extracted(marker.route, payload, Reading(None, AMBIGUOUS))
+    before = tail[max(0, marker.position - 2000) : marker.position]
+    reading = read_payload(payload, question, before, Weight.HEADING if marker.is_heading else Weight.STATEMENT)
+    rest = tail[end:]
+    if reading.quantity is None and reading.problem == NO_NUMBER:
+        return _without_number(tail, marker, payload, rest, question)
+    if marker.is_heading and has_number(rest):
+        return _read_heading(marker, payload, rest, reading, question)
+    if reading.problem == TRUNCATED and rest.strip():
+        reading = Reading(None, AMBIGUOUS)
+    return Extracted(marker.route, payload, _unless_corrected(reading, rest))
+
+
+def _without_number(tail: str, marker: Marker, payload: str, rest: str, question: str) -> Extracted | None:
+    """Decide about a payload without a number: a refusal ends the search, other words do not."""
+    if marker.route in ("json", "answer_tag") or read_payload(payload + " 0", question).problem == NO_NUMBER:
+        return Extracted(marker.route, payload, Reading(None, NO_NUMBER))
+    if marker.is_heading and has_number(rest):
+        return _read_last_sentence(rest, question)
+    return None
+
+
+def _read_heading(marker: Marker, payload: str, rest: str, reading: Reading, question: str) -> Extracted:
+    """Tell an answer with an explanation behind it from a heading that opens the whole solution."""
+    last = _read_last_sentence(rest, question)
+    is_short = _NUMBER_FIRST.match(payload) is not None or marker.route in ("da", "daan")
+    if is_short and reading.quantity is not None:
+        other = last.reading.quantity
+        is_contradicted = (
+            other is not None and other.value != reading.quantity.value and _CONCLUDING.search(rest) is not None
+        )
+        if is_contradicted:
+            return Extracted(marker.route, payload, Reading(None, AMBIGUOUS))
+        return Extracted(marker.route, payload, _unless_corrected(reading, rest))
+    if last.reading.problem == NO_NUMBER:
+        return Extracted(marker.route, payload, reading)
+    return last
+
+
+def _unless_corrected(reading: Reading, rest: str) -> Reading:
+    """Give up when the text after the answer takes it back."""
+    if len(rest) > 8 and reading.quantity is not None and _CORRECTION.search(rest, 0, 2000) and has_number(rest):
+        return Reading(None, AMBIGUOUS)
+    return reading
+
+
+def _payload_span(tail: str, marker: Marker) -> tuple[int, int]:
+    """Return where the payload of a marker starts and ends: its sentence, or the next line after a heading."""
+    start = marker.start
+    if marker.route == "answer_tag":
+        end = tail.find("</", start, start + MAX_PAYLOAD)
+        return start, end if end >= 0 else min(len(tail), start + MAX_PAYLOAD)
+    if marker.route == "json":
+        if tail[start : start + 1] == '"':
+            start += 1
+        stop = _JSON_END.search(tail, start, start + MAX_PAYLOAD)
+        return start, stop.start() if stop else min(len(tail), start + MAX_PAYLOAD)
+    empty = _LINE_REST_EMPTY.match(tail, start)
+    if empty:
+        skip = _NEXT_LINE_SKIP.match(tail, start)
+        start = skip.end() if skip else start
+        if start > marker.start and tail[start - 1] in "-$":
+            start -= 1
+    end = tail.find("\n", start, start + MAX_PAYLOAD)
+    if end < 0:
+        end = min(len(tail), start + MAX_PAYLOAD)
+    return start, sentence_end(tail, start, end)
+
+
+def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted | None:
+    r"""Read `\boxed{...}`, together with other boxes of the same line and a percent sign behind it."""
+    content, end = _box_content(tail, marker)
+    if content is None:
+        return Extracted(marker.route, "", Reading(None, NO_NUMBER))
+    if not content.strip():
+        return None
+    opening = tail.rfind("\\", max(0, marker.position - 3), marker.position)
+    opening = opening if opening >= 0 else marker.position - 1
+    lead = tail[max(0, opening - 24) : opening]
+    if lead[-1:].isdigit() or _BOX_FOLLOWED.match(tail, end) or _BOX_IN_FRACTION.search(lead):
+        return Extracted(marker.route, content, Reading(None, AMBIGUOUS))
+    if lead.endswith(("-", "−")) and not lead[:-1].rstrip()[-1:].isalnum():
+        content = "-" + content
+    suffix = _BOX_SUFFIX.match(tail, end)
+    if suffix:
+        content, end = content + suffix[0].lstrip(" $"), suffix.end()
+    reading = read_payload(content, question, tail[max(0, opening - 2000) : opening])
+    other = _BOX_OR.match(tail, end)
+    if other and reading.quantity is not None:
+        alternative = read_payload(other[1].lstrip("$ }"), question).quantity
+        if alternative is None or alternative.value != reading.quantity.value:
+            reading = Reading(None, AMBIGUOUS)
+    if reading.quantity is not None and not _is_only_box(tail, opening, reading, question):
+        reading = Reading(None, AMBIGUOUS)
+    return Extracted(marker.route, content, _unless_corrected(reading, tail[end:]))
+
+
+def _box_content(tail: str, marker: Marker) -> tuple[str | None, int]:
+    """Return the text inside the braces of a box and where it ends; None when it is never closed."""
+    if tail[marker.start - 1] != "{":
+        end = marker.start
+        while end < len(tail) and (tail[end].isdigit() or tail[end] in ".,/%"):
+            end += 1
+        return tail[marker.start : end].rstrip(".,"), end
+    depth = 1
+    for match in _BRACE.finditer(tail, marker.start, marker.start + MAX_PAYLOAD):
+        if match[0][0] == "\\":
+            continue
+        depth += 1 if match[0] == "{" else -1
+        if depth == 0:
+            return tail[marker.start : match.start()], match.end()
+    return None, len(tail)
+
+
+def _is_only_box(tail: str, opening: int, reading: Reading, question: str) -> bool:
+    """Tell whether no box with another value stands next to this one (two answers)."""
+    earlier = tail.rfind("oxed{", max(0, opening - MAX_PAYLOAD), opening)
+    if earlier < 0:
+        return True
+    content, end = _box_content(tail, Marker("boxed", earlier, earlier + 5))
+    if content is None or end > opening:
+        return False
+    between = tail[end:opening]
+    if "\n" in between and any(character.isalnum() for character in between):
+        return True
+    other = read_payload(content, question).quantity
+    return other is None or reading.quantity is None or other.value == reading.quantity.value
+
+
+def _read_last_sentence(tail: str, question: str) -> Extracted:
+    """Read the last sentence that states a value, when there is no strong marker."""
+    sentence = find_last_sentence(tail)
+    if sentence.problem:
+        problem = sentence.problem
+        return Extracted("last_sentence" if sentence.text else "", sentence.text, Reading(None, problem))
+    is_whole = len(sentence.text) >= len(tail) - 4
+    weight = Weight.HEADING if is_whole else Weight.NONE
+    reading = read_payload(sentence.text, question, sentence.before, weight)
+    return Extracted("last_sentence", sentence.text, reading)

@@ -1,0 +1,190 @@
+"""Find the sentence that states the result in an answer without a marker.
+
+    "16 - 7 = 9.\\nSo she makes $18 a day.\\n\\nI hope this helps!"   -> "So she makes $18 a day"
+    "...因此，小明还剩 3 个苹果。\\n验算：3 + 5 = 8"                 -> "因此，小明还剩 3 个苹果"
+
+Checks, notes, closing remarks and questions are passed over. A text that ends in the middle of a sentence, and a
+list or table of several results, have no such sentence.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from blossom_data.answers.patterns import has_any, pattern
+
+MAX_SENTENCE = 400
+MAX_BACK = 3000
+"""Characters from the end in which the sentence has to stand."""
+
+_MAX_SENTENCES = 10
+
+
+class Sentence(NamedTuple):
+    """The sentence and the text before it, or the problem that stands in its way."""
+
+    text: str
+    before: str = ""
+    problem: str = ""
+
+
+_END = pattern(r"[。！？]|\?(?=[*\"')\]]*(?:\s|$))|(?<![0-9)])!|\.(?=[*\"')\]]*(?:[ \t]+[^\s0-9a-z]|\s*$))")
+_NUMBER = pattern(
+    r"[0-9½¼¾]|[零一二两三四五六七八九十百]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fourteen"
+    r"|fif|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|zero"
+    r"|dozen|half)",
+    re.IGNORECASE,
+)
+_UNFINISHED_WORDS = frozenset({
+    "and", "or", "the", "of", "is", "are", "to", "with", "for", "per", "by", "a", "an", "that", "which", "from",
+    "in", "at", "than", "plus", "minus", "times", "because", "since", "if", "so", "we", "then",
+})  # fmt: skip
+_UNFINISHED_ENDS = (
+    ",", "，", "、", ":", "：", "(", "（", "+", "×", "*", "/", "÷", "=", "≈", "&", "-", "的", "和", "与", "是", "为",
+    "等于", "乘", "乘以", "除以", "加", "加上", "减", "减去", "因为", "所以", "因此", "因而", "于是", "然后",
+    "接着", "以及", "还有", "那么", "就",
+)  # fmt: skip
+_SKIPPED = pattern(
+    r"[\s*_#>(（\[【✓✅-]*(?:(?:let(?:'s| us|’s)? |now |to |we can |i "
+    r"|double[- ]?|quick |sanity )*(?:check|verif|confirm)"
+    r"|note\b|notes\b|proof\b|remember|i hope|hope this|let me know|feel free"
+    r"|if you|is there|would you|do you|please|thank"
+    r"|great|happy|good luck|keep|explanation|reason|source|confidence|tip\b|hint"
+    r"|置信|验算|检验|验证|检查|核对|注意?[:：]|注意|备注|说明|提示|点评|希望|如果您?你?(?:还|有)|请|祝|思路|分析|考点|代入)",
+    re.IGNORECASE,
+)
+_CHECK_HEADING = pattern(
+    r"[\s*_#>(（\[【-]*(?:(?:let(?:'s| us|’s)? |to |double[- ]?|quick "
+    r"|sanity )*(?:check|verif)|notes?\b|proof\b|explanation"
+    r"|验算|检验|验证|检查|备注|注[:：]|注意|说明|点评)",
+    re.IGNORECASE,
+)
+_CHECK_WORDS = ("heck", "erif", "ote", "roof", "xplan", "验", "检", "注", "说明", "点评")
+_CONCLUDING = pattern(
+    r"[\s*_#>-]*(?:so\b|thus|therefore|hence|in total|altogether|in conclusion|finally|overall|as a result|consequently"
+    r"|因此|所以|故|综上|因而|总之|总共|一共|最终|最后|由此)",
+    re.IGNORECASE,
+)
+_OPEN = pattern(
+    r"[\s*_#>-]*(?:if|suppose|assume|assuming|let|imagine|given that|假设|如果|假如|设)(?![a-z])"
+    r"|[\s*_#>-]*(?:next|first|firstly|let's|let us|(?:now|then),? (?:we|let|multiply"
+    r"|add|subtract|divide)|we (?:need|must|have) to"
+    r"|we (?:can|should|will)|to (?:find|get|calculate|determine)|接下来|下一步"
+    r"|首先|我们需要|需要计算|要计算|要求)[^=≈]*$",
+    re.IGNORECASE,
+)
+_BULLET = pattern(r"\s*(?:[-*•+] |[0-9]{1,2}[.)、] ?)")
+_NAMED = pattern(r"\s*\**[^\s:：=]{1,12}( [^\s:：=]{1,12})?\**[:：]\**[^=]*$")
+_PLAN = pattern(
+    r"[\s*_#>-]*(?:(?:now|next|then),? (?:we|let|i|multiply|add|subtract|divide)"
+    r"|let's|let us|let me (?!know)|we (?:need|have) to"
+    r"|接下来|下一步|现在(?:我们)?(?:来|需要))",
+    re.IGNORECASE,
+)
+_LIST_NUMBER = pattern(
+    r"\s*>+ ?|[\s*]*(?:[0-9]{1,2}[.)]\s+(?=\S)|[0-9]{1,2}、\s+(?=[^\s0-9])|[0-9]{1,2}[.、)](?=[^\s0-9]))"
+)
+_SUMMARY = pattern(
+    r"total|sum|altogether|answer|result|therefore|so\b|thus|hence|remaining|left|final|profit|=|总|共|合计|答|剩|因此|所以|最",
+    re.IGNORECASE,
+)
+_TABLE_TOTAL = pattern(r"\|[\s*]*(?:grand )?(?:total|sum|answer|result|总计|合计|总和|总数|共计|一共)", re.IGNORECASE)
+_DELIMITER_LINE = pattern(r"[\s$`*_\-=\\\[\]|:>#✓✅()]*")
+
+
+def sentence_end(text: str, start: int, end: int) -> int:
+    """Return where the sentence that starts at `start` ends, at most `end`."""
+    match = _END.search(text, start, end)
+    if match is None:
+        return end
+    if match.start() - start < 4 and not _NUMBER.search(text, start, match.start()):
+        match = _END.search(text, match.end(), end)
+    return match.start() if match else end
+
+
+def find_last_sentence(text: str) -> Sentence:
+    """Return the last sentence of `text` that states a value."""
+    body = text[-MAX_BACK:].rstrip()
+    ending = body.rstrip("*_`$ \n")
+    if ending.endswith(_UNFINISHED_ENDS) or ending[-24:].rpartition(" ")[2].lower() in _UNFINISHED_WORDS:
+        return Sentence(ending[-80:], problem="truncated")
+    lines = body.split("\n")
+    if not ending or _is_cut(lines[-1], ending[-1]):
+        return Sentence(lines[-1][:MAX_SENTENCE], problem="truncated" if ending else "no_answer")
+    found = _last_stated(lines)
+    heading = _check_heading(lines) if has_any(body, _CHECK_WORDS) else 0
+    if heading and found is not None and found[0] >= heading and not _CONCLUDING.match(found[1]):
+        found = _last_stated(lines[:heading]) or found
+    if found is None:
+        return Sentence("", problem="no_answer")
+    index, sentence = found
+    if len(sentence) > MAX_SENTENCE or _OPEN.match(sentence):
+        return Sentence(sentence[:MAX_SENTENCE], problem="ambiguous")
+    if _is_one_of_several(lines, index, sentence):
+        return Sentence(sentence, problem="ambiguous")
+    return Sentence(sentence, before=body[: max(0, body.rfind(sentence))])
+
+
+def _is_cut(line: str, last: str) -> bool:
+    """Tell whether the last line announces a next step, or breaks off before it states anything."""
+    sentences = _split(line)
+    if not sentences or _NUMBER.search(sentences[-1]) or _SKIPPED.match(sentences[-1]):
+        return False
+    if _PLAN.match(sentences[-1]):
+        return True
+    is_sentence = len(sentences) > 1 and line.rstrip("*_`$ ").endswith(sentences[-1].rstrip("*_`$ "))
+    return is_sentence and last.isalnum()
+
+
+def _last_stated(lines: list[str]) -> tuple[int, str] | None:
+    """Return the line number and the text of the last sentence with a number that is not an aside."""
+    seen = 0
+    for index in range(len(lines) - 1, -1, -1):
+        line = lines[index]
+        if not line or _DELIMITER_LINE.fullmatch(line):
+            continue
+        for sentence in reversed(_split(line)):
+            seen += 1
+            if seen > _MAX_SENTENCES:
+                return None
+            is_aside = sentence[-1:] in "?？" or _SKIPPED.match(sentence)
+            if not is_aside and _NUMBER.search(sentence):
+                return index, sentence.rstrip("?？")
+    return None
+
+
+def _split(line: str) -> list[str]:
+    """Cut a line into sentences without its list number; a question keeps its mark."""
+    sentences: list[str] = []
+    item = _LIST_NUMBER.match(line)
+    start = item.end() if item else 0
+    for match in _END.finditer(line, start):
+        sentence = line[start : match.start()].strip()
+        if sentence.strip(" *_)\"'"):
+            sentences.append(sentence + (match[0] if match[0] in "?？" else ""))
+        start = match.end()
+    rest = line[start:].strip()
+    if rest.strip(" *_)\"'”"):
+        sentences.append(rest)
+    return sentences
+
+
+def _check_heading(lines: list[str]) -> int:
+    """Return the number of the last line that opens a check or a note, or 0."""
+    for index in range(len(lines) - 1, max(0, len(lines) - 30), -1):
+        if _CHECK_HEADING.match(lines[index]):
+            return index
+    return 0
+
+
+def _is_one_of_several(lines: list[str], index: int, sentence: str) -> bool:
+    """Tell whether the sentence is one item of a list or table of results."""
+    line = lines[index]
+    if line.lstrip().startswith("|"):
+        return _TABLE_TOTAL.match(line.lstrip()) is None
+    item = _BULLET if _BULLET.match(line) else _NAMED
+    if not item.match(line) or _SUMMARY.search(sentence):
+        return False
+    previous = next((other for other in reversed(lines[:index]) if other.strip()), "")
+    return bool(item.match(previous)) and any(character.isdigit() for character in previous[2:])

@@ -1,0 +1,113 @@
+"""The check itself: does this answer end in the gold value?
+
+    check_answer("16 - 7 = 9, 9 × 2 = 18.\\n#### 18", "18").verdict          -> "correct"
+    check_answer("答案是 12 或 15。", "12").verdict                           -> "ambiguous"
+    check_answer("It is 0.33.", "1/3").verdict                               -> "approx"
+
+Pure and thread-safe: no I/O, no clock, no state but bounded caches. Only `correct` is worth keeping; the other
+verdicts say why not. The policies are in docs/verify-math.md.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import NamedTuple
+
+from blossom_data.answers.extract import extract_answer
+from blossom_data.answers.gold import Gold, parse_gold
+from blossom_data.answers.quantity import ONE, Quantity, is_last_digit_match
+from blossom_data.answers.question import asks_percent, asks_rounding, asks_scale
+
+MAX_ANSWER = 200
+"""Characters of the payload that a result carries."""
+
+_EXACT_DIGITS = 6
+_APPROX_SHARE = Fraction(1, 20)
+
+
+class Verdict(StrEnum):
+    """The outcome of a check."""
+
+    CORRECT = "correct"
+    WRONG = "wrong"
+    APPROX = "approx"
+    AMBIGUOUS = "ambiguous"
+    NO_ANSWER = "no_answer"
+    TRUNCATED = "truncated"
+    BAD_GOLD = "bad_gold"
+
+
+class CheckedAnswer(NamedTuple):
+    """A verdict with everything it was based on."""
+
+    verdict: Verdict
+    route: str = ""
+    """How the answer was found: boxed, hash, answer_is, da, last_sentence ...; empty when it was not."""
+    answer: str = ""
+    """The payload that was read, at most 200 characters."""
+    value: Fraction | None = None
+    gold: Gold | None = None
+
+
+_PROBLEMS = {verdict.value: verdict for verdict in Verdict}
+
+
+def check_answer(
+    answer_text: str, gold_text: str, question: str = "", finish_reason: str | None = "stop"
+) -> CheckedAnswer:
+    """Compare the final answer in `answer_text` with the gold label.
+
+    `question` is used for the policies on percentages, 万, rounding and repeated givens. A `finish_reason` other
+    than "stop" (or none at all) means that the answer was cut.
+    """
+    gold = parse_gold(gold_text)
+    if gold is None:
+        return CheckedAnswer(Verdict.BAD_GOLD)
+    if finish_reason and finish_reason != "stop":
+        return CheckedAnswer(Verdict.TRUNCATED, gold=gold)
+    found = extract_answer(answer_text, question)
+    reading = found.reading
+    payload = found.payload.strip()[:MAX_ANSWER]
+    quantity = reading.quantity
+    if quantity is None:
+        return CheckedAnswer(_PROBLEMS[reading.problem], found.route, payload, None, gold)
+    verdict = compare(quantity, gold, question)
+    if verdict is not Verdict.CORRECT and reading.rounded is not None:
+        rounded = compare(reading.rounded, gold, question)
+        if rounded is Verdict.CORRECT:
+            verdict = Verdict.CORRECT if asks_rounding(question) else Verdict.APPROX
+    return CheckedAnswer(verdict, found.route, payload, quantity.value, gold)
+
+
+def compare(quantity: Quantity, gold: Gold, question: str = "") -> Verdict:
+    """Compare one quantity with the gold label under the policies for percent, scale and rounding."""
+    value, target = quantity.value, gold.value
+    if value == target:
+        return Verdict.CORRECT
+    written = value / quantity.factor if quantity.factor is not ONE else value
+    if written == target and gold.shape != "percent":
+        if quantity.shape == "percent" and asks_percent(question):
+            return Verdict.CORRECT
+        if quantity.shape != "percent" and asks_scale(question, quantity.factor):
+            return Verdict.CORRECT
+    if quantity.digits == 0 and quantity.places == 0:
+        return _compare_fraction(value, gold)
+    if is_last_digit_match(quantity, target):
+        if quantity.places and quantity.digits >= _EXACT_DIGITS:
+            return Verdict.CORRECT
+        if abs(value - target) <= abs(target) * _APPROX_SHARE:
+            return Verdict.APPROX
+    return _compare_fraction(value, gold)
+
+
+def _compare_fraction(value: Fraction, gold: Gold) -> Verdict:
+    """Tell whether a decimal gold label is itself a rounding of the exact `value`."""
+    if gold.shape not in ("decimal", "percent"):
+        return Verdict.WRONG
+    digits = gold.text.rstrip("%").replace(",", "")
+    places = len(digits.partition(".")[2])
+    factor = Fraction(1, 100) if gold.shape == "percent" else ONE
+    label = Quantity(gold.value, 0, 0, "decimal", factor=factor, places=places)
+    near = abs(value - gold.value) <= abs(gold.value) * _APPROX_SHARE
+    return Verdict.APPROX if places and near and is_last_digit_match(label, value) else Verdict.WRONG
