@@ -1,0 +1,209 @@
+"""One endpoint at work: slots, sending, retries, verdicts, and counts.
+
+    reply = await channel.complete(ask)      a Reply, or RecordRefused (this record), or EndpointError (every record)
+
+What may pass is sent again up to `max_tries` times; being told to wait, or not reaching the endpoint at all, is not
+the record's fault and costs none of these tries. It does not choose between endpoints: pool.py does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+
+from blossom_data.asks import Ask, Reply
+from blossom_data.config import Endpoint
+from blossom_data.counters import Counters
+from blossom_data.errors import AuthError, EndpointError, RecordRefused
+from blossom_data.llm.client import Client
+from blossom_data.llm.governor import Governor
+from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
+from blossom_data.llm.reading import estimate_prompt
+from blossom_data.llm.structured import Negotiation, names_format
+
+_BODY_CHARS = 4000
+_TYPICAL_TOKENS_OUT = 300.0
+
+
+class Channel:
+    """An endpoint with its client, governor and negotiated JSON modes."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        counters: Counters,
+        patience: Patience,
+        draw: random.Random,
+        negotiations: dict[tuple[str, str], Negotiation],
+    ) -> None:
+        """`negotiations` is shared by the endpoints of a pool, by (base URL, model)."""
+        self.endpoint = endpoint
+        self.client = Client(endpoint)
+        self.governor = Governor(endpoint, patience=patience, draw=draw)
+        self._counters, self._patience, self._draw = counters, patience, draw
+        self._negotiations = negotiations
+        self._tokens_out = _TYPICAL_TOKENS_OUT
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Sends nothing more: calls that wait for their turn end with an EndpointError, those under way go on."""
+        self.governor.shut(EndpointError("the run is stopping"))
+        self._stopping.set()
+
+    async def complete(self, ask: Ask) -> Reply:
+        """The reply to `ask`, with JSON asked for in the way that the endpoint understands.
+
+        Raises:
+            RecordRefused: this request will not be answered.
+            EndpointError: no request will be answered.
+        """
+        if ask.response_schema is None:
+            return await self._call(ask, "off")
+        if self.endpoint.structured != "auto":
+            return await self._call(ask, self.endpoint.structured)
+        model = ask.model or self.endpoint.model
+        key = (self.endpoint.base_url, model)
+        if (negotiation := self._negotiations.get(key)) is None:
+            negotiation = Negotiation(f"{self.endpoint.label} {model}", self._counters)
+            self._negotiations[key] = negotiation
+        mode = await negotiation.find(self._call, model)
+        try:
+            return await self._call(ask, mode)
+        except RecordRefused as refusal:
+            if mode == "off" or not names_format(refusal):
+                raise
+            negotiation.downgrade(mode)
+            return await self._call(ask, "off")
+
+    async def _call(self, ask: Ask, mode: str) -> Reply:
+        """Sends until there is a reply or no hope."""
+        payload = self.client.encode(ask, mode)
+        tries, failed_s = 0, 0.0
+        tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
+        while True:
+            sent_s = await self._acquire(tokens, first=failed_s > 0.0)
+            try:
+                outcome = await self.client.send(ask, payload)
+            except BaseException:
+                self.governor.released()
+                raise
+            finally:
+                self._counters.in_flight -= 1
+            if isinstance(outcome, Reply):
+                self._count(outcome, tokens)
+                return outcome
+            failed_s = failed_s or time.monotonic()
+            is_counted = outcome.action is Action.RETRY and outcome.cause != "connect"
+            tries += is_counted
+            self._judge(outcome, sent_s, mode, is_last=tries >= self.endpoint.max_tries, failed_s=failed_s)
+            self._counters.retries[outcome.cause] += 1
+            if is_counted:
+                await self._back_off(outcome, tries)
+
+    def _judge(self, failure: Failure, sent_s: float, mode: str, *, is_last: bool, failed_s: float) -> None:
+        """Tells the governor what a failure means, and returns if the call may be sent again.
+
+        Raises:
+            RecordRefused, EndpointError: it may not.
+        """
+        match failure.action:
+            case Action.REFUSED:
+                refusal = self._refused(failure, "refused by")
+                if mode == self.endpoint.structured != "off" and names_format(refusal):
+                    raise self._shut(self._wrong_mode(refusal))
+                self.governor.answered()
+                raise refusal
+            case Action.AUTH | Action.ENDPOINT:
+                raise self._shut(self._fatal(failure))
+            case Action.WAIT:
+                self.governor.limited(sent_s, failure.retry_after_s)
+            case Action.RETRY:
+                self.governor.failed(
+                    sent_s,
+                    is_unreachable=failure.cause == "connect",
+                    is_overload=failure.is_overload,
+                    detail=failure.detail,
+                )
+        if (down := self.governor.down_error) is not None:
+            raise down
+        is_too_long = time.monotonic() - failed_s > self._patience.total_s
+        if is_too_long and (failure.action is Action.WAIT or failure.cause == "connect"):
+            waited_s = f"{self._patience.total_s:g} s"
+            raise EndpointError(
+                f"endpoint {self.endpoint.label} kept a call waiting for {waited_s}: {failure.detail}",
+                hint="run the same command again later: it goes on where it stopped",
+            )
+        if is_last or is_too_long:
+            raise self._refused(failure, "given up at")
+
+    async def _acquire(self, tokens: float, *, first: bool) -> float:
+        self._counters.waiting += 1
+        try:
+            sent_s = await self.governor.acquire(tokens, first=first)
+        finally:
+            self._counters.waiting -= 1
+        self._counters.in_flight += 1
+        return sent_s
+
+    async def _back_off(self, failure: Failure, tries: int) -> None:
+        """Sleeps until it is time or the run stops; longer with each try, unless all goes well with the other calls."""
+        failures = tries if failure.is_overload else min(tries, max(1, self.governor.failures_in_a_row))
+        self._counters.waiting += 1
+        try:
+            async with asyncio.timeout(backoff_s(failures, self._draw, self._patience)):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._counters.waiting -= 1
+
+    def _count(self, reply: Reply, estimated: float) -> None:
+        """Books a reply; the governor gets back what was estimated too high."""
+        usage, counters = reply.usage, self._counters
+        used = usage.tokens_in + usage.tokens_out
+        counters.calls += 1
+        counters.tokens_in += usage.tokens_in
+        counters.tokens_out += usage.tokens_out
+        counters.tokens_cached += usage.tokens_cached
+        if usage.is_estimated:
+            counters.tokens_estimated += used
+        self._tokens_out += 0.02 * (usage.tokens_out - self._tokens_out)
+        self.governor.succeeded(estimated - used if estimated else 0.0)
+
+    def _estimate(self, ask: Ask) -> float:
+        """Tokens that a call will probably take: its prompt, and what replies took of late."""
+        most = self._tokens_out if ask.max_tokens is None else min(self._tokens_out, ask.max_tokens)
+        return estimate_prompt(ask) + most
+
+    def _refused(self, failure: Failure, how: str) -> RecordRefused:
+        body = self.endpoint.api_key.scrub(failure.body[: 4 * _BODY_CHARS].decode("utf-8", "replace"))[:_BODY_CHARS]
+        return RecordRefused(f"{how} {self.endpoint.label}: {failure.detail}", status=failure.status, body=body)
+
+    def _shut(self, error: EndpointError) -> EndpointError:
+        """Closes the endpoint before the slot is given back, so that nobody takes it."""
+        self.governor.shut(error)
+        self.governor.released()
+        return error
+
+    def _wrong_mode(self, refusal: RecordRefused) -> EndpointError:
+        return EndpointError(
+            f"endpoint {self.endpoint.label} does not take structured = {self.endpoint.structured!r}: {refusal}",
+            hint='set structured = "auto" to let the endpoint decide',
+        )
+
+    def _fatal(self, failure: Failure) -> EndpointError:
+        """The error that ends all calls, with what to do about it."""
+        label, origin = self.endpoint.label, self.endpoint.api_key.origin
+        if failure.action is Action.AUTH:
+            key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
+            if failure.status in (400, 401, 403):
+                return AuthError(f"endpoint {label} refused the key: {failure.detail}", hint=f"{key}; check it")
+            return AuthError(f"the quota at endpoint {label} is used up: {failure.detail}", hint=f"{key}; top it up")
+        if 300 <= failure.status < 400:
+            return EndpointError(f"endpoint {label}: {failure.detail}", hint="set the base URL to the real address")
+        return EndpointError(
+            f"endpoint {label} does not serve model {self.endpoint.model!r} at this address: {failure.detail}",
+            hint=f"check the model and the base URL ({self.endpoint.base_url})",
+        )

@@ -1,0 +1,274 @@
+"""Decides when a call may go to one endpoint: slots, rate windows, one pause for all, and the breaker.
+
+    sent_s = await governor.acquire()      a slot, at once or when its turn comes
+    governor.succeeded(sent_s)             or limited(), failed(), released(): each gives the slot back
+
+Additive increase, multiplicative decrease: the number of calls at once starts at the hard cap, is halved when a fifth
+of the recent answers say that the endpoint is overloaded, and grows by one for each full round of successes. After a
+429 every call waits; then the number starts at a quarter of the halved value and doubles each round up to it. Nothing
+polls: a waiting call is woken by a slot, the end of a pause or a refilled window. It sends nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+
+from blossom_data.config import Endpoint
+from blossom_data.errors import EndpointError
+from blossom_data.llm.pacing import Bucket, Pace
+from blossom_data.llm.policy import Patience, backoff_s
+
+_STREAK_THAT_PAUSES = 5
+_STREAK_NEVER_REACHED = 6
+_ENDPOINT_PAUSE_MOST_S = 5.0
+_OVERLOAD_SHARE = 0.2
+_OVERLOAD_MEMORY = 0.05
+_SETTLE_S = 0.02
+
+
+class Governor:
+    """The traffic of one endpoint; everything happens on one event loop."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        patience: Patience,
+        draw: random.Random,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`draw` decides the back-off, `clock` gives monotonic seconds."""
+        self._cap = endpoint.max_in_flight
+        self._label = endpoint.label
+        self._patience, self._draw, self._clock = patience, draw, clock
+        self._calls = Bucket.per_minute(endpoint.requests_per_minute) if endpoint.requests_per_minute else None
+        self._tokens = Bucket.per_minute(endpoint.tokens_per_minute) if endpoint.tokens_per_minute else None
+        self._pace = Pace()
+        self._waiters: deque[tuple[asyncio.Future[float], float]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+        self.in_flight = 0
+        self.limit = float(self._cap)
+        """Calls at once just now, a fraction of a slot included; never above the cap."""
+        self._threshold = float(self._cap)
+        self._paused_until_s = -math.inf
+        self._alone_until_s: float | None = None
+        self._is_proven = False
+        self._has_succeeded = False
+        self._is_settled = False
+        self._waits = 0
+        self._streak = 0
+        self._overload = 0.0
+        self._streak_counted_s = self._decreased_s = self._limited_s = -math.inf
+        self._down: EndpointError | None = None
+        self._revive_s = math.inf
+
+    @property
+    def failures_in_a_row(self) -> int:
+        """Failures since the last success; a wave of calls that failed together is one."""
+        return self._streak
+
+    @property
+    def counts_tokens(self) -> bool:
+        """Whether `acquire` needs to know the tokens of a call."""
+        return self._tokens is not None
+
+    @property
+    def is_down(self) -> bool:
+        """Whether calls are refused just now."""
+        return self._down is not None and self._clock() < self._revive_s
+
+    @property
+    def down_error(self) -> EndpointError | None:
+        """The error that calls are refused with just now."""
+        return _again(self._down) if self._down is not None and self.is_down else None
+
+    async def acquire(self, tokens: float = 0.0, *, first: bool = False) -> float:
+        """Waits for a slot and returns the time at which it was given; `first` goes ahead of those that wait.
+
+        Raises:
+            EndpointError: the endpoint is down, or goes down while the call waits.
+        """
+        now_s = self._clock()
+        if self._down is not None:
+            self._refuse_or_revive(now_s)
+        if not self._waiters and self.delay_s(now_s, tokens) == 0.0:
+            return self._grant(now_s, tokens)
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
+        (self._waiters.appendleft if first else self._waiters.append)((turn, tokens))
+        self._pump()
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self.released()
+            else:
+                turn.cancel()
+                self._pump()
+            raise
+
+    def succeeded(self, tokens_over: float = 0.0) -> None:
+        """Gives the slot back after an answer; `tokens_over` is how many tokens fewer it took than was estimated."""
+        if self._has_succeeded and not self._is_settled:
+            # When the first burst meets a rate limit, its 429s come right behind its answers: see them before going on.
+            self._is_settled = True
+            self._pause(self._clock() + _SETTLE_S)
+        self._has_succeeded = True
+        self._streak = self._waits = 0
+        self._overload *= 1.0 - _OVERLOAD_MEMORY
+        if self.limit < self._cap:
+            step = 1.0 if self.limit < self._threshold else 1.0 / self.limit
+            self.limit = min(float(self._cap), self.limit + step)
+        if self._tokens is not None and tokens_over:
+            self._tokens.give_back(tokens_over)
+        self._proven()
+
+    def limited(self, sent_s: float, retry_after_s: float | None) -> None:
+        """Gives the slot back after a 429 or a busy 503: all calls of the endpoint wait, then start slowly.
+
+        The first wait is as long as the endpoint asked for; when the next calls meet the same, at least the back-off.
+        """
+        now_s = self._clock()
+        is_new_wave = sent_s >= self._limited_s
+        self._pace.limited(now_s, is_new_wave=is_new_wave)
+        if is_new_wave:
+            self._waits += 1
+            self._decrease(sent_s, now_s)
+            self._limited_s = now_s
+            self.limit = max(1.0, self._threshold / 4.0)
+        pause_s = retry_after_s or 0.0
+        if is_new_wave and (self._waits > 1 or pause_s <= 0.0):
+            pause_s = max(pause_s, backoff_s(max(1, self._waits - 1), self._draw, self._patience))
+        self._pause(now_s + pause_s)
+        self._proven()
+
+    def failed(self, sent_s: float, *, is_unreachable: bool, is_overload: bool, detail: str) -> None:
+        """Gives the slot back after a failure that may pass, and opens the breaker when there were too many.
+
+        A call that was sent before the last counted failure came adds nothing: when a restart cuts all calls in
+        flight, that is one failure, not 256.
+        """
+        now_s = self._clock()
+        if is_overload:
+            # One 503 among many answers is bad luck, and giving up half of the slots for it would cost more.
+            self._overload += _OVERLOAD_MEMORY * (1.0 - self._overload)
+            if self._overload > _OVERLOAD_SHARE:
+                self._decrease(sent_s, now_s)
+        if sent_s >= self._streak_counted_s:
+            self._streak += 1
+            self._streak_counted_s = now_s
+            most = self._patience.failures_in_a_row
+            if is_unreachable and not self._has_succeeded:
+                most = min(most, _STREAK_NEVER_REACHED)
+            if self._streak >= most:
+                self.shut(self._describe(detail), for_s=self._patience.revive_s)
+            elif is_unreachable or self._streak >= _STREAK_THAT_PAUSES:
+                nth = self._streak if is_unreachable else self._streak - _STREAK_THAT_PAUSES + 1
+                pause_s = backoff_s(nth, self._draw, self._patience)
+                self._pause(now_s + min(pause_s, _ENDPOINT_PAUSE_MOST_S))
+            if self._streak >= _STREAK_THAT_PAUSES:
+                # One call at a time finds out whether it is back: more would use up the tries of their records.
+                self._threshold, self.limit = max(self._threshold, self.limit), 1.0
+        self._proven()
+
+    def released(self) -> None:
+        """Gives the slot back when the call says nothing about the endpoint (cancelled, or refused for its content)."""
+        self.in_flight -= 1
+        self._pump()
+
+    def answered(self) -> None:
+        """Gives the slot back after a refusal of one request: the endpoint is alive."""
+        self._streak = self._waits = 0
+        self._proven()
+
+    def shut(self, error: EndpointError, *, for_s: float = math.inf) -> None:
+        """Refuses all calls with `error`, the waiting ones too, for a time or for good."""
+        if self._down is None or self._revive_s < math.inf:
+            self._down, self._revive_s = error, self._clock() + for_s
+        while self._waiters:
+            turn, _ = self._waiters.popleft()
+            if not turn.done():
+                turn.set_exception(_again(error))
+
+    def _describe(self, detail: str) -> EndpointError:
+        what = f"{self._streak} failures in a row" if self._has_succeeded else f"no answer in {self._streak} tries"
+        return EndpointError(
+            f"endpoint {self._label} is down: {what}, the last: {detail}",
+            hint="check the endpoint, then run the same command again: it goes on where it stopped",
+        )
+
+    def _refuse_or_revive(self, now_s: float) -> None:
+        assert self._down is not None
+        if now_s < self._revive_s:
+            raise _again(self._down)
+        self._down, self.limit = None, 1.0
+        self._streak = self._patience.failures_in_a_row - 1
+
+    def _proven(self) -> None:
+        self._is_proven = True
+        self.released()
+
+    def _decrease(self, sent_s: float, now_s: float) -> None:
+        """Halves the limit, once for all calls that were under way together."""
+        if sent_s >= self._decreased_s:
+            self._decreased_s = now_s
+            self._threshold = max(1.0, self.limit / 2.0)
+            self.limit = self._threshold
+
+    def _pause(self, until_s: float) -> None:
+        self._paused_until_s = max(self._paused_until_s, until_s)
+
+    def delay_s(self, now_s: float, tokens: float) -> float:
+        """Seconds until a call may go, 0 for now, infinity when only a returned slot can tell."""
+        if self.in_flight >= int(self.limit):
+            return math.inf
+        if now_s < self._paused_until_s:
+            return self._paused_until_s - now_s
+        if not self._is_proven and self.in_flight:
+            if self._alone_until_s is None:
+                self._alone_until_s = now_s + self._patience.first_call_alone_s
+            if now_s < self._alone_until_s:
+                return self._alone_until_s - now_s
+        delay_s = self._pace.delay_s(now_s)
+        if self._calls is not None:
+            delay_s = max(delay_s, self._calls.delay_s(now_s))
+        if self._tokens is not None:
+            delay_s = max(delay_s, self._tokens.delay_s(now_s, tokens))
+        return delay_s
+
+    def _grant(self, now_s: float, tokens: float) -> float:
+        self.in_flight += 1
+        self._pace.sent(now_s)
+        if self._calls is not None:
+            self._calls.take(now_s)
+        if self._tokens is not None:
+            self._tokens.take(now_s, tokens)
+        return now_s
+
+    def _pump(self) -> None:
+        """Gives slots to those who wait, in order, and sets the timer for the next one if time is what it needs."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        while self._waiters:
+            turn, tokens = self._waiters[0]
+            if turn.done():
+                self._waiters.popleft()
+                continue
+            now_s = self._clock()
+            delay_s = self.delay_s(now_s, tokens)
+            if delay_s > 0.0:
+                if delay_s < math.inf:
+                    self._timer = asyncio.get_running_loop().call_later(delay_s, self._pump)
+                return
+            self._waiters.popleft()
+            turn.set_result(self._grant(now_s, tokens))
+
+
+def _again(error: EndpointError) -> EndpointError:
+    """A fresh copy: one exception object raised in many tasks would collect all their tracebacks."""
+    return type(error)(str(error), hint=error.hint)

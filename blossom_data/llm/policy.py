@@ -1,0 +1,212 @@
+"""What a failed call means and how long to wait: pure functions of status, headers and body.
+
+    classify_status(429, {"retry-after": "1m30s"}, b"")  ->  Failure(action=Action.WAIT, retry_after_s=90.0, ...)
+    classify_status(422, {}, b'{"error": {"message": "too long"}}')  ->  Failure(action=Action.REFUSED, ...)
+
+It sends nothing, sleeps never and knows no endpoint: channel.py acts on what is found here.
+"""
+
+from __future__ import annotations
+
+import enum
+import math
+import random
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+import orjson
+
+RETRY_AFTER_CAP_S = 120.0
+_EXCERPT_CHARS = 300
+_READ_BYTES = 1 << 16
+
+
+class Action(enum.Enum):
+    """What a failure asks for."""
+
+    RETRY = "retry"
+    """Send it again; counts against max_tries."""
+    WAIT = "wait"
+    """The endpoint is busy: all its calls wait, then it is sent again; does not count against max_tries."""
+    REFUSED = "refused"
+    """This request will never be answered: one record fails."""
+    AUTH = "auth"
+    """Key refused or quota used up: no call can succeed."""
+    ENDPOINT = "endpoint"
+    """Wrong address, route or model: no call can succeed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """One failed try."""
+
+    action: Action
+    cause: str
+    """Short name for the retry summary: 429, 5xx, 408, 409, 425, connect, reset, timeout, body; or the status."""
+    detail: str = ""
+    """What was seen, in words; may quote the endpoint, so it is scrubbed of the key before it is shown."""
+    status: int = 0
+    """HTTP status, 0 when no answer came."""
+    body: bytes = b""
+    retry_after_s: float | None = None
+    is_overload: bool = False
+    """The endpoint has too much to do: fewer calls at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long failures are borne."""
+
+    first_s: float = 1.0
+    """Width of the first back-off; it doubles with each further failure."""
+    most_s: float = 60.0
+    total_s: float = 900.0
+    """Most time from a call's first failure to giving it up."""
+    failures_in_a_row: int = 20
+    """That many without one success in between: the endpoint is down."""
+    first_call_alone_s: float = 0.3
+    """So long the very first call is alone, for a wrong key or model to cost one call."""
+    revive_s: float = 60.0
+    """After that time an endpoint that was down is tried again, where another one kept the run going."""
+
+
+def backoff_s(failures: int, draw: random.Random, patience: Patience) -> float:
+    """Full jitter: a draw from 0 to a width that doubles with each failure (counted from 1) up to `most_s`."""
+    return draw.uniform(0.0, min(patience.most_s, patience.first_s * 2.0 ** min(failures - 1, 30)))
+
+
+_PART = re.compile(r"(\d{1,12}(?:\.\d{1,12})?)(ms|s|m|h|d)")
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+def retry_after_s(headers: Mapping[str, str], *, now_s: float | None = None) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `retry-after`, at most 120; None when there is nothing usable.
+
+    Understands seconds, fractions, "1m30s", "500ms" and HTTP dates (against the server's own Date where it sent one,
+    else `now_s`, Unix time).
+    """
+    for name, unit_s in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
+        text = headers.get(name, "").strip().lower()
+        if not 0 < len(text) <= 64:
+            continue
+        seconds = _number(text, unit_s)
+        if seconds is None and unit_s == 1.0:
+            seconds = _duration(text)
+            if seconds is None:
+                seconds = _until(text, headers.get("date", ""), now_s)
+        if seconds is not None and seconds >= 0:
+            return min(seconds, RETRY_AFTER_CAP_S)
+    return None
+
+
+def _number(text: str, unit_s: float) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value * unit_s if math.isfinite(value) else None
+
+
+def _duration(text: str) -> float | None:
+    total_s, at = 0.0, 0
+    while part := _PART.match(text, at):
+        total_s += float(part[1]) * _UNIT_S[part[2]]
+        at = part.end()
+    return total_s if at == len(text) else None
+
+
+def _until(text: str, date: str, now_s: float | None) -> float | None:
+    """Seconds until an HTTP date; a date that has passed is 0."""
+    try:
+        then_s = parsedate_to_datetime(text).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    try:
+        now_s = parsedate_to_datetime(date[:64]).timestamp()
+    except (ValueError, OverflowError):
+        now_s = time.time() if now_s is None else now_s
+    return max(0.0, then_s - now_s)
+
+
+_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_user_quota"}
+_KEY = {"invalid_api_key", "account_deactivated"}
+_MODEL = {"model_not_found", "model_decommissioned"}
+_CONTENT = ("content_filter", "content policy", "content_policy", "moderation", "flagged", "safety")
+
+
+def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    """What an answer other than 2xx means; header names of a plain dict must be in lower case."""
+    message, codes = read_error(body)
+    detail = f"HTTP {status}" + (f": {message}" if message else "")
+
+    def failure(action: Action, cause: str = "", *, wait_s: float | None = None, overload: bool = False) -> Failure:
+        return Failure(
+            action=action,
+            cause=cause or str(status),
+            detail=detail,
+            status=status,
+            body=body,
+            retry_after_s=wait_s,
+            is_overload=overload,
+        )
+
+    if 300 <= status < 400:
+        target = headers.get("location", "nowhere")[:_EXCERPT_CHARS]
+        return Failure(
+            action=Action.ENDPOINT,
+            cause=str(status),
+            detail=f"HTTP {status} redirects to {target}, which is not followed",
+            status=status,
+        )
+    if status == 402 or codes & _QUOTA or codes & _KEY or (status == 400 and "api key not valid" in message.lower()):
+        return failure(Action.AUTH)
+    if status == 429:
+        if "request too large" in message.lower():
+            return failure(Action.REFUSED)
+        return failure(Action.WAIT, wait_s=retry_after_s(headers), overload=True)
+    if status in (503, 529) and (wait_s := retry_after_s(headers)) is not None:
+        return failure(Action.WAIT, "5xx", wait_s=wait_s, overload=True)
+    is_content = any(mark in body[:_READ_BYTES].decode("utf-8", "replace").lower() for mark in _CONTENT)
+    if status in (401, 403):
+        return failure(Action.REFUSED if is_content and status == 403 else Action.AUTH)
+    if status in (404, 405, 410, 501) or codes & _MODEL:
+        return failure(Action.REFUSED if is_content else Action.ENDPOINT)
+    if status in (408, 409, 425):
+        return failure(Action.RETRY, overload=status == 408)
+    if status >= 500:
+        return failure(Action.RETRY, "5xx", overload=status in (503, 529))
+    return failure(Action.REFUSED)
+
+
+def read_error(body: bytes) -> tuple[str, set[str]]:
+    """The message of an error body, shortened to one line, and the codes in it; any shape, or none at all."""
+    codes: set[str] = set()
+    try:
+        found = orjson.loads(body[:_READ_BYTES])
+    except orjson.JSONDecodeError:
+        return excerpt(body), codes
+    if isinstance(found, list) and found:
+        found = found[0]
+    if isinstance(found, dict) and found.get("error"):
+        found = found["error"]
+    if not isinstance(found, dict):
+        return excerpt(body), codes
+    for name in ("code", "type", "status"):
+        if isinstance(code := found.get(name), str | int):
+            codes.add(str(code).lower())
+    for name in ("message", "detail", "error"):
+        if isinstance(message := found.get(name), str):
+            return excerpt(message.encode("utf-8", "replace")), codes
+    return excerpt(body), codes
+
+
+def excerpt(body: bytes) -> str:
+    """The beginning of a body as one line of text; HTML is only named."""
+    start = body[:_READ_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if start[:1] == b"<":
+        return "an HTML page"
+    text = " ".join(start[: 8 * _EXCERPT_CHARS].decode("utf-8", "replace").split())
+    return text if len(text) <= _EXCERPT_CHARS else text[:_EXCERPT_CHARS] + "…"

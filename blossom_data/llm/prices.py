@@ -1,0 +1,93 @@
+"""What tokens cost: the dated price file that comes along, or the user's own of the same layout.
+
+    as_of = "2026-04-30"
+    [models]
+    "gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
+
+A model is found by its name, without a provider before the last slash and without a date behind it
+(`openai/gpt-4o-mini-2024-07-18`). An unknown price is None and stays unknown; it never becomes 0.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blossom_data.asks import Usage
+from blossom_data.errors import ConfigError
+
+PRICES_FILE = Path(__file__).with_name("prices.toml")
+_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
+_KEYS = ("in", "out", "cached_in")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD per million tokens; tokens that the endpoint read from its prefix cache cost `cached_in_usd`."""
+
+    in_usd: float
+    out_usd: float
+    cached_in_usd: float
+
+    def cost_usd(self, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float:
+        """What so many tokens cost; `tokens_cached` is a part of `tokens_in`."""
+        fresh = tokens_in - tokens_cached
+        return (fresh * self.in_usd + tokens_cached * self.cached_in_usd + tokens_out * self.out_usd) / 1e6
+
+    def of(self, usage: Usage) -> float:
+        """What one reply cost; reasoning tokens are output tokens."""
+        return self.cost_usd(usage.tokens_in, usage.tokens_out, usage.tokens_cached)
+
+    def scaled(self, factor: float) -> Price:
+        """The price at a discount (a batch endpoint)."""
+        return Price(self.in_usd * factor, self.out_usd * factor, self.cached_in_usd * factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What tokens cost, and how much may be spent over all runs of a job; None is unknown, or no limit."""
+
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    flat: Price | None = None
+    """The user's own price, of any model."""
+    factor: float = 1.0
+    """A discount on all of it: 0.5 for a batch endpoint."""
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
+
+    def price_of(self, model: str) -> Price | None:
+        """The price of `model`, None when it is not known."""
+        bare = model.rsplit("/", 1)[-1]
+        prices = self.prices
+        price = self.flat or prices.get(model) or prices.get(bare) or prices.get(_DATE.sub("", bare))
+        return price.scaled(self.factor) if price else None
+
+
+def load_prices(path: Path | None = None) -> dict[str, Price]:
+    """Prices by model, from `path` or the file that comes along.
+
+    Raises:
+        ConfigError: the file cannot be read, or a price is not a number from 0.
+    """
+    file = path or PRICES_FILE
+    try:
+        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as why:
+        raise ConfigError(f"cannot read prices {file}: {why.strerror}") from why
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+        raise ConfigError(f"prices {file} are not valid TOML: {why}") from why
+    models = raw.get("models")
+    if not isinstance(models, dict) or not isinstance(raw.get("as_of"), str):
+        raise ConfigError(f"prices {file} need `as_of` (a date) and [models]", hint=f"the layout of {PRICES_FILE}")
+    return {name: _price(name, entry, file) for name, entry in models.items()}
+
+
+def _price(name: str, entry: Any, file: Path) -> Price:
+    is_sound = isinstance(entry, dict) and set(entry) <= set(_KEYS) and {"in", "out"} <= set(entry)
+    if not is_sound or not all(type(value) in (int, float) and value >= 0 for value in entry.values()):
+        raise ConfigError(f"prices {file}: {name!r} needs in and out (and cached_in), in USD per million tokens")
+    return Price(float(entry["in"]), float(entry["out"]), float(entry.get("cached_in", entry["in"])))
