@@ -42,5 +42,12 @@ class Counters:
     tokens_cached: int = 0
     tokens_estimated: int = 0
     """Part of the tokens above that the endpoint did not report."""
+    cost_usd: float = 0.0
+    """Cost of the calls whose price is known."""
+    unpriced_calls: int = 0
+    """Paid replies of a model whose price is unknown."""
+    budget_usd: float | None = None
+    spent_before_usd: float = 0.0
+    """What earlier runs of the same job spent, where a price is known."""
     notes: Counter[str] = field(default_factory=Counter)
     """Findings that are worth a line in the summary, by text (a tolerated fence, a downgraded JSON mode)."""

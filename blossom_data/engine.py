@@ -15,10 +15,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from blossom_data.asks import Ask, Question, Reply, Stage, Steps
+from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, RecordRefused
 from blossom_data.ledger.store import Ledger
+from blossom_data.llm.budget import Budget
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
 
@@ -35,7 +36,7 @@ class Asker(Protocol):
     def model_for(self, stage: str) -> str: ...
 
     def stop(self) -> None:
-        """No further request is sent; a `complete` that waits for its turn raises `asyncio.CancelledError`."""
+        """No further request is sent; a `complete` that waits for its turn raises EndpointError."""
 
     async def complete(self, ask: Ask) -> Reply: ...
 
@@ -117,16 +118,28 @@ class Engine:
 
     Args:
         workers: records driven at once; more than the calls in flight, so that none waits for the ledger's disk.
+        budget: asked before each call, counts what it cost; None for neither.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
-    def __init__(self, *, ledger: Ledger, asker: Asker, counters: Counters, workers: int, window: int = 0) -> None:
-        self.ledger, self.asker, self.counters = ledger, asker, counters
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        asker: Asker,
+        counters: Counters,
+        workers: int,
+        window: int = 0,
+        budget: Budget | None = None,
+    ) -> None:
+        self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
         self.workers, self.window = workers, window or max(2_000, 16 * workers)
         self.used: Counter[tuple[str, str, str]] = Counter()
         """Replies and tokens behind the result, by (stage, model, "replies" | "tokens_in" | "tokens_out")."""
         self.asked_again: Counter[str] = Counter()
         """Further tries behind the result, by "stage/code" of what was wrong with the try before."""
+        self.noted: Counter[str] = Counter()
+        """What stages wanted counted, by text."""
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -229,6 +242,11 @@ class Engine:
     async def _answer(self, question: Question, outcome: Outcome) -> Any:
         if isinstance(question, Ask):
             return await self._ask(question, outcome)
+        if isinstance(question, Note):
+            self.noted[question.text] += 1
+            return None
+        if len(question) == 1:
+            return [await self._ask(question[0], outcome)]
         return list(await asyncio.gather(*(self._ask(ask, outcome) for ask in question)))
 
     async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
@@ -246,7 +264,7 @@ class Engine:
         bought: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._in_flight[key] = bought
         try:
-            reply = await self._buy(key, ask)
+            reply = await self._buy(key, ask, model)
         except BaseException as why:
             bought.set_exception(why if isinstance(why, Exception) else _Stopping())
             bought.exception()
@@ -256,12 +274,18 @@ class Engine:
         bought.set_result(reply)
         return self._count_use(ask, model, reply)
 
-    async def _buy(self, key: bytes, ask: Ask) -> Reply:
+    async def _buy(self, key: bytes, ask: Ask, model: str) -> Reply:
+        hold = await self.budget.reserve(ask, model) if self.budget else None
+        usage = None
         try:
             reply = await self.asker.complete(ask)
+            usage = reply.usage
         except RecordRefused as why:
             self.ledger.note_failure(key, ask.stage, why.status, str(why), why.body)
             raise
+        finally:
+            if self.budget and hold:
+                self._count_cost(self.budget.settle(hold, usage, model))
         await self.ledger.put(key, ask, reply)
         return Reply(
             text=reply.text,
@@ -271,6 +295,12 @@ class Engine:
             usage=reply.usage,
             key=key.hex(),
         )
+
+    def _count_cost(self, cost_usd: float | None) -> None:
+        if cost_usd is None:
+            self.counters.unpriced_calls += 1
+        else:
+            self.counters.cost_usd += cost_usd
 
     def _count_use(self, ask: Ask, model: str, reply: Reply) -> Reply:
         if ask.because:

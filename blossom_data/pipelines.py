@@ -31,7 +31,19 @@ from blossom_data.config import reject_unknown
 from blossom_data.errors import ConfigError
 from blossom_data.prompts import bundled
 
-_TOP = ("name", "out", "ledger", "shard_records", "max_bad", "seed", "endpoint", "source", "stage")
+_TOP = (
+    "name",
+    "out",
+    "ledger",
+    "shard_records",
+    "max_bad",
+    "budget_usd",
+    "budget_tokens",
+    "seed",
+    "endpoint",
+    "source",
+    "stage",
+)
 _SOURCE = ("kind", "path", "stages", "limit", "sample", "seed", "fields", "licence", "split", "revision")
 _ENDPOINT = (
     "base_url",
@@ -43,6 +55,9 @@ _ENDPOINT = (
     "requests_per_minute",
     "tokens_per_minute",
     "structured",
+    "engine",
+    "serve",
+    "serve_start_s",
 )
 STAGES = ("translate", "annotate", "verify-math")
 
@@ -78,6 +93,8 @@ class Pipeline:
     """Settings of each stage, by its name."""
     shard_records: int = 10_000
     max_bad: float = 0.01
+    budget_usd: float | None = None
+    budget_tokens: int | None = None
     seed: int = 0
 
 
@@ -112,8 +129,8 @@ def load_pipeline(path: Path) -> Pipeline:
     if not isinstance(listed, list) or not listed:
         raise ConfigError(f"{where}: has no [[source]]", hint='such as [[source]] kind = "gsm8k" path = "train.jsonl"')
     sources = tuple(_source(entry, folder, f"{where}, source {number}") for number, entry in enumerate(listed, 1))
-    max_bad = raw.get("max_bad", 0.01)
-    if isinstance(max_bad, bool) or not isinstance(max_bad, int | float) or not 0 <= max_bad <= 1:
+    max_bad, budget_usd = _amount(raw, "max_bad", where), _amount(raw, "budget_usd", where)
+    if max_bad is not None and max_bad > 1:
         raise ConfigError(f"{where}: max_bad must be a number from 0 to 1, is {max_bad!r}")
     return Pipeline(
         name=name,
@@ -124,7 +141,9 @@ def load_pipeline(path: Path) -> Pipeline:
         endpoint=endpoint,
         stages=stages,
         shard_records=_number(raw, "shard_records", where) or 10_000,
-        max_bad=float(max_bad),
+        max_bad=0.01 if max_bad is None else max_bad,
+        budget_usd=budget_usd,
+        budget_tokens=_number(raw, "budget_tokens", where),
         seed=_number(raw, "seed", where, least=0) or 0,
     )
 
@@ -186,6 +205,15 @@ def _number(table: Mapping[str, Any], key: str, where: str, *, least: int = 1) -
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < least):
         raise ConfigError(f"{where}: {key} must be a whole number from {least}, is {value!r}")
     return value
+
+
+def _amount(table: Mapping[str, Any], key: str, where: str) -> float | None:
+    value = table.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        raise ConfigError(f"{where}: {key} must be a number from 0, is {value!r}")
+    return float(value)
 
 
 def _table(table: Mapping[str, Any], key: str, where: str) -> dict[str, Any]:

@@ -12,7 +12,9 @@ from typing import IO, Any
 import click
 import orjson
 
-from blossom_data.checks import Finding, check_pair, knows
+from blossom_data.checks.finding import Finding
+from blossom_data.checks.pairs import check_pair
+from blossom_data.checks.registry import knows
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.errors import InputError

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Stage
 from blossom_data.cli import output
-from blossom_data.cli.options import build_endpoint
+from blossom_data.cli.engines import with_engine
+from blossom_data.cli.options import build_batch, build_endpoint
 from blossom_data.cli.progress import Progress
+from blossom_data.cli.spending import build_spending
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
+from blossom_data.llm.batch_settings import PRICE_SHARE
 from blossom_data.report.summary import render_summary
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
@@ -26,18 +29,24 @@ if TYPE_CHECKING:
 
 def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, needs_endpoint: bool = True) -> int:
     """Runs the stage `name` over the records that `flags` name; gives the exit code."""
+    if flags["out"] is None:
+        raise ConfigError("no output folder is named", hint="give -o FOLDER")
     stage = build_stage(name, settings)
     counters = Counters()
+    endpoint, serving = with_engine(flags, ledger=flags["ledger"]) if needs_endpoint else (flags, None)
     job = Job(
         label=name,
         work=stage_work(flags["records"], [stage], flags["limit"]),
         stages=(name,),
         out=flags["out"],
-        endpoints=(build_endpoint(flags),) if needs_endpoint else (),
+        endpoints=(build_endpoint(endpoint),) if needs_endpoint else (),
+        serving=serving,
         ledger=flags["ledger"] if needs_endpoint else None,
         about={"inputs": [fingerprint(flags["records"])], "prompts": prompts_of([stage])},
         counters=counters,
         max_bad=flags["max_bad"],
+        batch=(batch := build_batch(flags) if needs_endpoint else None),
+        spending=build_spending(flags, factor=PRICE_SHARE if batch else 1.0),
     )
     refuse_same_folder(flags["records"], flags["out"])
     total = count_records(flags["records"])
@@ -76,12 +85,16 @@ def finish(job: Job, flags: Mapping[str, Any]) -> int:
         from blossom_data.executors.plan import plan_job
         from blossom_data.report.plan import render_plan
 
-        plan = plan_job(job, price_in=flags.get("price_in"), price_out=flags.get("price_out"))
+        plan = plan_job(job) | {"is_batch": job.batch is not None}
         if flags["is_json"]:
             output.json_result(plan)
         else:
             output.result(render_plan(plan))
+            if job.batch is not None:
+                output.result(f"  --batch        at {PRICE_SHARE:g} x the price, within a day per round of asks")
         return 0
+    if job.serving is not None and not flags["quiet"] and not flags["is_json"]:
+        output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
     with Progress(job.label, job.counters, is_quiet=flags["quiet"]):
         summary = run_job(job)
     if flags["is_json"]:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from blossom_data.cli import output
+from blossom_data.cli.engines import engine_options
+from blossom_data.cli.spending import spending_options
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
+from blossom_data.llm.batch_settings import DEFAULT_LINES, MOST_LINES, BatchSettings, say_nothing
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 DEFAULT_LEDGER = Path(".blossom/ledger.sqlite")
@@ -60,7 +65,6 @@ def job_options(function: Function) -> Function:
             "-o",
             "--out",
             type=click.Path(path_type=Path),
-            required=True,
             help="Folder that the data set is written to.",
         ),
         click.argument("records", metavar="IN"),
@@ -70,11 +74,10 @@ def job_options(function: Function) -> Function:
 
 
 def endpoint_options(function: Function) -> Function:
-    """Which endpoint answers, and how hard it is driven."""
+    """Which endpoint answers, how hard it is driven, and whether by the batch."""
+    function = engine_options(spending_options(batch_options(function)))
     for option in (
         click.option("--dry-run", is_flag=True, help="Print what would be asked, its tokens and cost; call nothing."),
-        click.option("--price-out", type=click.FloatRange(min=0), help="USD per million output tokens, for --dry-run."),
-        click.option("--price-in", type=click.FloatRange(min=0), help="USD per million input tokens, for --dry-run."),
         click.option(
             "--ledger",
             type=click.Path(path_type=Path),
@@ -115,6 +118,61 @@ def endpoint_options(function: Function) -> Function:
     return function
 
 
+def batch_options(function: Function) -> Function:
+    """--batch and its manners."""
+    for option in (
+        click.option("--detach", is_flag=True, help="With --batch: leave (exit 4) once all batches are submitted."),
+        click.option(
+            "--batch-top-up",
+            is_flag=True,
+            help="With --batch: ask online for what two batches left unanswered; else those records fail.",
+        ),
+        click.option(
+            "--batch-poll-s",
+            type=click.FloatRange(min=0.01),
+            default=60.0,
+            show_default=True,
+            help="With --batch: longest pause between two looks at a batch.",
+        ),
+        click.option(
+            "--batch-lines",
+            type=click.IntRange(1, MOST_LINES),
+            default=DEFAULT_LINES,
+            show_default=True,
+            help="With --batch: most requests in one batch; twice as many records are worked on at once.",
+        ),
+        click.option(
+            "--batch",
+            is_flag=True,
+            help="Ask through the endpoint's batches, at half the price and within a day; see docs/batch.md.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def build_batch(flags: dict[str, Any]) -> BatchSettings | None:
+    """The settings that the flags of `batch_options` describe; None without --batch.
+
+    Raises:
+        ConfigError: --detach or --batch-top-up without --batch.
+    """
+    if not flags["batch"]:
+        for name in ("detach", "batch_top_up"):
+            if flags[name]:
+                raise ConfigError(f"--{name.replace('_', '-')} goes with --batch", hint="give --batch too")
+        return None
+    # On a terminal the progress line has no line break of its own.
+    start = "\n" if sys.stderr.isatty() else ""
+    return BatchSettings(
+        lines=flags["batch_lines"],
+        poll_s=flags["batch_poll_s"],
+        is_topped_up=flags["batch_top_up"],
+        is_detached=flags["detach"],
+        tell=say_nothing if flags["quiet"] else lambda line: output.say(start + line),
+    )
+
+
 def key_from_environment() -> Secret:
     """The key and where it came from; empty when none is set (local engines want none)."""
     for name in ("BLOSSOM_API_KEY", "OPENAI_API_KEY"):
@@ -124,19 +182,22 @@ def key_from_environment() -> Secret:
 
 
 def build_endpoint(flags: dict[str, Any]) -> Endpoint:
-    """The endpoint that the flags of `endpoint_options` describe.
+    """The endpoint that the flags of `endpoint_options` describe, after `with_engine`.
 
     Raises:
         ConfigError: no base URL or no model, or one that cannot be used.
     """
     if not flags["base_url"]:
         raise ConfigError(
-            "no endpoint is named", hint="give --base-url http://HOST:PORT/v1 and --model NAME, or set OPENAI_BASE_URL"
+            "no endpoint is named",
+            hint="give --base-url http://HOST:PORT/v1 and --model NAME, or set OPENAI_BASE_URL; without any endpoint: "
+            "--engine local --model FILE.gguf",
         )
     return Endpoint(
         base_url=flags["base_url"],
         model=flags["model"],
-        api_key=key_from_environment(),
+        name=flags.get("name", ""),
+        api_key=flags["api_key"] if "api_key" in flags else key_from_environment(),
         max_in_flight=flags["max_in_flight"],
         timeout_s=flags["timeout_s"],
         requests_per_minute=flags["rpm"],

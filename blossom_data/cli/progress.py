@@ -86,12 +86,25 @@ class Progress:
         if resumed := self.done - counters.paid_records:
             parts.append(f"from ledger {resumed:,}" if counters.replayed else f"no call {resumed:,}")
         parts.append(f"in {short(counters.tokens_in)} out {short(counters.tokens_out)} tok")
+        if money := self.money():
+            parts.append(money)
         parts.append(f"kept {counters.kept:,} rejected {counters.rejected.total():,}")
         if counters.failed:
             parts.append(f"failed {counters.failed.total():,}")
         if counters.retries:
             parts.append("retry " + " ".join(f"{cause} {n:,}" for cause, n in counters.retries.most_common(3)))
         return " | ".join(parts)
+
+    def money(self) -> str:
+        """`$3.18 of $10.00 -> ~$9.07`: spent over all runs, the budget, and what it will come to; "" when unknown."""
+        counters = self.counters
+        if counters.unpriced_calls or not counters.cost_usd:
+            return "price unknown" if counters.unpriced_calls else ""
+        spent_usd = counters.spent_before_usd + counters.cost_usd
+        limit = f" of ${counters.budget_usd:,.2f}" if counters.budget_usd is not None else ""
+        left = (counters.records_total or 0) - self.done
+        rest_usd = left * counters.cost_usd / counters.paid_records if left > 0 and counters.paid_records else 0.0
+        return f"${spent_usd:,.2f}{limit} -> ~${spent_usd + rest_usd:,.2f}"
 
     def log_line(self) -> str:
         """The line of a log: key=value, the same names."""
@@ -107,6 +120,9 @@ class Progress:
             "replayed": counters.replayed,
             "tokens_in": counters.tokens_in,
             "tokens_out": counters.tokens_out,
+            "spent_usd": "unknown"
+            if counters.unpriced_calls
+            else f"{counters.spent_before_usd + counters.cost_usd:.4f}",
             "kept": counters.kept,
             "rejected": counters.rejected.total(),
             "failed": counters.failed.total(),

@@ -11,12 +11,15 @@ from typing import Any
 import click
 
 from blossom_data.asks import Stage
+from blossom_data.cli.engines import engine_options, with_engine
 from blossom_data.cli.jobs import count_skipped, describe_source, finish
-from blossom_data.cli.options import common, key_from_environment
+from blossom_data.cli.options import batch_options, build_batch, common, key_from_environment
+from blossom_data.cli.spending import build_spending, spending_options
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
+from blossom_data.llm.batch_settings import PRICE_SHARE
 from blossom_data.pipelines import STAGES, Pipeline, SourceSettings, find_pipeline, load_pipeline
 from blossom_data.pull import Pulled, pull
 from blossom_data.stages.build import build_stage, prompts_of
@@ -31,9 +34,10 @@ from blossom_data.stages.build import build_stage, prompts_of
 @click.option("--base-url", default="", help="Endpoint; overrides the environment and the file.")
 @click.option("--model", default="", help="Model; overrides the environment and the file.")
 @click.option("--limit", type=click.IntRange(min=1), help="Work on the first N records of each source only.")
-@click.option("--price-in", type=click.FloatRange(min=0), help="USD per million input tokens, for --dry-run.")
-@click.option("--price-out", type=click.FloatRange(min=0), help="USD per million output tokens, for --dry-run.")
+@spending_options
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, its tokens and cost; call nothing.")
+@batch_options
+@engine_options
 @common
 def command(
     pipeline: str, out: Path | None, ledger: Path | None, base_url: str, model: str, limit: int | None, **flags: Any
@@ -45,7 +49,8 @@ def command(
     \b
     Example: blossom-data run pipelines/math.toml --limit 100 --dry-run
     """
-    given = {"base_url": base_url, "model": model}
+    names = ("engine", "serve", "serve_start_s", "allow_download")
+    given = {"base_url": base_url, "model": model, **{name: flags.pop(name) for name in names}}
     override = {key: value for key, value in given.items() if value}
     return run_pipeline(pipeline, out=out, ledger=ledger, endpoint=override, flags=flags, limit=limit)
 
@@ -56,7 +61,7 @@ def run_pipeline(
     out: Path | None,
     ledger: Path | None,
     endpoint: Mapping[str, Any],
-    flags: Mapping[str, Any],
+    flags: dict[str, Any],
     limit: int | None = None,
 ) -> int:
     """Runs the pipeline file `name`, with what the flags override; gives the exit code."""
@@ -65,22 +70,31 @@ def run_pipeline(
     used = {stage for source in pipeline.sources for stage in source.stages}
     stages = {stage: build_stage(stage, pipeline.stages.get(stage, {}), folder=folder) for stage in sorted(used)}
     counters = Counters()
+    limits = {"budget_usd": pipeline.budget_usd, "budget_tokens": pipeline.budget_tokens}
+    given = {name: value for name, value in flags.items() if value is not None}
+    batch = build_batch(flags) if used and "batch" in flags else None
     pulls = [(source, _pull(source)) for source in pipeline.sources]
+    kept_in = ledger or pipeline.ledger
+    settings = {**_endpoint_settings(pipeline, endpoint), "batch": batch is not None}
+    settings, serving = with_engine(settings, ledger=kept_in) if used else (settings, None)
     job = Job(
         label=pipeline.name,
         work=_work(pulls, stages, limit, counters),
         stages=tuple(stage for stage in STAGES if stage in used),
         out=out or pipeline.out,
-        endpoints=(_endpoint(pipeline, endpoint),) if used else (),
-        ledger=(ledger or pipeline.ledger) if used else None,
+        endpoints=(_endpoint(settings),) if used else (),
+        ledger=kept_in if used else None,
+        serving=serving,
         about={
             "sources": [describe_source(source.kind, pulled, source.licence) for source, pulled in pulls],
             "prompts": prompts_of(list(stages.values())),
         },
         counters=counters,
+        spending=build_spending(limits | given, factor=PRICE_SHARE if batch else 1.0),
         max_bad=pipeline.max_bad,
         shard_records=pipeline.shard_records,
         seed=pipeline.seed,
+        batch=batch,
     )
     return finish(job, flags)
 
@@ -107,11 +121,22 @@ def _work(
         count_skipped(pulled, counters)
 
 
-def _endpoint(pipeline: Pipeline, override: Mapping[str, Any]) -> Endpoint:
-    """The endpoint: flags over environment over file."""
+def _endpoint_settings(pipeline: Pipeline, override: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the endpoint: flags over environment over file; an address also overrides the file's engine."""
     environment = {
         "base_url": os.environ.get("BLOSSOM_BASE_URL") or os.environ.get("OPENAI_BASE_URL") or "",
         "model": os.environ.get("BLOSSOM_MODEL", ""),
     }
-    settings = {**pipeline.endpoint, **{key: value for key, value in environment.items() if value}, **override}
-    return Endpoint(**{"base_url": "", "model": "", **settings}, api_key=key_from_environment())
+    told = {**{key: value for key, value in environment.items() if value}, **override}
+    file = dict(pipeline.endpoint)
+    if "base_url" in told:
+        file = {key: value for key, value in file.items() if key not in ("engine", "serve")}
+    beside = pipeline.file.resolve().parent / str(file.get("model", ""))
+    if file.get("engine") == "local" and beside.is_file():
+        file["model"] = str(beside)
+    return {"base_url": "", "model": "", **file, **told}
+
+
+def _endpoint(settings: Mapping[str, Any]) -> Endpoint:
+    known = {key: value for key, value in settings.items() if key != "batch"}
+    return Endpoint(**{"api_key": key_from_environment(), **known})

@@ -18,8 +18,16 @@ from blossom_data.cli.options import common, endpoint_options, job_options
 @click.option("--tries", type=click.IntRange(min=1), default=4, show_default=True, help="Most tries per call.")
 @click.option("--judge", default="", help="Prompt of the judge that decides soft findings; none: they are quarantined.")
 @click.option("--fallback-model", default="", help="Another model of the endpoint for the last try.")
+@click.option(
+    "--spare-tokens",
+    type=click.IntRange(min=0),
+    default=64,
+    show_default=True,
+    help="Room beyond the translation in a reply; raise it for a model that thinks before it answers.",
+)
 @click.option("--keep-source", is_flag=True, help="Keep the source beside its translation, as a linked pair.")
 @click.option("--drop-lang-tasks", is_flag=True, help="Reject tasks about the source language itself (grammar, rhyme).")
+@click.option("--explain", metavar="ID", help="Show how one record (the beginning of its id) is asked and checked.")
 @endpoint_options
 @common
 def command(
@@ -29,8 +37,10 @@ def command(
     tries: int,
     judge: str,
     fallback_model: str,
+    spare_tokens: int,
     keep_source: bool,
     drop_lang_tasks: bool,
+    explain: str | None,
     **flags: Any,
 ) -> int:
     """Translate records with an LLM that must give JSON out; a reply that obeys the text is caught.
@@ -45,6 +55,7 @@ def command(
         "target_lang": target_lang,
         "prompt": prompt,
         "tries": tries,
+        "spare_tokens": spare_tokens,
         "keep_source": keep_source,
         "drop_lang_tasks": drop_lang_tasks,
     }
@@ -52,4 +63,8 @@ def command(
         settings["judge"] = judge
     if fallback_model:
         settings["fallback_model"] = fallback_model
+    if explain:
+        from blossom_data.cli.explain import explain_record
+
+        return explain_record(explain, settings, flags)
     return run_stage("translate", settings, flags)

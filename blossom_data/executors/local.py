@@ -13,7 +13,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -24,9 +24,18 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Asker, Engine, Outcome, Work
 from blossom_data.errors import BlossomError, ConfigError, InputError, Interrupted
 from blossom_data.ledger.store import Ledger, StageTotals
+from blossom_data.llm.batch_settings import BatchSettings
+from blossom_data.llm.budget import Budget
+from blossom_data.llm.prices import Spending
 from blossom_data.report.card import render_card
 from blossom_data.rows import BadRow
 from blossom_data.shards import SHARD_RECORDS, DatasetWriter
+
+if TYPE_CHECKING:
+    from blossom_data.llm.batch import BatchAsker
+    from blossom_data.llm.policy import Patience
+    from blossom_data.llm.pool import Pool
+    from blossom_data.llm.serve import Serving
 
 BAD_ROWS_SHOWN = 3
 
@@ -51,6 +60,16 @@ class Job:
     """Largest share of rows that may be unreadable, 0 to 1."""
     shard_records: int = SHARD_RECORDS
     seed: int = 0
+    spending: Spending = field(default_factory=Spending)
+    serving: Serving | None = None
+    """A local engine to run meanwhile, behind the job's endpoint."""
+    batch: BatchSettings | None = None
+    """Ask through the endpoint's batches instead of call by call."""
+
+    @property
+    def identity(self) -> str:
+        """What a budget counts under: the output that the money is spent for."""
+        return str(self.out.resolve())
 
 
 class NoEndpoint:
@@ -81,7 +100,13 @@ class NoLedger:
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """No call is ever made."""
 
-    def totals(self) -> list[StageTotals]:
+    def recall(self, name: str) -> str | None:
+        return None
+
+    def remember(self, name: str, value: str) -> None:
+        """No endpoint is ever met."""
+
+    def totals(self, job: str | None = None) -> list[StageTotals]:
         return []
 
     def close(self) -> None:
@@ -172,17 +197,60 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _drive(job: Job, ledger: Ledger, books: Bookkeeper) -> Engine:
     async with contextlib.AsyncExitStack() as stack:
         asker: Asker = NoEndpoint()
+        workers = max(1, 2 * sum(endpoint.max_in_flight for endpoint in job.endpoints))
         if job.endpoints:
             from blossom_data.llm.pool import Pool
 
-            pool = Pool(job.endpoints, counters=job.counters, seed=job.seed)
+            pool = Pool(job.endpoints, counters=job.counters, seed=job.seed, patience=_patience(job), memory=ledger)
             await stack.enter_async_context(pool)
             asker = pool
-        in_flight = sum(endpoint.max_in_flight for endpoint in job.endpoints)
-        engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=max(1, 2 * in_flight))
+            if job.serving is not None:
+                from blossom_data.llm.serve import Served
+
+                asker = await stack.enter_async_context(Served(job.serving, pool, counters=job.counters))
+            if job.batch is not None and job.ledger is not None:
+                asker = await stack.enter_async_context(_batches(job, pool, ledger))
+                workers = job.batch.workers
+        budget = _budget(job, ledger) if job.endpoints else None
+        engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=workers, budget=budget)
         with _signals(engine):
             await engine.run(_counted(job), books)
     return engine
+
+
+def _patience(job: Job) -> Patience | None:
+    """How long the pool bears failures: an engine that we restart ourselves is looked for again at once."""
+    if job.serving is None:
+        return None
+    from blossom_data.llm.policy import Patience
+    from blossom_data.llm.serve import REVIVE_S
+
+    return Patience(revive_s=REVIVE_S)
+
+
+def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
+    """The Asker of a run with --batch; what is out is kept in the ledger's own file."""
+    from blossom_data.llm.batch import BatchAsker
+    from blossom_data.llm.batch_store import BatchStore
+
+    assert job.batch is not None and job.ledger is not None, "only for a job with batches"
+    return BatchAsker(
+        job.endpoints,
+        pool=pool,
+        ledger=ledger,
+        store=BatchStore(job.ledger),
+        settings=job.batch,
+        counters=job.counters,
+    )
+
+
+def _budget(job: Job, ledger: Ledger) -> Budget:
+    """The budget of `job`, with what its earlier runs have spent."""
+    before = ledger.totals(job.identity)
+    prices = [(row, job.spending.price_of(row.model)) for row in before]
+    usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
+    job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
+    return Budget(job.spending, spent_usd=usd, spent_tokens=sum(row.tokens_in + row.tokens_out for row in before))
 
 
 def _counted(job: Job) -> Iterator[Work]:
@@ -199,7 +267,7 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
         return
     from blossom_data.ledger.sqlite import SqliteLedger
 
-    ledger = SqliteLedger(job.ledger)
+    ledger = SqliteLedger(job.ledger, job=job.identity)
     try:
         yield ledger
     finally:
@@ -242,6 +310,7 @@ def describe(job: Job, books: Bookkeeper, engine: Engine) -> dict[str, Any]:
         "failed": dict(sorted(counters.failed.items())),
         "passed": {stage: counters.passed[stage] for stage in job.stages},
         "asked_again": dict(sorted(engine.asked_again.items())),
+        "noted": dict(sorted(engine.noted.items())),
         "asked": [
             {
                 "stage": stage,
@@ -262,6 +331,9 @@ def describe_run(counters: Counters) -> dict[str, Any]:
         "retries": dict(counters.retries.most_common()),
         "tokens_in": counters.tokens_in,
         "tokens_out": counters.tokens_out,
+        "tokens_cached": counters.tokens_cached,
+        "cost_usd": None if counters.unpriced_calls else round(counters.cost_usd, 6),
+        "spent_usd": None if counters.unpriced_calls else round(counters.spent_before_usd + counters.cost_usd, 6),
         "tokens_estimated": counters.tokens_estimated,
         "notes": dict(counters.notes.most_common()),
     }

@@ -47,17 +47,13 @@ class _Planner:
         raise _NeedsCall
 
 
-def plan_job(job: Job, *, price_in: float | None = None, price_out: float | None = None) -> dict[str, Any]:
-    """Counts what `job` would ask, by stage.
-
-    Args:
-        price_in, price_out: USD per million tokens; without them the cost is unknown, never 0.
-    """
+def plan_job(job: Job) -> dict[str, Any]:
+    """Counts what `job` would ask, by stage, and what that would cost; None for a price that is unknown."""
     with open_ledger(job) as ledger:
-        return asyncio.run(_plan(job, ledger, price_in, price_out))
+        return asyncio.run(_plan(job, ledger))
 
 
-async def _plan(job: Job, ledger: Ledger, price_in: float | None, price_out: float | None) -> dict[str, Any]:
+async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     planner = _Planner(job.endpoints[0].model if job.endpoints else "")
     engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1)
     calls: Counter[str] = Counter()
@@ -75,6 +71,7 @@ async def _plan(job: Job, ledger: Ledger, price_in: float | None, price_out: flo
             planner.asked.clear()
             _estimate(ask, item, stages, calls, tokens)
     rates = _rates(ledger)
+    price = job.spending.price_of(planner.model_for("")) if job.endpoints else None
     stages_told = [
         _stage_row(stage, calls[stage], tokens[stage, "in"], tokens[stage, "last"], rates) for stage in calls
     ]
@@ -90,10 +87,17 @@ async def _plan(job: Job, ledger: Ledger, price_in: float | None, price_out: flo
         "tokens_in": total_in,
         "tokens_out_low": low,
         "tokens_out_high": high,
-        "cost_usd": None
-        if price_in is None or price_out is None
-        else [round((total_in * price_in + out * price_out) / 1e6, 4) for out in (low, high)],
+        "cost_usd": [round(price.cost_usd(total_in, out), 4) for out in (low, high)] if price else None,
+        "spent_usd": _spent_usd(job, ledger),
     }
+
+
+def _spent_usd(job: Job, ledger: Ledger) -> float | None:
+    """What the job's earlier runs spent; None when the price of one of their models is unknown."""
+    rows = [(row, job.spending.price_of(row.model)) for row in ledger.totals(job.identity)]
+    if any(price is None for _, price in rows):
+        return None
+    return sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in rows if price)
 
 
 def _estimate(

@@ -1,6 +1,8 @@
 """The ledger in one SQLite file: WAL, synchronous=FULL, one writer thread with group commit.
 
-    replies(key, stage, model, created, tokens_in, tokens_out, body)   body = zstd of the reply's JSON
+    replies(key, stage, model, created, tokens_in, tokens_out, tokens_cached, job, body)     body: zstd of JSON
+    totals(job, stage, model, replies, tokens_in, tokens_out, tokens_cached)        sums over replies
+    facts(name, value)                                                             what was found out about endpoints
     failures(at, key, stage, status, cause, detail)
 
 Look into it by hand: sqlite3 .blossom/ledger.sqlite "select stage, model, count(*) from replies group by 1, 2".
@@ -30,12 +32,22 @@ BATCH = 256
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies(
     key BLOB PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL,
-    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, body BLOB NOT NULL);
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, tokens_cached INTEGER NOT NULL, job TEXT NOT NULL,
+    body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS totals(
+    job TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, replies INTEGER NOT NULL,
+    tokens_in INTEGER NOT NULL, tokens_out INTEGER NOT NULL, tokens_cached INTEGER NOT NULL,
+    PRIMARY KEY (job, stage, model));
+CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS failures(
     at REAL NOT NULL, key BLOB NOT NULL, stage TEXT NOT NULL, status INTEGER NOT NULL, cause TEXT NOT NULL,
     detail TEXT NOT NULL);
 """
-_PUT = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?)"
+_PUT = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_TOTAL = """INSERT INTO totals VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    replies = replies + 1, tokens_in = tokens_in + excluded.tokens_in, tokens_out = tokens_out + excluded.tokens_out,
+    tokens_cached = tokens_cached + excluded.tokens_cached"""
+_FACT = "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 _FAIL = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)"
 
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
@@ -45,13 +57,15 @@ _Job = tuple[str, tuple[object, ...], _Waiting | None]
 class SqliteLedger:
     """A Ledger (store.py) in the file `path`; one process at a time, guarded by a kernel lock.
 
+    `job` says which job buys: it is stored with each reply, so that a budget can hold over all runs of the job.
+
     Raises:
         Locked: another process uses it.
         LedgerError: not a ledger, made by a newer version, damaged, or not writable.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, job: str = "") -> None:
+        self.path, self.job = path, job
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:
@@ -105,7 +119,8 @@ class SqliteLedger:
         )
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        row = (key, ask.stage, reply.model, time.time(), usage.tokens_in, usage.tokens_out, body)
+        tokens = (usage.tokens_in, usage.tokens_out, usage.tokens_cached)
+        row = (key, ask.stage, reply.model, time.time(), *tokens, self.job, body)
         self._queue((_PUT, row, (loop, done)))
         await done
 
@@ -113,10 +128,21 @@ class SqliteLedger:
         """Notes a call that brought no reply."""
         self._queue((_FAIL, (time.time(), key, stage, status, cause, detail[:2000]), None))
 
-    def totals(self) -> list[StageTotals]:
-        """What was bought so far, by stage and model."""
+    def recall(self, name: str) -> str | None:
+        """What `remember` was told under `name`, by this run or an earlier one."""
+        row = self._reader.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
+
+    def remember(self, name: str, value: str) -> None:
+        """Keeps a small fact about an endpoint for the next run."""
+        self._queue((_FACT, (name, value), None))
+
+    def totals(self, job: str | None = None) -> list[StageTotals]:
+        """What was bought so far, by stage and model; of one job alone where one is named."""
+        sums = "sum(replies), sum(tokens_in), sum(tokens_out), sum(tokens_cached)"
+        which = ("", ()) if job is None else ("WHERE job = ?", (job,))
         rows = self._reader.execute(
-            "SELECT stage, model, count(*), sum(tokens_in), sum(tokens_out) FROM replies GROUP BY 1, 2 ORDER BY 1, 2"
+            f"SELECT stage, model, {sums} FROM totals {which[0]} GROUP BY 1, 2 ORDER BY 1, 2", which[1]
         )
         return [StageTotals(*row) for row in rows]
 
@@ -162,10 +188,13 @@ class SqliteLedger:
         try:
             database.execute("BEGIN IMMEDIATE")
             for statement, row, _ in jobs:
-                values = (
-                    (*row[:-1], packer.compress(row[-1])) if statement is _PUT and isinstance(row[-1], bytes) else row
-                )
-                database.execute(statement, values)
+                if statement is not _PUT or not isinstance(row[-1], bytes):
+                    database.execute(statement, row)
+                    continue
+                is_new = database.execute(statement, (*row[:-1], packer.compress(row[-1]))).rowcount
+                if is_new:
+                    _, stage, model, _, *tokens, job, _ = row
+                    database.execute(_TOTAL, (job, stage, model, *tokens))
             database.execute("COMMIT")
         except sqlite3.Error as why:
             if database.in_transaction:

@@ -17,6 +17,7 @@ class StageTotals:
     replies: int
     tokens_in: int
     tokens_out: int
+    tokens_cached: int
 
 
 class Ledger(Protocol):
@@ -38,8 +39,16 @@ class Ledger(Protocol):
         """Notes a call that brought no reply, for people to look up."""
         ...
 
-    def totals(self) -> list[StageTotals]:
-        """What was bought so far, by stage and model."""
+    def recall(self, name: str) -> str | None:
+        """What `remember` was told under `name`, by this run or an earlier one."""
+        ...
+
+    def remember(self, name: str, value: str) -> None:
+        """Keeps a small fact about an endpoint for the next run."""
+        ...
+
+    def totals(self, job: str | None = None) -> list[StageTotals]:
+        """What was bought so far, by stage and model; of one job alone where one is named."""
         ...
 
     def close(self) -> None:

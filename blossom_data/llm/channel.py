@@ -20,7 +20,7 @@ from blossom_data.llm.client import Client
 from blossom_data.llm.governor import Governor
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
 from blossom_data.llm.reading import estimate_prompt
-from blossom_data.llm.structured import Negotiation, names_format
+from blossom_data.llm.structured import Memory, Negotiation, names_format
 
 _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
@@ -37,13 +37,14 @@ class Channel:
         patience: Patience,
         draw: random.Random,
         negotiations: dict[tuple[str, str], Negotiation],
+        memory: Memory | None = None,
     ) -> None:
         """`negotiations` is shared by the endpoints of a pool, by (base URL, model)."""
         self.endpoint = endpoint
         self.client = Client(endpoint)
         self.governor = Governor(endpoint, patience=patience, draw=draw)
         self._counters, self._patience, self._draw = counters, patience, draw
-        self._negotiations = negotiations
+        self._negotiations, self._memory = negotiations, memory
         self._tokens_out = _TYPICAL_TOKENS_OUT
         self._stopping = asyncio.Event()
 
@@ -66,7 +67,9 @@ class Channel:
         model = ask.model or self.endpoint.model
         key = (self.endpoint.base_url, model)
         if (negotiation := self._negotiations.get(key)) is None:
-            negotiation = Negotiation(f"{self.endpoint.label} {model}", self._counters)
+            name = f"structured {self.endpoint.base_url} {model}"
+            label = f"{self.endpoint.label} {model}"
+            negotiation = Negotiation(label, self._counters, name=name, memory=self._memory)
             self._negotiations[key] = negotiation
         mode = await negotiation.find(self._call, model)
         try:

@@ -22,16 +22,23 @@ from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError, EndpointError
 from blossom_data.llm.channel import Channel
 from blossom_data.llm.policy import Patience
-from blossom_data.llm.structured import Negotiation
+from blossom_data.llm.structured import Memory, Negotiation
 
 
 class Pool:
     """The endpoints of a run; open it with `async with` on the loop that uses it."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], *, counters: Counters, seed: int = 0, patience: Patience | None = None
+        self,
+        endpoints: Sequence[Endpoint],
+        *,
+        counters: Counters,
+        seed: int = 0,
+        patience: Patience | None = None,
+        memory: Memory | None = None,
     ) -> None:
-        """
+        """`memory` keeps the JSON modes that were found, from run to run.
+
         Raises:
             ConfigError: no endpoint at all, or endpoints of one role with different models.
         """
@@ -45,6 +52,7 @@ class Pool:
                 patience=patience or Patience(),
                 draw=random.Random(f"{seed}:{number}"),
                 negotiations=negotiations,
+                memory=memory,
             )
             for number, endpoint in enumerate(endpoints)
         ]

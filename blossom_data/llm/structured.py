@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -55,14 +55,22 @@ def is_honoured(mode: str, text: str) -> bool:
     return isinstance(found, dict) and list(found) == ["blossom_canary"]
 
 
+class Memory(Protocol):
+    """What keeps a found mode from one run to the next (the ledger does)."""
+
+    def recall(self, name: str) -> str | None: ...
+
+    def remember(self, name: str, value: str) -> None: ...
+
+
 class Negotiation:
     """What is known about one (base URL, model)."""
 
-    def __init__(self, label: str, counters: Counters) -> None:
-        """`label` names the endpoint and model in the note."""
+    def __init__(self, label: str, counters: Counters, *, name: str = "", memory: Memory | None = None) -> None:
+        """`label` names the endpoint and model in the note, `name` in `memory`."""
         self.mode = ""
         """json_schema, json_object or off; "" until it was found."""
-        self._label, self._counters = label, counters
+        self._label, self._counters, self._name, self._memory = label, counters, name, memory
         self._lock = asyncio.Lock()
 
     async def find(self, send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> str:
@@ -74,6 +82,8 @@ class Negotiation:
         if self.mode:
             return self.mode
         async with self._lock:
+            if not self.mode and self._memory and (known := self._memory.recall(self._name)):
+                self._settle(known, "found by an earlier run")
             if not self.mode:
                 self._settle(*await _probe(send, model))
         return self.mode
@@ -85,6 +95,8 @@ class Negotiation:
 
     def _settle(self, mode: str, why: str) -> None:
         self.mode = mode
+        if self._memory:
+            self._memory.remember(self._name, mode)
         how = "by the prompt alone" if mode == "off" else f"with {mode}"
         self._counters.notes[f"{self._label}: JSON is asked for {how} ({why})"] += 1
 

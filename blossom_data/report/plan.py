@@ -21,7 +21,11 @@ def render_plan(plan: dict[str, Any]) -> str:
     if not plan["calls"]:
         lines.append("  cost           nothing to pay")
     elif cost is None:
-        lines.append("  cost           price unknown; give --price-in and --price-out (USD per million tokens)")
+        lines.append(
+            "  cost           price unknown; give --price-in and --price-out (USD per million tokens), or --prices"
+        )
     else:
-        lines.append(f"  cost           ${cost[0]:,.2f} to ${cost[1]:,.2f}")
+        lines.append(f"  cost           ${cost[0]:,.4f} to ${cost[1]:,.4f}")
+    if plan["spent_usd"]:
+        lines.append(f"  spent so far   ${plan['spent_usd']:,.4f}")
     return "\n".join(lines)

@@ -36,8 +36,16 @@ def render_summary(summary: dict[str, Any]) -> str:
         lines.append(_row("calls", run["calls"], f"{run['replayed']:,} more replies came from the ledger"))
         tokens = f"in {run['tokens_in']:,}  out {run['tokens_out']:,}"
         lines.append(_row("tokens", tokens, "partly estimated" if run["tokens_estimated"] else ""))
+        if run["calls"] and run["cost_usd"] is None:
+            lines.append(_row("cost", "unknown", "the model has no price; see --prices"))
+        elif run["spent_usd"]:
+            lines.append(
+                _row("cost", f"${run['cost_usd']:,.4f}", f"${run['spent_usd']:,.4f} over all runs of this job")
+            )
     again = [told for stage in summary["passed"] if (told := _by(summary["asked_again"], stage, stage))]
     lines += [_row("asked again" if place == 0 else "", told) for place, told in enumerate(again)]
+    if summary["noted"]:
+        lines.append(_row("tolerated", ", ".join(f"{text} {times:,}" for text, times in summary["noted"].items())))
     if run["retries"]:
         lines.append(_row("sent again", ", ".join(f"{cause} {times:,}" for cause, times in run["retries"].items())))
     lines += [_row("note", note) for note in run["notes"]]

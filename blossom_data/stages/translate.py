@@ -14,7 +14,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from blossom_data.asks import Ask, Reply
+from blossom_data.asks import Ask, Note, Reply
 from blossom_data.checks.finding import Finding
 from blossom_data.llm.decode import BadReply, decode_object
 from blossom_data.prompts import Prompt
@@ -115,7 +115,7 @@ class Translate:
     name: str = "translate"
     version: int = 1
 
-    def run(self, record: Record) -> Generator[list[Ask], Any, Record | tuple[Record, ...]]:
+    def run(self, record: Record) -> Generator[list[Ask] | Note, Any, Record | tuple[Record, ...]]:
         """Asks for the translation; see the module docstring.
 
         Raises:
@@ -154,16 +154,19 @@ class Translate:
             rungs.append(Rung(model=self.fallback_model))
         return rungs
 
-    def _attempt(self, work: Work, attempt: int, rung: Rung) -> Generator[list[Ask], Any, None]:
+    def _attempt(self, work: Work, attempt: int, rung: Rung) -> Generator[list[Ask] | Note, Any, None]:
         """One rung: asks for all that is left, and takes what is accepted into `work.texts`."""
         left = work.left()
         parts = [(segment,) for segment in left] if rung.is_one_by_one else in_calls(left, CALL_TOKENS)
         requests = [self._request(work, attempt, part, segments) for part, segments in enumerate(parts)]
-        replies: Sequence[Reply] = yield [self._ask(request, attempt, rung) for request in requests]
+        because = work.worst.code if work.worst else ""
+        replies: Sequence[Reply] = yield [self._ask(request, attempt, rung, because) for request in requests]
         is_doubted = False
         for request, reply in zip(requests, replies, strict=True):
             work.heard(reply)
             outcome = judge_reply(request, reply, work.accepted())
+            for note in outcome.notes:
+                yield Note(note)
             work.texts.update(outcome.texts)
             if outcome.doubtful and self.judge is not None:
                 outcome = yield from self._second_opinion(work, attempt, request, outcome)
@@ -176,7 +179,7 @@ class Translate:
         seed = (work.record.id, self.prompt.hash, self.target_lang, str(attempt), str(part))
         return Request(make_nonce(seed, source), self.source_lang, self.target_lang, segments)
 
-    def _ask(self, request: Request, attempt: int, rung: Rung) -> Ask:
+    def _ask(self, request: Request, attempt: int, rung: Rung, because: str = "") -> Ask:
         return Ask(
             stage=self.name,
             version=self.version,
@@ -187,11 +190,12 @@ class Translate:
             response_schema=REPLY_SCHEMA,
             prompt_hash=self.prompt.hash,
             model=rung.model,
+            because=because,
         )
 
     def _second_opinion(
         self, work: Work, attempt: int, request: Request, outcome: Outcome
-    ) -> Generator[list[Ask], Any, Outcome]:
+    ) -> Generator[list[Ask] | Note, Any, Outcome]:
         """Asks the judge about each doubtful segment; the ones that it clears are accepted."""
         assert self.judge is not None
         doubtful = [segment for segment in request.segments if segment.index in outcome.doubtful]
