@@ -21,6 +21,7 @@ from blossom_data.llm.batch_settings import PRICE_SHARE
 from blossom_data.report.summary import render_summary
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
+from blossom_data.shards import read_manifest
 from blossom_data.stages.build import build_stage, prompts_of
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, 
         endpoints=(build_endpoint(endpoint),) if needs_endpoint else (),
         serving=serving,
         ledger=flags["ledger"] if needs_endpoint else None,
-        about={"inputs": [fingerprint(flags["records"])], "prompts": prompts_of([stage])},
+        about={
+            "inputs": [fingerprint(flags["records"])],
+            "sources": sources_of(flags["records"]),
+            "prompts": prompts_of([stage]),
+        },
         counters=counters,
         max_bad=flags["max_bad"],
         batch=(batch := build_batch(flags) if needs_endpoint else None),
@@ -52,6 +57,13 @@ def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, 
     total = count_records(flags["records"])
     counters.records_total = min(total, flags["limit"]) if total and flags["limit"] else total
     return finish(job, flags)
+
+
+def sources_of(records: str) -> list[dict[str, Any]]:
+    """The raw sources of an input data set, with their licences, as its own manifest names them."""
+    manifest = read_manifest(Path(records)) if records != "-" else None
+    sources = manifest.get("sources", []) if manifest else []
+    return sources if isinstance(sources, list) else []
 
 
 def stage_work(records: str, stages: Sequence[Stage], limit: int | None) -> Iterator[Work]:

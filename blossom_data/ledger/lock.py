@@ -36,11 +36,15 @@ def take_lock(path: Path) -> IO[str]:
         raise Locked(
             f"another run holds {path}: {_told(holder)}", hint="wait for it, or name another --ledger"
         ) from why
-    file.seek(0)
-    file.truncate()
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
-    file.flush()
+    try:
+        file.seek(0)
+        file.truncate()
+        json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
+        file.flush()
+    except OSError as why:
+        file.close()
+        raise LedgerError(f"cannot write {path}: {why.strerror}") from why
     return file
 
 

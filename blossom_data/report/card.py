@@ -1,13 +1,25 @@
 """The card of a data set folder: README.md with the hub's front matter, so that `load_dataset(folder)` just works.
 
+    ---
+    pretty_name: "math"
+    language: ["en", "zh"]
+    license: ["apache-2.0", "mit"]
+    configs: [{"config_name": "default", "data_files": [{"split": "train", "path": "part-*.parquet"}]}]
+    ---
+
 The front matter names the data files and every column's type, so a loader neither takes the manifest for data nor
-guesses a type from the first shard. Its values are written as JSON, which is YAML, so no title can break it.
+guesses a type from the first shard. Its values are written as JSON, which is YAML, so no title can break it. All text
+of the data goes through `_plain`, so none of it is Markdown or HTML.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+
+from blossom_data.publish.licences import hub_licence
 
 _STRING = {"dtype": "string"}
 _FEATURES: list[dict[str, Any]] = [
@@ -29,51 +41,151 @@ _FEATURES: list[dict[str, Any]] = [
         ],
     },
 ]
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_LARGER = ((10_000_000, "1M<n<10M"), (100_000_000, "10M<n<100M"), (1_000_000_000, "100M<n<1B"))
+_ONE_CONFIG = ({"name": "default", "files": "part-*.jsonl.zst"},)
+_TABLE_ROWS_MAX = 100
+# Control characters, line breaks that only YAML knows, and what turns the direction of text.
+_NOT_IN_YAML = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
-def render_card(about: dict[str, Any], name: str) -> bytes:
+def render_card(about: Mapping[str, Any], name: str) -> bytes:
     """README.md of the data set `name`, from what its manifest says."""
-    front: dict[str, Any] = {
-        "pretty_name": name,
-        "language": ["en", "zh"],
-        "annotations_creators": ["machine-generated"],
-        "configs": [
-            {"config_name": "default", "data_files": [{"split": "train", "path": "part-*.jsonl.zst"}]},
-        ],
-        "dataset_info": {"config_name": "default", "features": _FEATURES},
-    }
-    lines = ["---", *(f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in front.items()), "---", ""]
-    lines += [f"# {_plain(name)}", "", f"Made by blossom-data {about['blossom_data']}: `{_plain(about['stage'])}`.", ""]
+    front = _front_matter(about, name)
+    lines = ["---", *(f"{key}: {_yaml(value)}" for key, value in front.items()), "---", ""]
+    lines += [f"# {_plain(name)}", "", _made(about), ""]
     lines += _table("Records", ["", "records"], _counts(about))
+    lines += _table("Configurations", ["configuration", "records"], _configs(about))
+    lines += _table("By language", ["language", "records"], sorted(about.get("by_lang", {}).items()))
+    lines += _table("Sources", ["source", "licence", "from", "revision or sha256", "records"], _sources(about))
+    lines += _table("Made by", ["stage", "version", "model", "prompt", "records"], _made_by(about))
+    asked = [(row["stage"], row["model"], row["replies"]) for row in about.get("asked", ())]
+    lines += _table("Replies behind these records", ["stage", "model", "replies"], asked)
+    lines += _table("Prompts", ["prompt", "hash"], sorted(about.get("prompts", {}).items()))
     lines += _table("Rejects by stage and code", ["stage/code", "records"], sorted(about["rejected"].items()))
     lines += _table("Not answered by the endpoint", ["stage/code", "records"], sorted(about["failed"].items()))
-    asked = [(f"{row['stage']}, {row['model']}", row["replies"]) for row in about.get("asked", [])]
-    lines += _table("Replies behind these records", ["stage, model", "replies"], asked)
-    licences = [(source["source"], source.get("licence") or "not stated") for source in about.get("sources", [])]
-    lines += _table("Sources", ["source", "licence"], licences)
-    prompts = sorted(about.get("prompts", {}).items())
-    lines += _table("Prompts", ["prompt", "hash"], prompts)
-    lines += ["Every text in it was written or translated by a language model; the original answers were dropped.", ""]
-    return "\n".join(lines).encode()
+    lines += ["## Known limits", "", *(f"- {limit}" for limit in _limits(about)), ""]
+    return "\n".join(lines).encode("utf-8", "replace")
 
 
-def _counts(about: dict[str, Any]) -> list[tuple[str, Any]]:
+def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
+    sources = about.get("sources", ())
+    licences = about.get("licences") or {entry["source"]: entry.get("licence", "") for entry in sources}
+    configs = about.get("configs", _ONE_CONFIG)
+    info = [{"config_name": config["name"], "features": _FEATURES} for config in configs]
+    return {
+        "pretty_name": name,
+        "language": list(about.get("by_lang") or ("en", "zh")),
+        **hub_licence(licences.values()),
+        "annotations_creators": ["machine-generated"],
+        "language_creators": ["found", "machine-generated"],
+        "source_datasets": sorted({_origin(entry) for entry in sources}) or ["original"],
+        "task_categories": ["text-generation"],
+        "size_categories": [_size(about.get("records", about["kept"]))],
+        "tags": ["sft", "synthetic"],
+        "configs": [
+            {"config_name": config["name"], "data_files": [{"split": "train", "path": config["files"]}]}
+            for config in configs
+        ],
+        "dataset_info": info[0] if len(info) == 1 else info,
+    }
+
+
+def _yaml(value: object) -> str:
+    """`value` as JSON that YAML readers take for the same value: what YAML may not hold is escaped.
+
+    All of it cannot be: YAML has no surrogate pairs, as which JSON escapes what lies beyond U+FFFF.
+    """
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def _size(records: int) -> str:
+    return next((name for limit, name in (*_SIZES, *_LARGER) if records < limit), "1B<n<10B")
+
+
+def _origin(entry: Mapping[str, Any]) -> str:
+    """A source as the hub's taxonomy names it: the id of a hub data set, or `extended|other-KIND`."""
+    return f"extended|{entry['name'] if entry.get('revision') else 'other-' + str(entry['source'])}"
+
+
+def _made(about: Mapping[str, Any]) -> str:
+    version = f", version `{_plain(about['version'])}`" if "version" in about else ""
+    return f"Made by blossom-data {_plain(about['blossom_data'])}: `{_plain(about['stage'])}`{version}."
+
+
+def _counts(about: Mapping[str, Any]) -> list[tuple[str, Any]]:
     counts = [("read", about["read"]), ("added by a stage", about["added"]), ("skipped", about["skipped"])]
     counts += [("rejected", sum(about["rejected"].values())), ("failed", sum(about["failed"].values()))]
     counts.append(("kept", about["kept"]))
+    if "records" in about:
+        counts.append(("published", about["records"]))
     return [(what, number) for what, number in counts if number or what in ("read", "kept")]
 
 
-def _table(title: str, head: list[str], rows: list[tuple[str, Any]]) -> list[str]:
+def _configs(about: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    configs = about.get("configs", ())
+    return [(config["name"], config["records"]) for config in configs] if len(configs) > 1 else []
+
+
+def _sources(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """One row for each input of each source, and one for a source that only the records name."""
+    licences, kept = about.get("licences", {}), about.get("by_source", {})
+    rows, named = [], set()
+    for entry in about.get("sources", ()):
+        source = entry["source"]
+        named.add(source)
+        licence = licences.get(source) or entry.get("licence") or "not stated"
+        bytes_of = entry.get("revision") or entry.get("sha256") or ""
+        rows.append((source, licence, entry.get("name", ""), bytes_of, kept.get(source, {}).get("kept", "")))
+    for source, licence in licences.items():
+        if source not in named:
+            rows.append((source or "(no name)", licence, "", "", kept.get(source, {}).get("kept", "")))
+    return rows
+
+
+def _made_by(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    steps = about.get("made_by", ())
+    return [(step["stage"], step["version"], step["model"], step["prompt"], step["records"]) for step in steps]
+
+
+def _limits(about: Mapping[str, Any]) -> list[str]:
+    """What a user of the data must know, as far as the manifest tells."""
+    stages = {step["stage"] for step in about.get("made_by", ())} | set(about.get("passed", ()))
+    limits = []
+    if "annotate" in stages:
+        limits.append("Every assistant turn was written by a language model; the original answers were dropped.")
+    if "translate" in stages:
+        limits.append(
+            "Translations were made by a language model and checked by rules (language, structure, numbers, code, "
+            "refusals, answers in place of translations), not read by people."
+        )
+    if "verify-math" in stages:
+        limits.append(
+            "A math answer counts as right when its final value equals the gold label; the steps before it were not "
+            "checked, and gold labels may be wrong."
+        )
+    limits.append("Facts in the texts were not checked; models invent some. Biases of sources and models remain.")
+    limits.append("Each source keeps its licence. The terms of the models' makers may limit what this may be used for.")
+    if failed := sum(about["failed"].values()):
+        limits.append(f"{failed:,} records are missing because the endpoint would not answer.")
+    return limits
+
+
+def _table(title: str, head: Sequence[str], rows: Sequence[Iterable[Any]]) -> list[str]:
     if not rows:
         return []
-    cells = [f"| {_plain(str(left))} | {_plain(str(right))} |" for left, right in rows]
-    return [f"## {title}", "", f"| {head[0]} | {head[1]} |", "| --- | --- |", *cells, ""]
+    shown = rows[:_TABLE_ROWS_MAX]
+    lines = [f"## {title}", "", f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    lines += [f"| {' | '.join(_plain(cell) for cell in row)} |" for row in shown]
+    if len(rows) > len(shown):
+        lines += ["", f"and {len(rows) - len(shown):,} more: see manifest.json"]
+    return [*lines, ""]
 
 
-def _plain(text: str) -> str:
-    """`text` on one line, with nothing that Markdown or HTML would read as its own."""
-    kept = "".join(letter if letter.isprintable() else " " for letter in text)
-    for mark in "\\|<>&`[]":
+def _plain(value: object) -> str:
+    """`value` as text on one line, with nothing that Markdown or HTML would read as its own."""
+    kept = "".join(letter if letter.isprintable() else " " for letter in str(value))
+    for mark in "&\\|<>`[]*_~#!":
         kept = kept.replace(mark, f"&#{ord(mark)};")
     return kept

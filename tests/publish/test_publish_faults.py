@@ -1,0 +1,161 @@
+"""Full and broken disks: a clear error, `current` whole, and a run after it succeeds."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets_made import make, record, tidy, whole
+
+from blossom_data.errors import BlossomError
+from blossom_data.publish.reading import Part
+from blossom_data.publish.versions import publish, version_names
+
+OLD = [record(number) for number in range(20)]
+NEW = [record(number) for number in range(30)]
+CALLS = ("write", "fsync", "rename", "replace", "mkdir", "symlink")
+
+
+class FailingDisk:
+    """Counts the calls that change the disk, and fails the k-th of them and all behind it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, fail_at: int, code: int) -> None:
+        self.left, self.code, self.failed = fail_at, code, ""
+        real_open: Callable[..., Any] = io.open
+        for name in CALLS[1:]:
+            monkeypatch.setattr(os, name, self._guarded(name, getattr(os, name)))
+
+        def open_guarded(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
+            opened = real_open(file, mode, *rest, **more)
+            # The lock file's text only tells who holds it; the lock itself writes nothing.
+            is_data = set(mode) & set("wxa") and not str(file).endswith(".lock")
+            return _Guarded(opened, self) if is_data else opened
+
+        monkeypatch.setattr(io, "open", open_guarded)
+
+    def spend(self, what: str, path: object) -> None:
+        self.left -= 1
+        if self.left < 0:
+            self.failed = self.failed or what
+            raise OSError(self.code, os.strerror(self.code), str(path))
+
+    def _guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def guarded(*arguments: Any, **more: Any) -> Any:
+            self.spend(name, arguments[0])
+            return call(*arguments, **more)
+
+        return guarded
+
+
+class _Guarded:
+    """A file whose writes may fail."""
+
+    def __init__(self, file: Any, disk: FailingDisk) -> None:
+        self._file, self._disk = file, disk
+
+    def write(self, data: Any) -> Any:
+        self._disk.spend("write", self._file.name)
+        return self._file.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> _Guarded:
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._file.close()
+
+
+@pytest.mark.parametrize(
+    ("layout", "code", "stride"), [("jsonl", errno.ENOSPC, 1), ("jsonl", errno.EIO, 1), ("parquet", errno.ENOSPC, 4)]
+)
+def test_whichever_call_fails_current_is_whole_and_the_next_run_succeeds(
+    tmp_path: Path, layout: str, code: int, stride: int
+) -> None:
+    old, new = make(tmp_path / "old", OLD), make(tmp_path / "new", NEW)
+    failed = []
+    for k in range(0, 400, stride):
+        root = tmp_path / f"data{k}"
+        publish([Part(old)], root=root, name="math", layout=layout)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            disk = FailingDisk(monkeypatch, k, code)
+            try:
+                publish([Part(new)], root=root, name="math", layout=layout)
+            except BlossomError as why:
+                told = f"{why} {why.hint}"
+                assert os.strerror(code) in told and "math" in told, told
+                assert why.exit_code == 1
+        assert whole(root / "math") in (OLD, NEW)
+        if not disk.failed:
+            break
+        failed.append(disk.failed)
+        publish([Part(new)], root=root, name="math", layout=layout)
+        assert whole(root / "math") == NEW
+        assert tidy(root / "math")
+        assert len(version_names(root / "math")) == 2
+    assert {"write", "fsync"} <= set(failed)
+    assert stride > 1 or {"rename", "replace", "mkdir", "symlink"} <= set(failed)
+
+
+def in_a_namespace(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Runs a shell script where it may mount; skips where the system does not let it."""
+    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("needs user namespaces to mount a small disk")
+    environment = {**os.environ, "PYTHON": sys.executable}
+    command = ["unshare", "-rm", "sh", "-ec", script]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_a_real_full_disk_is_told_and_a_later_run_succeeds(tmp_path: Path) -> None:
+    import random
+
+    dice = random.Random(1)
+    texts = [record(n, source_id="".join(chr(dice.randrange(0x4E00, 0x9FA5)) for _ in range(300))) for n in range(900)]
+    make(tmp_path / "new", texts)
+    make(tmp_path / "old", OLD)
+    script = """
+    mkdir data; mount -t tmpfs -o size=300k none data
+    publish() { "$PYTHON" -m blossom_data publish "$1" -o data --name math --format jsonl; }
+    publish old
+    before=$(readlink data/math/current)
+    code=0; publish new || code=$?
+    test $code = 1
+    test "$(readlink data/math/current)" = "$before"
+    test -z "$(ls -A data/math | grep building)"
+    mount -o remount,size=10m data
+    publish new
+    test "$(readlink data/math/current)" != "$before"
+    """
+    done = in_a_namespace(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "error: cannot publish to" in done.stderr
+    assert "No space left on device" in done.stderr
+
+
+def test_a_read_only_folder_is_told(tmp_path: Path) -> None:
+    make(tmp_path / "new", NEW)
+    make(tmp_path / "old", OLD)
+    script = """
+    mkdir data; mount -t tmpfs none data
+    publish() { "$PYTHON" -m blossom_data publish "$1" -o data --name "$2" --format jsonl; }
+    publish old math
+    mount -o remount,ro data
+    for name in math other; do
+        code=0; publish new $name || code=$?
+        test $code = 2
+    done
+    "$PYTHON" -c 'from blossom_data.rows import read_records; print(len(list(read_records("data/math/current"))))'
+    """
+    done = in_a_namespace(script, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "20"
+    assert "Read-only file system" in done.stderr
