@@ -11,10 +11,11 @@ and the next run with the same command writes it anew from the ledger. Reading i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -27,6 +28,7 @@ from blossom_data.errors import BlossomError, ConfigError
 MANIFEST = "manifest.json"
 FORMAT = 1
 SHARD_RECORDS = 10_000
+TRAINER_FILES = ("dataset_info.json", "axolotl.yml", "trl_sft.py")
 _LEVEL = 3
 
 
@@ -64,14 +66,19 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 class ShardWriter:
-    """Lines into part-NNNNN.jsonl.zst files of one folder; a shard without a line is not written."""
+    """Lines into part-NNNNN.jsonl.zst files of one folder; a shard without a line is not written.
+
+    A subclass writes another format: its `suffix`, and the stream that it puts over the file.
+    """
+
+    suffix = "jsonl.zst"
 
     def __init__(self, folder: Path, shard_records: int) -> None:
         self.folder, self.shard_records = folder, shard_records
         self.shards: list[dict[str, Any]] = []
         self._number = -1
         self._raw: IO[bytes] | None = None
-        self._compressed: Any = None
+        self._open_stream: Any = None
         self._lines = 0
 
     def write(self, index: int, lines: Iterable[bytes]) -> None:
@@ -79,14 +86,14 @@ class ShardWriter:
         for line in lines:
             if self._raw is None or index // self.shard_records != self._number:
                 self._open(index // self.shard_records)
-            self._compressed.write(line)
+            self._open_stream.write(line)
             self._lines += 1
 
     def close(self) -> None:
         """Ends the shard that is open and makes it durable."""
         if self._raw is None:
             return
-        self._compressed.close()
+        self._open_stream.close()
         self._raw.flush()
         os.fsync(self._raw.fileno())
         path = Path(self._raw.name)
@@ -99,26 +106,41 @@ class ShardWriter:
     def abandon(self) -> None:
         """Lets go of the shard that is open, as it is."""
         if self._raw is not None:
-            self._raw.close()
+            # What is still buffered may not fit on the disk, and that is why the shard is abandoned.
+            with contextlib.suppress(OSError):
+                self._raw.close()
             self._raw = None
 
     def _open(self, number: int) -> None:
         self.close()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._number, self._lines = number, 0
-        self._raw = (self.folder / f"part-{number:05d}.jsonl.zst").open("wb")
-        self._compressed = zstandard.ZstdCompressor(level=_LEVEL).stream_writer(self._raw, closefd=False)
+        self._raw = (self.folder / f"part-{number:05d}.{self.suffix}").open("wb")
+        self._open_stream = self._stream(self._raw)
+
+    def _stream(self, raw: IO[bytes]) -> Any:
+        """What lines are written to; closing it ends the shard and leaves `raw` open."""
+        return zstandard.ZstdCompressor(level=_LEVEL).stream_writer(raw, closefd=False)
 
 
 class DatasetWriter:
     """One data set folder in the making; `finish` makes it whole, leaving the block without it leaves the old one.
+
+    Args:
+        kept: makes the writer of the kept records of (folder, shard_records); rejects are always JSON lines.
 
     Raises:
         ConfigError: `folder` holds something that no data set of ours holds.
         BlossomError: the disk is full or the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, *, shard_records: int = SHARD_RECORDS) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        shard_records: int = SHARD_RECORDS,
+        kept: Callable[[Path, int], ShardWriter] = ShardWriter,
+    ) -> None:
         self.folder, self.building = folder, folder / ".building"
         refuse_foreign_folder(folder)
         try:
@@ -126,7 +148,7 @@ class DatasetWriter:
             self.building.mkdir(parents=True)
         except OSError as why:
             raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why
-        self._kept = ShardWriter(self.building, shard_records)
+        self._kept = kept(self.building, shard_records)
         self._rejects = ShardWriter(self.building / "rejects", shard_records)
 
     def __enter__(self) -> Self:
@@ -178,8 +200,8 @@ class DatasetWriter:
     def _switch(self) -> None:
         """Takes the old data set away, manifest first, and moves the new files to their names."""
         (self.folder / MANIFEST).unlink(missing_ok=True)
-        for old in self.folder.glob("part-*.jsonl.zst"):
-            old.unlink()
+        for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
+            old.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "rejects", ignore_errors=True)
         for new in sorted(self.building.iterdir()):
             new.replace(self.folder / new.name)
@@ -192,7 +214,7 @@ def refuse_foreign_folder(folder: Path) -> None:
         raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
     if not folder.is_dir():
         return
-    ours = ("part-", "rejects", MANIFEST, "README.md", ".building", f".{MANIFEST}")
+    ours = ("part-", "rejects", MANIFEST, "README.md", ".building", f".{MANIFEST}", *TRAINER_FILES)
     foreign = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(ours))
     if foreign:
         raise ConfigError(

@@ -22,7 +22,7 @@ LAYERS = [
     ["llm", "answers", "checks", "translation"],
     ["sources", "pull", "stages"],
     ["engine"],
-    ["report", "publish", "mix"],
+    ["report", "publish", "mix", "train"],
     ["executors"],
     ["demo"],
     ["cli"],

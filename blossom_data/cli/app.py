@@ -25,6 +25,7 @@ COMMANDS = {
     "annotate": "Write every assistant turn again with one model in one style.",
     "verify-math": "Keep records whose final answer equals the gold label.",
     "run": "Run a pipeline file: sources, their stages, one data set.",
+    "mix": "Blend data sets into training sets, by counts, shares or weights.",
     "publish": "Publish data sets as an immutable version, and switch `current` to it.",
     "diff": "Compare two versions: added, removed, changed, and why.",
     "gc": "Delete old versions, or replies that no data set uses.",

@@ -1,0 +1,131 @@
+"""The layouts of a training row: conversation -> row -> the same conversation, or a Reject that says why not.
+
+    messages   {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", "content": "..."}]}
+    sharegpt   {"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
+    alpaca     {"instruction": "...", "input": "", "output": "...", "system": "", "history": [["...", "..."]]}
+
+Every row begins with id, source and lang, has always the same keys, and never a null. ShareGPT and Alpaca rows are what
+LLaMA-Factory takes: a system turn at the front if any, then person and model in turn, the model last; it skips what is
+not so with no more than a warning, which is why it is a counted reject here. Alpaca's instruction holds the whole
+prompt and its input is empty: readers join the two in different ways.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from blossom_data.mix.plan import LAYOUT_NAMES
+from blossom_data.mix.shapes import PAIRS, TEXT, Column, turns
+from blossom_data.records import Message, Record, Reject
+
+REJECTS = {
+    "no_prompt": "no turn of a person holds any text",
+    "no_answer": "no turn of a model: nothing to learn from",
+    "empty_answer": "a turn of the model without any text",
+    "tool_turn": "the layout has no place for what a tool said",
+    "late_system": "a system turn that is not the first",
+    "empty_system": "the layout cannot tell an empty system turn from none",
+    "not_alternating": "person and model do not take turns, or the model does not speak last",
+}
+_FROM = {"system": "system", "user": "human", "assistant": "gpt"}
+_ROLE = {name: role for role, name in _FROM.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One layout: its columns behind id, source and lang, and both directions."""
+
+    name: str
+    columns: tuple[Column, ...]
+    encode: Callable[[Sequence[Message]], dict[str, Any]]
+    """Raises Reject for a conversation that the layout cannot hold."""
+    decode: Callable[[Mapping[str, Any]], list[dict[str, str]]]
+    """The messages of a row; raises KeyError, TypeError or ValueError for a row of another layout."""
+
+    @property
+    def all_columns(self) -> tuple[Column, ...]:
+        """The columns of a row, in order."""
+        return (Column("id", TEXT), Column("source", TEXT), Column("lang", TEXT), *self.columns)
+
+    def row(self, record: Record) -> dict[str, Any]:
+        """The row of `record`; raises Reject."""
+        return {"id": record.id, "source": record.source, "lang": record.lang, **self.encode(record.messages)}
+
+
+def check_trainable(messages: Sequence[Message]) -> None:
+    """Raises Reject for a conversation that has nothing to teach, whatever the layout."""
+    answers = [turn.content for turn in messages if turn.role == "assistant"]
+    if not answers:
+        raise Reject("no_answer")
+    if not all(answer.strip() for answer in answers):
+        raise Reject("empty_answer")
+
+
+def check_alternates(messages: Sequence[Message]) -> None:
+    """Raises Reject unless person and model take turns behind at most one system turn."""
+    talk = messages[1:] if messages and messages[0].role == "system" else messages
+    for number, turn in enumerate(talk):
+        if turn.role == "tool":
+            raise Reject("tool_turn")
+        if turn.role == "system":
+            raise Reject("late_system")
+        if turn.role != ("assistant" if number % 2 else "user"):
+            raise Reject("not_alternating", f"turn {number + 1} is the {turn.role}'s")
+    if not talk or len(talk) % 2:
+        raise Reject("not_alternating", "the model does not speak last")
+
+
+def _encode_messages(messages: Sequence[Message]) -> dict[str, Any]:
+    return {"messages": [{"role": turn.role, "content": turn.content} for turn in messages]}
+
+
+def _decode_messages(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"role": turn["role"], "content": turn["content"]} for turn in row["messages"]]
+
+
+def _encode_sharegpt(messages: Sequence[Message]) -> dict[str, Any]:
+    check_alternates(messages)
+    return {"conversations": [{"from": _FROM[turn.role], "value": turn.content} for turn in messages]}
+
+
+def _decode_sharegpt(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    return [{"role": _ROLE[turn["from"]], "content": turn["value"]} for turn in row["conversations"]]
+
+
+def _encode_alpaca(messages: Sequence[Message]) -> dict[str, Any]:
+    check_alternates(messages)
+    system, talk = "", [turn.content for turn in messages]
+    if messages[0].role == "system":
+        system, *talk = talk
+        if not system:
+            raise Reject("empty_system")
+    *earlier, instruction, output = talk
+    history = [[earlier[place], earlier[place + 1]] for place in range(0, len(earlier), 2)]
+    return {"instruction": instruction, "input": "", "output": output, "system": system, "history": history}
+
+
+def _decode_alpaca(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    if row["input"] != "":
+        raise ValueError("input is not empty: this row was not written by blossom-data")
+    turns = [{"role": "system", "content": row["system"]}] if row["system"] else []
+    for question, answer in [*row["history"], (row["instruction"], row["output"])]:
+        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+    return turns
+
+
+LAYOUTS = {
+    layout.name: layout
+    for layout in (
+        Layout("messages", (Column("messages", turns("role", "content")),), _encode_messages, _decode_messages),
+        Layout("sharegpt", (Column("conversations", turns("from", "value")),), _encode_sharegpt, _decode_sharegpt),
+        Layout(
+            "alpaca",
+            (*(Column(name, TEXT) for name in ("instruction", "input", "output", "system")), Column("history", PAIRS)),
+            _encode_alpaca,
+            _decode_alpaca,
+        ),
+    )
+}
+assert tuple(LAYOUTS) == LAYOUT_NAMES
