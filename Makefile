@@ -7,19 +7,19 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/core: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable .
-	touch $@
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
 
 .venv/dev: pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	touch $@ .venv/core
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/core
 
 setup: .venv/dev ## Make .venv with everything that the tests need
 
 demo: .venv/core ## Set up, and run the whole job offline on bundled rows
-	$(BIN)/blossom-data demo -o demo
+	@$(BIN)/blossom-data demo -o demo
 
 fmt: .venv/dev ## Format the code
 	$(BIN)/ruff format .

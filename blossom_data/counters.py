@@ -20,6 +20,8 @@ class Counters:
     """Records that a stage made beyond one for one (a source kept beside its translation)."""
     kept: int = 0
     skipped: int = 0
+    not_drawn: int = 0
+    """Part of skipped that a sample did not draw; the rest are exact duplicates."""
     rejected: Counter[str] = field(default_factory=Counter)
     """Rejects by "stage/code"."""
     failed: Counter[str] = field(default_factory=Counter)

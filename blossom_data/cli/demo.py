@@ -10,6 +10,8 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.cli.run import run_pipeline
+from blossom_data.report.codes import legend
+from blossom_data.shards import read_manifest
 
 
 @click.command("demo")
@@ -39,6 +41,11 @@ def command(out: Path, **flags: Any) -> int:
         override = {"base_url": endpoint.base_url, "model": MODEL}
         code = run_pipeline("demo", out=out / "dataset", ledger=out / "ledger.sqlite", endpoint=override, flags=flags)
     if not flags["quiet"] and not flags["is_json"]:
+        manifest = read_manifest(out / "dataset") or {}
+        output.result("Caught, and asked again until it was right:")
+        output.result("\n".join(legend(manifest.get("asked_again", {}))))
+        output.result("Never right, so not let through:")
+        output.result("\n".join(legend(manifest.get("rejected", {}))))
         output.say(f"Look at it:   blossom-data show {out / 'dataset'}")
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
         output.say("Once more:    blossom-data demo   (0 calls: every reply is in the ledger)")

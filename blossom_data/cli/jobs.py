@@ -89,6 +89,7 @@ def count_skipped(pulled: Pulled, counters: Counters) -> None:
     skipped = pulled.counts.duplicates + pulled.counts.left_out
     counters.read += skipped
     counters.skipped += skipped
+    counters.not_drawn += pulled.counts.left_out
 
 
 def finish(job: Job, flags: Mapping[str, Any]) -> int:

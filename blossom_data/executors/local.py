@@ -306,6 +306,7 @@ def describe(job: Job, books: Bookkeeper, engine: Engine) -> dict[str, Any]:
         "added": counters.added,
         "kept": counters.kept,
         "skipped": counters.skipped,
+        "not_drawn": counters.not_drawn,
         "rejected": dict(sorted(counters.rejected.items())),
         "failed": dict(sorted(counters.failed.items())),
         "passed": {stage: counters.passed[stage] for stage in job.stages},

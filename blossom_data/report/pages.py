@@ -7,6 +7,8 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+from blossom_data.report.codes import meaning
+
 _RULE = "─" * 72
 _REPLY_CHARS = 1_000
 
@@ -47,7 +49,8 @@ def render_record(row: dict[str, Any], original: dict[str, Any] | None = None) -
 def render_reject(row: dict[str, Any], original: dict[str, Any] | None = None) -> str:
     """One reject: why, what was tried, the reply that caused it, the record."""
     place = f"{row['file']}:{row['line']}" if row.get("file") else str(row.get("id", ""))
-    lines = [_RULE, f"{row['stage']}/{row['code']}  {place}", str(row.get("detail", ""))]
+    what = f"{row['stage']}/{row['code']}  {meaning(row['stage'], row['code'])}".rstrip()
+    lines = [_RULE, f"{what}  {place}", str(row.get("detail", ""))]
     lines += [f"  {attempt}" for attempt in row.get("history", [])]
     if row.get("reply"):
         lines += ["── what came back", str(row["reply"])[:_REPLY_CHARS]]

@@ -22,7 +22,10 @@ def render_summary(summary: dict[str, Any]) -> str:
     if summary["added"]:
         lines.append(_row("added", summary["added"]))
     if summary["skipped"]:
-        lines.append(_row("skipped", summary["skipped"], "exact duplicates"))
+        duplicates, not_drawn = summary["skipped"] - summary["not_drawn"], summary["not_drawn"]
+        told = [f"{duplicates:,} exact duplicates"] if duplicates else []
+        told += [f"{not_drawn:,} not drawn"] if not_drawn else []
+        lines.append(_row("skipped", summary["skipped"], *told))
     lines += [
         _row(stage, passed, _by(summary["rejected"], stage), _by(summary["failed"], stage, "not answered"))
         for stage, passed in summary["passed"].items()

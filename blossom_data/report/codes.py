@@ -1,0 +1,71 @@
+"""What the codes of rejects and repeated tries mean, one line each, for people.
+
+meaning("translate", "envelope")  ->  "something around the JSON object, or no JSON at all"
+"""
+
+from __future__ import annotations
+
+_TRANSLATE = {
+    "finish": "the reply was cut off",
+    "envelope": "something around the JSON object, or no JSON at all",
+    "json": "not strict JSON",
+    "keys": "other keys or types than asked for",
+    "nonce": "the reply belongs to another request",
+    "count": "segments are missing or new",
+    "ids": "segments in another order",
+    "head": "a segment was not read from its beginning",
+    "cross": "one text for two sources",
+    "mask": "a protected span is lost or changed",
+    "damage": "broken characters",
+    "language": "not in the target language",
+    "traditional": "traditional characters",
+    "residue": "source text left standing",
+    "length": "far too long or short for a translation",
+    "structure": "lines, list items or table cells differ",
+    "chatter": "talk around the translation",
+    "ask": "asks for the text instead of translating it",
+    "description": "describes the text instead of translating it",
+    "refusal": "refuses",
+    "turns": "plays several speakers",
+    "loop": "repeats itself",
+    "lang_task": "material of a language task is gone",
+    "numbers": "a number changed",
+    "speech_act": "answers the text instead of translating it",
+    "balance": "quotes or brackets do not close",
+    "quarantine": "doubtful in every try, and no judge to decide",
+}
+_ANNOTATE = {
+    "no_user_turn": "there is nothing to answer",
+    "truncated": "the answer was cut off",
+    "content_filter": "the endpoint filtered the answer",
+    "empty": "no answer",
+    "refusal": "refuses",
+    "identity": "speaks of itself as a model",
+    "wrong_language": "answers in the wrong language",
+    "loop": "repeats itself",
+}
+_VERIFY = {
+    "wrong": "the final answer is not the gold label",
+    "approx": "a coarser rounding than the gold label",
+    "ambiguous": "no single final answer",
+    "no_answer": "no final answer",
+    "truncated": "breaks off before the answer",
+    "bad_gold": "the gold label cannot be compared",
+    "suspect_gold": "samples agree with each other and not with the gold label",
+}
+_MEANINGS = {"translate": _TRANSLATE, "annotate": _ANNOTATE, "verify-math": _VERIFY}
+
+
+def meaning(stage: str, code: str) -> str:
+    """What `code` says about a reply of `stage`, "" for a code that needs no words."""
+    return _MEANINGS.get(stage, {}).get(code, "")
+
+
+def legend(counts: dict[str, int]) -> list[str]:
+    """`stage/code` -> a line that says how often and what it means."""
+    lines = []
+    for name, number in counts.items():
+        stage, _, code = name.partition("/")
+        if told := meaning(stage, code):
+            lines.append(f"  {number:>3} x {stage:<11} {code:<11} {told}")
+    return lines
