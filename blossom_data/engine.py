@@ -10,12 +10,12 @@ It does not know HTTP (llm/), files (shards.py) or the terminal (cli/).
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps
+from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, RecordRefused
 from blossom_data.ledger.store import Ledger
@@ -27,7 +27,16 @@ DRAIN_S = 30.0
 _BREATHE = 32
 """Records that one worker may finish without a pause for the event loop (all replayed from the ledger)."""
 
-Work = tuple["Record | BadRow", Sequence[Stage]]
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A block of `records` input records that an earlier run has finished: handed on as it is."""
+
+    block: int
+    records: int
+
+
+Work = tuple["Record | BadRow | Settled", Sequence[Stage]]
 
 
 class Asker(Protocol):
@@ -77,6 +86,17 @@ class Outcome:
 
     kept: list[Record] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
+    settled: Settled | None = None
+    passed: list[str] = field(default_factory=list)
+    """The stages that let it through."""
+    added: int = 0
+    """Records that a stage made beyond one for one."""
+    used: list[tuple[str, str, Usage]] = field(default_factory=list)
+    """Stage, model and usage of each reply behind it, bought now or before."""
+    again: list[str] = field(default_factory=list)
+    """Further tries behind it, by "stage/code" of what was wrong with the try before."""
+    noted: list[str] = field(default_factory=list)
+    """What its stages wanted counted."""
     is_paid: bool = False
 
 
@@ -91,26 +111,32 @@ class InOrder:
         self._sink, self._window = sink, window
         self._next = 0
         self._done: dict[int, Outcome] = {}
-        self._moved = asyncio.Event()
+        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
-    def has_room(self, index: int) -> bool:
-        """Whether `index` lies within the window."""
-        return index < self._next + self._window
-
-    async def moved(self) -> None:
-        """Waits until something was put, or `wake` was called."""
-        await self._moved.wait()
+    async def room(self, index: int) -> None:
+        """Waits until `index` lies within the window, or `open` is called."""
+        if index >= self._next + self._window:
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._waiting, (index, turn))
+            await turn
 
     def put(self, index: int, outcome: Outcome) -> None:
         self._done[index] = outcome
         while (ready := self._done.pop(self._next, None)) is not None:
             self._sink(self._next, ready)
             self._next += 1
-        self.wake()
+        while self._waiting and self._waiting[0][0] < self._next + self._window:
+            self._wake()
 
-    def wake(self) -> None:
-        self._moved.set()
-        self._moved = asyncio.Event()
+    def open(self) -> None:
+        """Wakes all who wait: the run is stopping."""
+        while self._waiting:
+            self._wake()
+
+    def _wake(self) -> None:
+        _, turn = heapq.heappop(self._waiting)
+        if not turn.done():
+            turn.set_result(None)
 
 
 class Engine:
@@ -133,13 +159,7 @@ class Engine:
         budget: Budget | None = None,
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
-        self.workers, self.window = workers, window or max(2_000, 16 * workers)
-        self.used: Counter[tuple[str, str, str]] = Counter()
-        """Replies and tokens behind the result, by (stage, model, "replies" | "tokens_in" | "tokens_out")."""
-        self.asked_again: Counter[str] = Counter()
-        """Further tries behind the result, by "stage/code" of what was wrong with the try before."""
-        self.noted: Counter[str] = Counter()
-        """What stages wanted counted, by text."""
+        self.workers, self.window = workers, window or max(2_000, 2 * workers)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -165,7 +185,7 @@ class Engine:
         stopped: asyncio.Future[Any] = asyncio.create_task(self._stopped.wait())
         await asyncio.wait({everything, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if self._stop_reason is not None:
-            self._order.wake()
+            self._order.open()
             flying: list[asyncio.Future[Any]] = [*tasks, *self._in_flight.values()]
             _, late = await asyncio.wait(flying, timeout=DRAIN_S)
             for task in late:
@@ -180,8 +200,8 @@ class Engine:
         unpaid = 0
         try:
             for index, (item, stages) in source:
-                while self._stop_reason is None and not order.has_room(index):
-                    await order.moved()
+                if self._stop_reason is None:
+                    await order.room(index)
                 if self._stop_reason is not None:
                     return
                 outcome = await self.one(item, stages)
@@ -195,10 +215,12 @@ class Engine:
         except Exception as why:
             self.stop(why)
 
-    async def one(self, item: Record | BadRow, stages: Sequence[Stage]) -> Outcome:
+    async def one(self, item: Record | BadRow | Settled, stages: Sequence[Stage]) -> Outcome:
         """What becomes of one record on its way through `stages`."""
         outcome = Outcome()
-        if isinstance(item, BadRow):
+        if isinstance(item, Settled):
+            outcome.settled = item
+        elif isinstance(item, BadRow):
             text = item.raw.decode("utf-8", "replace")
             outcome.rejected.append(Rejected("read", item.code, item.detail, reply=text, row=item))
         else:
@@ -222,8 +244,8 @@ class Engine:
             failure = Rejected(stage.name, code, str(why), why.body, (), record, is_failure=True)
             outcome.rejected.append(failure)
             return
-        self.counters.passed[stage.name] += 1
-        self.counters.added += len(produced) - 1
+        outcome.passed.append(stage.name)
+        outcome.added += len(produced) - 1
         for each in produced:
             await self._through(each, stages[1:], outcome)
 
@@ -243,7 +265,7 @@ class Engine:
         if isinstance(question, Ask):
             return await self._ask(question, outcome)
         if isinstance(question, Note):
-            self.noted[question.text] += 1
+            outcome.noted.append(question.text)
             return None
         if len(question) == 1:
             return [await self._ask(question[0], outcome)]
@@ -255,12 +277,12 @@ class Engine:
         key = ask.key(model)
         if (stored := self.ledger.get(key)) is not None:
             self.counters.replayed += 1
-            return self._count_use(ask, model, stored)
+            return self._count_use(ask, model, stored, outcome)
         if self._stop_reason is not None:
             raise _Stopping
         outcome.is_paid = True
         if (twin := self._in_flight.get(key)) is not None:
-            return self._count_use(ask, model, await asyncio.shield(twin))
+            return self._count_use(ask, model, await asyncio.shield(twin), outcome)
         bought: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         self._in_flight[key] = bought
         try:
@@ -272,7 +294,7 @@ class Engine:
         finally:
             del self._in_flight[key]
         bought.set_result(reply)
-        return self._count_use(ask, model, reply)
+        return self._count_use(ask, model, reply, outcome)
 
     async def _buy(self, key: bytes, ask: Ask, model: str) -> Reply:
         hold = await self.budget.reserve(ask, model) if self.budget else None
@@ -302,12 +324,11 @@ class Engine:
         else:
             self.counters.cost_usd += cost_usd
 
-    def _count_use(self, ask: Ask, model: str, reply: Reply) -> Reply:
+    @staticmethod
+    def _count_use(ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
         if ask.because:
-            self.asked_again[f"{ask.stage}/{ask.because}"] += 1
-        self.used[ask.stage, model, "replies"] += 1
-        self.used[ask.stage, model, "tokens_in"] += reply.usage.tokens_in
-        self.used[ask.stage, model, "tokens_out"] += reply.usage.tokens_out
+            outcome.again.append(f"{ask.stage}/{ask.because}")
+        outcome.used.append((ask.stage, model, reply.usage))
         return reply
 
 

@@ -99,9 +99,8 @@ class ShardWriter:
         path = Path(self._raw.name)
         self._raw.close()
         self._raw = None
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self.shards.append({"file": path.name, "records": self._lines, "bytes": path.stat().st_size, "sha256": digest})
+        size = path.stat().st_size
+        self.shards.append({"file": path.name, "records": self._lines, "bytes": size, "sha256": _sha256(path)})
 
     def abandon(self) -> None:
         """Lets go of the shard that is open, as it is."""
@@ -141,11 +140,13 @@ class DatasetWriter:
         shard_records: int = SHARD_RECORDS,
         kept: Callable[[Path, int], ShardWriter] = ShardWriter,
     ) -> None:
-        self.folder, self.building = folder, folder / ".building"
+        self.folder, self.building, self.shard_records = folder, folder / ".building", shard_records
         refuse_foreign_folder(folder)
         try:
-            shutil.rmtree(self.building, ignore_errors=True)
-            self.building.mkdir(parents=True)
+            if self.building.is_symlink():
+                raise ConfigError(f"{self.building} is a link", hint="take it away, or name a new folder with -o")
+            self.building.mkdir(parents=True, exist_ok=True)
+            self._clean()
         except OSError as why:
             raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why
         self._kept = kept(self.building, shard_records)
@@ -157,7 +158,54 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         self._kept.abandon()
         self._rejects.abandon()
-        shutil.rmtree(self.building, ignore_errors=True)
+        if not any(self.building.glob("block-*.json")):
+            shutil.rmtree(self.building, ignore_errors=True)
+
+    def settled(self, block: int) -> str:
+        """The digest under which an earlier, unfinished run settled `block`, "" when it did not."""
+        return str(self._blocks[block]["digest"]) if block in self._blocks else ""
+
+    def settle(self, block: int, about: dict[str, Any]) -> None:
+        """Makes the shards of `block` durable and notes `about` (its digest and counts) for a later run."""
+        try:
+            self._kept.close()
+            self._rejects.close()
+        except OSError as why:
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}") from why
+        name = f"part-{block:05d}."
+        shards = {
+            kind: [shard for shard in writer.shards[-1:] if shard["file"].startswith(name)]
+            for kind, writer in (("kept", self._kept), ("rejects", self._rejects))
+        }
+        sync_folder(self.building)
+        write_atomic(self.building / f"block-{block:05d}.json", orjson.dumps({**about, "shards": shards}))
+
+    def adopt(self, block: int) -> dict[str, Any]:
+        """Takes the shards of a settled block over as they are; gives what was noted about it."""
+        about = self._blocks[block]
+        self._kept.shards += about["shards"]["kept"]
+        self._rejects.shards += about["shards"]["rejects"]
+        return about
+
+    def _clean(self) -> None:
+        """Reads what settled blocks an unfinished run left, and removes everything else that it left."""
+        self._blocks: dict[int, dict[str, Any]] = {}
+        keep: set[Path] = set()
+        for note in self.building.glob("block-*.json"):
+            try:
+                about = orjson.loads(note.read_bytes())
+                shards = {self.building / shard["file"]: shard["sha256"] for shard in about["shards"]["kept"]}
+                shards |= {
+                    self.building / "rejects" / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
+                }
+                if all(_sha256(file) == digest for file, digest in shards.items()):
+                    self._blocks[int(note.stem[-5:])] = about
+                    keep |= {note, *shards}
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+        for file in self.building.rglob("*"):
+            if file not in keep and not file.is_dir():
+                file.unlink()
 
     def write(self, index: int, *, kept: Iterable[bytes] = (), rejects: Iterable[bytes] = ()) -> None:
         """Adds what came of input record `index` (0, 1, 2, ... in order)."""
@@ -203,9 +251,16 @@ class DatasetWriter:
         for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
             old.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "rejects", ignore_errors=True)
+        for note in self.building.glob("block-*.json"):
+            note.unlink()
         for new in sorted(self.building.iterdir()):
             new.replace(self.folder / new.name)
         sync_folder(self.folder)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_foreign_folder(folder: Path) -> None:

@@ -50,6 +50,7 @@ def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, 
         },
         counters=counters,
         max_bad=flags["max_bad"],
+        shard_records=flags["shard_records"],
         batch=(batch := build_batch(flags) if needs_endpoint else None),
         spending=build_spending(flags, factor=PRICE_SHARE if batch else 1.0),
     )

@@ -16,6 +16,7 @@ from blossom_data.cli.spending import spending_options
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
 from blossom_data.llm.batch_settings import DEFAULT_LINES, MOST_LINES, BatchSettings, say_nothing
+from blossom_data.shards import SHARD_RECORDS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 DEFAULT_LEDGER = Path(".blossom/ledger.sqlite")
@@ -59,6 +60,13 @@ def job_options(function: Function) -> Function:
             default=0.01,
             show_default="1%",
             help="Largest share of unreadable rows; above it nothing is written and the exit code is 2.",
+        ),
+        click.option(
+            "--shard-records",
+            type=click.IntRange(min=1),
+            default=SHARD_RECORDS,
+            show_default=True,
+            help="Input records per shard; a killed run begins again behind its last whole shard.",
         ),
         click.option("--limit", type=click.IntRange(min=1), help="Work on the first N records only."),
         click.option(

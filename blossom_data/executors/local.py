@@ -15,20 +15,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from blossom_data import __version__
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.engine import Asker, Engine, Outcome, Work
-from blossom_data.errors import BlossomError, ConfigError, InputError, Interrupted
+from blossom_data.engine import Asker, Engine, Work
+from blossom_data.errors import ConfigError, Interrupted
+from blossom_data.executors.blocks import Blocks
+from blossom_data.executors.books import Books
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch_settings import BatchSettings
 from blossom_data.llm.budget import Budget
 from blossom_data.llm.prices import Spending
 from blossom_data.report.card import render_card
-from blossom_data.rows import BadRow
 from blossom_data.shards import SHARD_RECORDS, DatasetWriter
 
 if TYPE_CHECKING:
@@ -36,8 +35,6 @@ if TYPE_CHECKING:
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
     from blossom_data.llm.serve import Serving
-
-BAD_ROWS_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,60 +110,6 @@ class NoLedger:
         """Nothing is open."""
 
 
-class Bookkeeper:
-    """The engine's sink: writes what came of each record and counts it."""
-
-    def __init__(self, writer: DatasetWriter, counters: Counters) -> None:
-        self._writer, self._counters = writer, counters
-        self.bad_rows: list[BadRow] = []
-        self.bad = 0
-        self.by_source: dict[str, dict[str, int]] = {}
-
-    def __call__(self, index: int, outcome: Outcome) -> None:
-        counters = self._counters
-        counters.kept += len(outcome.kept)
-        for record in outcome.kept:
-            self._count(record.source, "kept")
-        for rejected in outcome.rejected:
-            (counters.failed if rejected.is_failure else counters.rejected)[f"{rejected.stage}/{rejected.code}"] += 1
-            self._count(rejected.record.source if rejected.record else "", rejected.stage)
-            if rejected.row is not None:
-                self.bad += 1
-                if len(self.bad_rows) < BAD_ROWS_SHOWN:
-                    self.bad_rows.append(rejected.row)
-        self._writer.write(
-            index,
-            kept=[record.to_line() for record in outcome.kept],
-            rejects=[
-                orjson.dumps(rejected.to_dict(), option=orjson.OPT_APPEND_NEWLINE) for rejected in outcome.rejected
-            ],
-        )
-
-    def _count(self, source: str, what: str) -> None:
-        counts = self.by_source.setdefault(source, {})
-        counts[what] = counts.get(what, 0) + 1
-
-    def check(self, max_bad: float) -> None:
-        """Raises InputError when too large a share of the rows was unreadable."""
-        if self.bad <= max_bad * self._counters.read:
-            return
-        shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in self.bad_rows)
-        raise InputError(
-            f"{self.bad:,} of {self._counters.read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",
-            hint="mend the input, or allow it with --max-bad 100%; nothing was written, what was paid for is kept",
-        )
-
-    def conserve(self) -> None:
-        """Raises when a record went missing: read + added = kept + rejected + failed + skipped."""
-        counters = self._counters
-        ends = counters.kept + counters.rejected.total() + counters.failed.total() + counters.skipped
-        if counters.read + counters.added != ends:
-            raise BlossomError(
-                f"records went missing: {counters.read:,} read and {counters.added:,} added, {ends:,} accounted for",
-                hint="this is a bug; please report it",
-            )
-
-
 def run_job(job: Job) -> dict[str, Any]:
     """Runs `job` to its end and gives its summary: the manifest, plus what this run did (`run`).
 
@@ -175,12 +118,14 @@ def run_job(job: Job) -> dict[str, Any]:
         EndpointError, StoppedEarly, Interrupted, LedgerError: it stopped; the same job again goes on.
     """
     with DatasetWriter(job.out, shard_records=job.shard_records) as writer, open_ledger(job) as ledger:
-        books = Bookkeeper(writer, job.counters)
+        blocks = Blocks(job.work, writer, job.counters, [endpoint.model for endpoint in job.endpoints])
+        books = Books(writer, job.counters, blocks.digests)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner:
-            engine = runner.run(_drive(job, ledger, books))
+            runner.run(_drive(job, ledger, blocks, books))
+        books.settle()
         books.check(job.max_bad)
         books.conserve()
-        about = {**describe(job, books, engine), **job.about}
+        about = {**describe(job, books), **job.about}
         manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters)}
 
@@ -194,7 +139,7 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _drive(job: Job, ledger: Ledger, books: Bookkeeper) -> Engine:
+async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None:
     async with contextlib.AsyncExitStack() as stack:
         asker: Asker = NoEndpoint()
         workers = max(1, 2 * sum(endpoint.max_in_flight for endpoint in job.endpoints))
@@ -214,8 +159,7 @@ async def _drive(job: Job, ledger: Ledger, books: Bookkeeper) -> Engine:
         budget = _budget(job, ledger) if job.endpoints else None
         engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=workers, budget=budget)
         with _signals(engine):
-            await engine.run(_counted(job), books)
-    return engine
+            await engine.run(blocks, books)
 
 
 def _patience(job: Job) -> Patience | None:
@@ -251,12 +195,6 @@ def _budget(job: Job, ledger: Ledger) -> Budget:
     usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
     return Budget(job.spending, spent_usd=usd, spent_tokens=sum(row.tokens_in + row.tokens_out for row in before))
-
-
-def _counted(job: Job) -> Iterator[Work]:
-    for item in job.work:
-        job.counters.read += 1
-        yield item
 
 
 @contextlib.contextmanager
@@ -296,7 +234,7 @@ def _signals(engine: Engine) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def describe(job: Job, books: Bookkeeper, engine: Engine) -> dict[str, Any]:
+def describe(job: Job, books: Books) -> dict[str, Any]:
     """The counts of the manifest: the same whatever came from the ledger and whatever was bought."""
     counters = job.counters
     return {
@@ -310,17 +248,7 @@ def describe(job: Job, books: Bookkeeper, engine: Engine) -> dict[str, Any]:
         "rejected": dict(sorted(counters.rejected.items())),
         "failed": dict(sorted(counters.failed.items())),
         "passed": {stage: counters.passed[stage] for stage in job.stages},
-        "asked_again": dict(sorted(engine.asked_again.items())),
-        "noted": dict(sorted(engine.noted.items())),
-        "asked": [
-            {
-                "stage": stage,
-                "model": model,
-                **{what: engine.used[stage, model, what] for what in ("replies", "tokens_in", "tokens_out")},
-            }
-            for stage, model in sorted({(stage, model) for stage, model, _ in engine.used})
-        ],
-        "by_source": {source: dict(sorted(counts.items())) for source, counts in sorted(books.by_source.items())},
+        **books.describe(),
     }
 
 

@@ -18,7 +18,6 @@ from blossom_data.engine import Engine
 from blossom_data.executors.local import Job, open_ledger
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
-from blossom_data.rows import BadRow
 from blossom_data.translation.segments import estimate_tokens
 
 GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
@@ -60,7 +59,7 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     tokens: Counter[tuple[str, str]] = Counter()
     records = finished = 0
     for item, stages in job.work:
-        if isinstance(item, BadRow):
+        if not isinstance(item, Record):
             continue
         records += 1
         try:

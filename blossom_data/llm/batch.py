@@ -94,9 +94,13 @@ class BatchAsker:
         self._error: BaseException | None = None
 
     async def __aenter__(self) -> BatchAsker:
-        for client in self._clients:
-            await self._stack.enter_async_context(client)
-        await self._adopt()
+        try:
+            for client in self._clients:
+                await self._stack.enter_async_context(client)
+            await self._adopt()
+        except BaseException:
+            await self.__aexit__(None, None, None)
+            raise
         self._spawn(self._watch(), self._follows)
         return self
 

@@ -23,9 +23,9 @@ def render_summary(summary: dict[str, Any]) -> str:
         lines.append(_row("added", summary["added"]))
     if summary["skipped"]:
         duplicates, not_drawn = summary["skipped"] - summary["not_drawn"], summary["not_drawn"]
-        told = [f"{duplicates:,} exact duplicates"] if duplicates else []
-        told += [f"{not_drawn:,} not drawn"] if not_drawn else []
-        lines.append(_row("skipped", summary["skipped"], *told))
+        remarks = [f"{duplicates:,} exact duplicates"] if duplicates else []
+        remarks += [f"{not_drawn:,} not drawn"] if not_drawn else []
+        lines.append(_row("skipped", summary["skipped"], *remarks))
     lines += [
         _row(stage, passed, _by(summary["rejected"], stage), _by(summary["failed"], stage, "not answered"))
         for stage, passed in summary["passed"].items()

@@ -5,8 +5,9 @@
         assert server.lines_paid == 3
 
 `answer` gets the last user message and the number of times that this line was in a batch before (None online), and
-gives a text, or a Line. Batches step through `states` at each look; lines run at in_progress. `hang` names the steps
-("upload", "create", "created", "retrieve", "content") at which requests are never answered while the name is in it.
+gives a text, or a Line. A batch is carried out once it is created, whether or not anybody looks at it; what is shown
+of it steps through `states` at each look. `hang` names the steps ("upload", "create", "created", "retrieve", "content",
+"half") at which requests are not answered while the name is in it.
 """
 
 from __future__ import annotations
@@ -85,7 +86,10 @@ class BatchServer:
         """Answers given in place of the real ones, by step, used up in order."""
         self.cut_content = 0
         """So many downloads break off half-way."""
+        self.short_content = 0
+        """So many downloads are whole by their length and yet hold one line only."""
         self.drop_output = False
+        """The next output file is lost."""
         self.mangle: Callable[[bytes], bytes] = lambda body: body
         """What is done to an output file."""
         self.status_401 = False
@@ -169,6 +173,8 @@ class BatchServer:
         if self._refuse and (reason := self._refuse(batch)):
             batch.states = ["validating", "failed"]
             batch.reasons = [{"code": reason[0], "message": reason[1], "param": None, "line": None}]
+        else:
+            self._run(batch)
         self.batches[batch.id] = batch
         if scripted := await self._step("created", request):
             return scripted
@@ -182,8 +188,6 @@ class BatchServer:
             return _error(404, "No batch found", "not_found")
         if len(batch.states) > 1:
             batch.states.pop(0)
-            if batch.states[0] == "in_progress" and not batch.completed + batch.failed:
-                self._run(batch)
         self.statuses.append(batch.states[0])
         return web.json_response(self._described(batch))
 
@@ -204,6 +208,9 @@ class BatchServer:
         body = self.files.get(request.match_info["id"])
         if body is None:
             return _error(404, "No such File object", "not_found")
+        if self.short_content:
+            self.short_content -= 1
+            body = body[: body.index(b"\n") + 1]
         if not self.cut_content and "half" not in self.hang:
             return web.Response(body=body, content_type="application/octet-stream")
         response = web.StreamResponse(headers={"Content-Length": str(len(body))})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,9 +13,15 @@ from command import values
 from loopback import Loopback
 from loopback_batch import KEY, Answer, Batch, BatchServer, Line
 
-from blossom_data.asks import Ask, Steps
+from blossom_data.asks import Ask, Reply, Steps
+from blossom_data.config import Endpoint
+from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, ConfigError, EndpointError, StoppedEarly
 from blossom_data.ledger.sqlite import SqliteLedger
+from blossom_data.llm.batch import BatchAsker
+from blossom_data.llm.batch_settings import BatchSettings
+from blossom_data.llm.batch_store import BatchStore, StoredBatch
+from blossom_data.llm.pool import Pool
 from blossom_data.records import Message, Record
 
 QUESTIONS = [f"What is {n}?" for n in range(12)]
@@ -117,9 +124,10 @@ def test_a_batch_that_expires_gives_what_it_has(tmp_path: Path) -> None:
         assert set(server.paid.values()) == {1}
 
 
-def test_a_download_that_breaks_off_is_begun_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", ["cut_content", "short_content"])
+def test_a_download_that_is_not_whole_is_begun_again(tmp_path: Path, how: str) -> None:
     with BatchServer() as server:
-        server.cut_content = 2
+        setattr(server, how, 2)
         go(tmp_path, server, QUESTIONS)
         assert (server.lines_paid, server.reached["content"]) == (12, 3)
     assert kept(tmp_path) == right(QUESTIONS)
@@ -255,6 +263,50 @@ def test_a_batch_at_another_endpoint_is_left_alone(tmp_path: Path) -> None:
         summary = go(tmp_path, second, QUESTIONS[:2])
         assert (first.reached["create"], second.reached["create"]) == (1, 1)
         assert any("batch_1" in note and "left alone" in note for note in summary["run"]["notes"])
+
+
+def test_an_intent_that_never_became_a_batch_is_dropped_once_the_provider_says_so(tmp_path: Path) -> None:
+    SqliteLedger(tmp_path / "ledger.sqlite").close()
+    with BatchServer() as server:
+        store = BatchStore(tmp_path / "ledger.sqlite")
+        place = {"endpoint": "here", "base_url": server.base_url, "stage": "annotate", "model": "m"}
+        store.intend(StoredBatch(intent="ab" * 16, created=2e9, keys={bytes(16)}, **place))
+        store.close()
+        server.status_401 = True
+        with pytest.raises(AuthError):
+            go(tmp_path, server, QUESTIONS)
+        server.status_401 = False
+        go(tmp_path, server, QUESTIONS)
+        go(tmp_path, server, QUESTIONS)
+        assert (server.reached["list"], len(server.batches)) == (3, 1)
+
+
+def test_what_the_ledger_has_by_now_goes_into_no_batch(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+
+    async def ask() -> Reply:
+        async with Pool([endpoint], counters=counters) as pool:
+            batches = BatchAsker(
+                [endpoint],
+                pool=pool,
+                ledger=ledger,
+                store=BatchStore(path),
+                settings=BatchSettings(poll_s=0.01),
+                counters=counters,
+            )
+            async with batches as asker:
+                await ledger.put(question.key("m"), question, Reply(text="bought before"))
+                return await asker.complete(question)
+
+    with BatchServer() as server:
+        endpoint, counters = Endpoint(base_url=server.base_url, model="m"), Counters()
+        question = Ask(stage="s", version=1, messages=(Message("user", "q"),))
+        ledger = SqliteLedger(path)
+        try:
+            assert asyncio.run(ask()).text == "bought before"
+        finally:
+            ledger.close()
+        assert not server.reached
 
 
 class Formal:
