@@ -1,6 +1,6 @@
 """A command group whose commands live in modules of their own, imported when one is used.
 
-LazyGroup(commands={"pull": "Read raw instructions ..."}, package="blossom_data.cli")   ->  blossom_data.cli.pull.command
+    @click.group(cls=LazyGroup, lazy={"pull": "Read raw instructions ..."})     pull: blossom_data.cli.pull.command
 """
 
 from __future__ import annotations
