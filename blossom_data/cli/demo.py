@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
 from blossom_data.cli import output
-from blossom_data.cli.options import common
+from blossom_data.cli.jobs import wants_to_follow
+from blossom_data.cli.options import common, follow_option
+from blossom_data.cli.progress import Progress
 from blossom_data.cli.run import run_pipeline
 from blossom_data.report.codes import legend
+from blossom_data.report.summary import render_summary
 from blossom_data.shards import read_manifest
 
 
@@ -23,8 +27,16 @@ from blossom_data.shards import read_manifest
     show_default=True,
     help="Folder for everything.",
 )
+@click.option(
+    "--engine",
+    type=click.Choice(("recording", "local")),
+    default="recording",
+    show_default=True,
+    help="local: a real model of 0.7 million parameters that knows one toy language; needs the extra `local`.",
+)
+@follow_option
 @common
-def command(out: Path, **flags: Any) -> int:
+def command(out: Path, engine: str, **flags: Any) -> int:
     """Run the whole job offline: pull, translate, annotate, verify-math, on 60 bundled rows.
 
     The replies come from a recording over real HTTP on loopback: good ones, and what really goes wrong (a translation
@@ -33,6 +45,8 @@ def command(out: Path, **flags: Any) -> int:
     \b
     Example: blossom-data demo -o demo
     """
+    if engine == "local":
+        return _run_local(out / "local", flags)
     from blossom_data.demo.server import MODEL, OfflineEndpoint
 
     if not flags["quiet"] and not flags["is_json"]:
@@ -50,3 +64,31 @@ def command(out: Path, **flags: Any) -> int:
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
         output.say("Once more:    blossom-data demo   (0 calls: every reply is in the ledger)")
     return code
+
+
+def _run_local(out: Path, flags: dict[str, Any]) -> int:
+    """The demo with the embedded engine and the model that comes along."""
+    from blossom_data.demo.local import plan_demo, score
+    from blossom_data.executors.local import run_job
+
+    job = plan_demo(out / "dataset", out / "ledger.sqlite")
+    is_told = not flags["quiet"] and not flags["is_json"]
+    if is_told:
+        output.say(
+            "A real model of 0.7 million parameters (0.76 MB) runs in this demo. It knows one toy language of 85\n"
+            "English words and NOTHING else: it shows that the embedded engine works, not what a model can do."
+        )
+    with Progress(job.label, job.counters, is_quiet=flags["quiet"], is_followed=wants_to_follow(flags)):
+        summary = run_job(job)
+    found = score(job.out)
+    if flags["is_json"]:
+        output.json_result({**summary, "exact": asdict(found)})
+    elif is_told:
+        output.result(render_summary(summary))
+        output.result(
+            f"Of {found.sentences} sentences that the model never saw, it translated {found.translated} exactly and "
+            f"answered {found.answered} exactly;\nverify-math caught {found.caught} wrong sums."
+        )
+        output.say(f"Look at it:   blossom-data show {job.out}")
+        output.say("Your own data needs a real model: see docs/engines.md")
+    return 3 if summary["failed"] else 0

@@ -65,7 +65,6 @@ def with_engine(settings: Mapping[str, Any], *, ledger: Path) -> tuple[dict[str,
         raise ConfigError("--engine local and --serve each start an engine", hint="give one of them")
     if settings.get("batch"):
         raise ConfigError("--batch is for providers; a local engine has no batches", hint="leave out --batch")
-    from blossom_data.llm.embedded import SLOTS
     from blossom_data.llm.local import plan_embedded, plan_served
 
     model, start_s = str(settings.get("model") or ""), float(settings.get("serve_start_s") or _START_S)
@@ -88,5 +87,5 @@ def with_engine(settings: Mapping[str, Any], *, ledger: Path) -> tuple[dict[str,
         "name": "embedded",
         "api_key": Secret(),
         "structured": "json_schema" if structured == "auto" else structured,
-        "max_in_flight": min(int(rest.get("max_in_flight") or SLOTS), SLOTS),
+        "max_in_flight": min(int(rest.get("max_in_flight") or local.slots), local.slots),
     }, local.serving
