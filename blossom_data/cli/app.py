@@ -23,8 +23,14 @@ COMMANDS = {
     "check-translations": "Check existing translation pairs without any call.",
     "annotate": "Write every assistant turn again with one model in one style.",
     "verify-math": "Keep records whose final answer equals the gold label.",
+    "init": "Make a workspace: a pipeline to begin with, keys, a crontab line.",
     "run": "Run a pipeline file: sources, their stages, one data set.",
+    "plan": "Say what a pipeline would ask, cost and take; call nothing.",
+    "refresh": "Bring a pipeline's data set up to date: run, check, mix, publish. Made for cron.",
+    "status": "Show versions, what is running, and what the ledger holds.",
+    "doctor": "Check configuration, keys, endpoint and machine; say how to mend what is wrong.",
     "mix": "Blend data sets into training sets, by counts, shares or weights.",
+    "train": "Fine-tune a base model: pack, preview, plan, run, export.",
     "publish": "Publish data sets as an immutable version, and switch `current` to it.",
     "diff": "Compare two versions: added, removed, changed, and why.",
     "gc": "Delete old versions, or replies that no data set uses.",
@@ -47,6 +53,7 @@ def app() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits."""
+    output.prepare()
     argv = list(sys.argv[1:] if arguments is None else arguments)
     is_debug = "--debug" in argv
     try:
@@ -68,11 +75,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as why:
         if is_debug:
             raise
-        output.error(
-            BlossomError(
-                f"{type(why).__name__}: {why}", hint="this is a bug; run again with --debug and report the traceback"
-            ),
-            is_json="--json" in argv,
-        )
+        output.error(_unforeseen(why), is_json="--json" in argv)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(why: Exception) -> BlossomError:
+    """An error that nobody caught: what the system refused is told as that, anything else as a bug."""
+    if isinstance(why, OSError) and why.strerror:
+        return BlossomError(f"{why.strerror}: {os.fsdecode(why.filename)}" if why.filename else why.strerror)
+    return BlossomError(
+        f"{type(why).__name__}: {why}", hint="this is a bug; run again with --debug and report the traceback"
+    )

@@ -5,39 +5,23 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-
 import click
+
+from blossom_data.cli.lazy import LazyGroup
 
 COMMANDS = {
     "pack": "Encode chats with a template, mask what is not learnt, pack them into rows.",
     "preview": "Look at what the model will see, with the supervised parts marked.",
+    "plan": "Say what a recipe takes: tokens, steps, memory; refuse what cannot fit.",
+    "run": "Train as a recipe says, in stages; the same command again goes on.",
+    "merge": "Merge LoRA adapters into the weights of their base model.",
+    "export": "Write a trained model as a folder that other programs load, with its chat template.",
+    "chat": "Talk to a trained model in the terminal.",
+    "report": "Draw loss, learning rate and throughput of a run as one page.",
 }
 
 
-class TrainGroup(click.Group):
-    """The group of the commands in COMMANDS."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in COMMANDS:
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
-        module = importlib.import_module(f"blossom_data.cli.train_{name.replace('-', '_')}")
-        command = module.command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
-@click.group("train", cls=TrainGroup)
+@click.group("train", cls=LazyGroup, lazy=COMMANDS, prefix="blossom_data.cli.train_")
 def command() -> None:
     """Fine-tune a base model on records: pack them, look at them, train, export.
 

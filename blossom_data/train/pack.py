@@ -1,0 +1,238 @@
+"""Packs chats for training: every chat whole or cut at a turn border, every cut and drop counted.
+
+    pack_dataset([Path("sft/math")], Path("packed/math"), tokenizer=Path("base"), template="chatml", seq_len=2048)
+    {"counts": {"read": 7473, "kept": 7473, "dropped": {}, "bad_rows": {}, "cut": {"documents": 0, ...}},
+     "rows": 895, "tokens": 1832133, "supervised": 1123701, "fill": 0.999549, ...}
+
+A chat too long for a row loses whole turns at its end and keeps its last reply that fits, stop token included; turns
+after the last reply teach nothing and go as well. One pass over the records: a few bytes of each stay in memory.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import numpy as np
+
+from blossom_data import __version__
+from blossom_data.errors import BlossomError, ConfigError, InputError
+from blossom_data.records import Record, content_id
+from blossom_data.rows import BadRow, read_records
+from blossom_data.rows.facts import fingerprint
+from blossom_data.train.bins import pack_rows
+from blossom_data.train.encode import EncodedChat, Encoder, Unfit
+from blossom_data.train.forms import Supervise
+from blossom_data.train.gates import Gates
+from blossom_data.train.jinja import chat_template
+from blossom_data.train.store import ROW, PackedWriter
+from blossom_data.train.templates import OWN, template_for
+from blossom_data.train.tokens import load_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+_BATCH_RECORDS = 512
+_BATCH_CHARACTERS = 1 << 20
+_BAD_ROWS_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is trained of one chat: ids, lengths of unsupervised and supervised runs in turn, and what was left out."""
+
+    ids: list[int]
+    runs: list[int]
+    turns: int
+    cut_turns: int
+    cut_tokens: int
+    empty_replies: int
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of the records: read = kept + dropped + bad_rows."""
+
+    read: int = 0
+    kept: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    bad_rows: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+    empty_replies: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as the manifest has them."""
+        if self.read != self.kept + self.dropped.total() + self.bad_rows.total():
+            raise BlossomError("records went missing while packing", hint="this is a bug; please report it")
+        cut = {name: self.cut[name] for name in ("documents", "turns", "tokens")}
+        return {
+            "read": self.read,
+            "kept": self.kept,
+            "dropped": dict(sorted(self.dropped.items())),
+            "bad_rows": dict(sorted(self.bad_rows.items())),
+            "cut": cut,
+            "empty_replies": self.empty_replies,
+        }
+
+
+def pack_dataset(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    tokenizer: Path | PreTrainedTokenizerFast,
+    template: str,
+    seq_len: int,
+    supervise: Supervise = "all",
+    seed: int = 0,
+    max_bad: float = 0.01,
+) -> dict[str, Any]:
+    """Packs the chats of `inputs` (as read_records takes them) into rows of `seq_len` tokens; gives the manifest.
+
+    Args:
+        supervise: what is learnt: every assistant turn, or the last one of each chat.
+        max_bad: largest share of rows that may be unreadable, 0 to 1.
+
+    Raises:
+        ConfigError: the template does not fit the tokenizer, or fails a gate; nothing is written.
+        InputError: the input cannot be read, too much of it is bad, or nothing of it can be trained on.
+    """
+    if supervise not in get_args(Supervise):
+        raise ConfigError(f"supervise is {supervise!r}", hint="known: all, last")
+    if seq_len < 2:
+        raise ConfigError(f"rows of {seq_len} tokens hold nothing", hint="give --seq-len 2048")
+    loaded = load_tokenizer(tokenizer) if isinstance(tokenizer, Path) else tokenizer
+    encoder = template_for(template, loaded)
+    jinja = str(loaded.chat_template) if template == OWN else chat_template(encoder)
+    gates = Gates(encoder, loaded, jinja)
+    counts, bad = Counts(), list[BadRow]()
+    with PackedWriter(out, vocab_size=encoder.tokens.vocab_size) as writer:
+        for records in _batches(inputs, counts, bad):
+            _write(records, encoder, gates, writer, counts, seq_len, supervise)
+        _refuse(counts, bad, max_bad)
+        lengths, supervised = writer.lengths()
+        order, starts = pack_rows(lengths, seq_len, seed)
+        rows = np.zeros(len(starts) - 1, dtype=ROW)
+        rows["start"] = starts[:-1]
+        rows["tokens"] = np.add.reduceat(lengths[order], starts[:-1])
+        rows["supervised"] = np.add.reduceat(supervised[order], starts[:-1])
+        about = {
+            "version": __version__,
+            "seq_len": seq_len,
+            "seed": seed,
+            "supervise": supervise,
+            "template": {**describe_template(encoder), "chat_template": jinja},
+            "tokenizer": describe_tokenizer(encoder),
+            "inputs": [fingerprint(path) for path in inputs],
+            "gates": gates.result(),
+            "counts": counts.to_dict(),
+            "documents": len(lengths),
+            "rows": len(rows),
+            "tokens": int(lengths.sum()),
+            "supervised": int(supervised.sum()),
+            "fill": round(int(lengths.sum()) / (len(rows) * seq_len), 6),
+        }
+        return writer.finish(about, order=order, rows=rows, tokenizer=encoder.tokens.json)
+
+
+def describe_template(encoder: Encoder) -> dict[str, Any]:
+    """The template as the manifest names it."""
+    template, stop_ids = encoder.template, encoder.stop_ids()
+    return {
+        "name": template.name,
+        "version": template.version,
+        "stop_ids": stop_ids,
+        "stop_tokens": [encoder.tokens.special[stop] for stop in stop_ids],
+        "begins_with_bos": bool(encoder.bos),
+        "controls": list(template.controls),
+    }
+
+
+def describe_tokenizer(encoder: Encoder) -> dict[str, Any]:
+    """The tokenizer as the manifest names it."""
+    tokens = encoder.tokens
+    return {"sha256": tokens.sha256, "vocab_size": tokens.vocab_size, "pad_id": tokens.pad_id}
+
+
+def shorten(chat: EncodedChat, seq_len: int, supervise: Supervise) -> Document | str:
+    """What of `chat` is trained in a row of `seq_len` tokens, or the code of why nothing is."""
+    length, fits, fitting = len(chat.intro), 0, 0
+    for number, turn in enumerate(chat.turns, 1):
+        length += len(turn.ids)
+        if turn.role == "assistant" and length <= seq_len:
+            fits, fitting = number, length
+    last = max((number for number, turn in enumerate(chat.turns, 1) if turn.role == "assistant"), default=0)
+    if not fits:
+        return "too_long" if last else "no_assistant_turn"
+    ids, runs = list(chat.intro), [0]
+    empty_replies, position = 0, 0
+    for number, turn in enumerate(chat.turns[:fits], 1):
+        if turn.role == "assistant" and (supervise == "all" or number == fits):
+            runs[-1] += len(ids) + turn.start - position
+            runs += [turn.end - turn.start, 0]
+            position = len(ids) + turn.end
+            empty_replies += turn.is_empty
+        ids += turn.ids
+    runs[-1] = len(ids) - position
+    wanted = len(chat.intro) + sum(len(turn.ids) for turn in chat.turns[:last])
+    return Document(ids, runs if runs[-1] else runs[:-1], fits, last - fits, wanted - fitting, empty_replies)
+
+
+def _write(
+    records: Sequence[Record],
+    encoder: Encoder,
+    gates: Gates,
+    writer: PackedWriter,
+    counts: Counts,
+    seq_len: int,
+    supervise: Supervise,
+) -> None:
+    """Encodes `records`, checks and writes what of them is trained, and counts the rest."""
+    for record, chat in zip(records, encoder.encode_many([record.messages for record in records]), strict=True):
+        document = chat.code if isinstance(chat, Unfit) else shorten(chat, seq_len, supervise)
+        if isinstance(document, str):
+            counts.dropped[document] += 1
+            continue
+        gates.document(counts.kept, record.messages, document.ids, document.runs)
+        counts.kept += 1
+        counts.empty_replies += document.empty_replies
+        if document.cut_turns:
+            counts.cut.update(documents=1, turns=document.cut_turns, tokens=document.cut_tokens)
+        writer.add(document.ids, document.runs, bytes.fromhex(content_id("", "", record.messages, "")))
+
+
+def _batches(inputs: Sequence[Path], counts: Counts, bad: list[BadRow]) -> Iterator[list[Record]]:
+    """The records of all inputs, several at once, bounded in number and size."""
+    batch: list[Record] = []
+    characters = 0
+    for path in inputs:
+        for record in read_records(path):
+            counts.read += 1
+            if isinstance(record, BadRow):
+                counts.bad_rows[record.code] += 1
+                bad += islice([record], _BAD_ROWS_SHOWN - len(bad))
+                continue
+            batch.append(record)
+            characters += sum(len(turn.content) for turn in record.messages)
+            if len(batch) >= _BATCH_RECORDS or characters >= _BATCH_CHARACTERS:
+                yield batch
+                batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
+    """Raises InputError when too many rows were unreadable, or no document is left."""
+    if (bad_rows := counts.bad_rows.total()) > max_bad * counts.read:
+        shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in bad)
+        raise InputError(
+            f"{bad_rows:,} of {counts.read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",
+            hint="mend the input, or allow it with --max-bad 100%; nothing was written",
+        )
+    if not counts.kept:
+        why = ", ".join(f"{code} {number:,}" for code, number in counts.dropped.most_common())
+        hint = "records without answers: blossom-data annotate" if counts.dropped["no_assistant_turn"] else ""
+        raise InputError(f"none of {counts.read:,} records can be trained on ({why})", hint=hint)
