@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from blossom_data.checks.act_en_zh import signs_en_zh
 from blossom_data.checks.act_zh_en import signs_zh_en
 from blossom_data.checks.finding import Pair
-from blossom_data.checks.polarity import weigh_negation
+from blossom_data.checks.polarity import weigh_comparison, weigh_negation
 from blossom_data.checks.shape import find_length
 from blossom_data.translation.masks import HOLE
 
@@ -40,11 +40,15 @@ def _signs(pair: Pair) -> list[tuple[float, str]]:
     weight, negation = weigh_negation(pair.source, pair.output, pair.source_lang)
     if negation:
         signs.append((weight, negation))
+    if pair.source_lang == "en":
+        weight, comparison = weigh_comparison(pair.source, pair.output)
+        if comparison:
+            signs.append((weight, comparison))
     return signs
 
 
 def _told(signs: list[tuple[float, str]], threshold: float) -> str:
-    if sum(weight for weight, _ in signs) < threshold:
+    if round(sum(weight for weight, _ in signs), 3) < threshold:
         return ""
     return "; ".join(f"{what} ({weight:.2f})" for weight, what in sorted(signs, reverse=True))[:300]
 

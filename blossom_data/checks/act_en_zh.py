@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from blossom_data.checks.answering import count_answering
+from blossom_data.checks.families import has_family, is_ordered
 from blossom_data.checks.finding import Pair
 from blossom_data.checks.shape import ratio_of
 from blossom_data.checks.stopwords import word_set
@@ -12,13 +13,15 @@ from blossom_data.checks.terms import missing_terms
 from blossom_data.checks.verbs import VERBS
 
 _I = re.IGNORECASE
-_SENTENCE = re.compile(r"(?<=[.?!…])[\"”’')\]*]*\s+|\n+")
+_SENTENCE = re.compile(r"(?<=[.?!…])[\"”’')\]*]*\s+|\n+|(?<=[a-z][.?!])(?=[A-Z])")
 _ZH_SENTENCE = re.compile(r"[。！？!?；\n]+")
 _REQUEST = re.compile(r"\b(?:can|could|would|will) you\b|\bwould you mind\b|\bcan i (?:get|have)\b|\bmay i\b", _I)
 _ASKING = re.compile(
     r"[？?]|什么|哪|谁|多少|几|如何|怎|何|是否|能否|可否|是不是|有没有|能不能|会不会|可不可以"
-    r"|要不要|对不对|好不好|该不该|还是|吗|呢|啥|多[大长远久高深快重]|是真是假|与否|请问|对错|真假"
-    r"|^请?(?:判断|说明|告诉|求|计算|解释|指出|找出|选出|列出|说说|谈谈|讲讲|介绍|描述|分析|给出|帮)"
+    r"|(?:^|[，,。；;：:\n] ?)试?[求问](?!助)|要不要|对不对|好不好|该不该|还是|吗|呢|啥|多[大长远久高深快重]"
+    r"|是真是假|与否|请问|对错|真假"
+    r"|(?:^|[，。；\n]?[请并再])请?(?:判断|说明|告诉|求|计算|解释|指出|找出|选出|列出|说说|谈谈|讲讲|介绍|描述"
+    r"|分析|给出|帮)"
 )
 _QUESTION_WORDS = (
     (re.compile(r"\bhow (?:many|much)\b", _I), re.compile(r"多|几|何|哪|怎|占比|数量|价格|总数|总共|一共|计算|求")),
@@ -31,16 +34,23 @@ _QUESTION_WORDS = (
     (re.compile(r"\bwhere\b", _I), re.compile(r"哪|何处|何方|何地|什么地方|在何|其中|的|处|地|位置")),
     (re.compile(r"\bwhen\b", _I), re.compile(r"何时|什么时候|哪|几|多久|什么时间|时|当|后|前|啥时候|日期|年份|何年")),
     (re.compile(r"\bwhich\b", _I), re.compile(r"哪|什么|何|谁|其中|啥|几|的")),
-    (re.compile(r"\bwhat\b|\bwhat's\b", _I), re.compile(r"什么|哪|何|多|几|怎|啥|吗|呢|谁|甚|[?？]$|所|的是")),
+    (
+        re.compile(r"\bwhat\b|\bwhat's\b", _I),
+        re.compile(r"什么|哪|何|多|几|怎|啥|吗|呢|谁|甚|[?？]$|所|的是|[，。；,：]求|^求|问"),
+    ),
 )
 _COUNTED = (re.compile(r"\b(?:how|why|who|where|which|what|when)\b(?! to\b)", _I),)
 _POLITE = re.compile(
     r"^(?:[\s\"'“‘(*#>-]|\d{1,2}[.)]\s|[a-z]\)\s|(?:please|kindly|now|then|next|also|first|second"
     r"|third|finally|lastly|and|so|but|hey|hi|hello|ok|okay|just|let's|lets|let us|"
-    r"can you|could you|would you|will you|can i have you|i want you to|i need you to"
+    r"if you could|it would be (?:great|helpful|nice|appreciated) if you could"
+    r"|i(?:'d| would) like to|i (?:want|need) to|i(?:'m| am) (?:looking|trying) to|i(?:'d"
+    r"| would) (?:appreciate it|be grateful|like it) if you could|i was wondering if you could"
+    r"|can you|could you|would you|will you|can i have you|i want you to|i need you to"
     r"|i would like you to|i'd like you to|help me(?: to)?|help us(?: to)?|"
     r"you should|you must|you need to|you have to|your task is to|your job is to|the task is to"
-    r"|try to|try and|be sure to|make sure to|remember to|quickly|briefly|carefully|simply|"
+    r"|take (?:a|some|your) (?:moment|minute|second|time) to|try to|try and|be sure to|make sure to"
+    r"|remember to|quickly|briefly|carefully|simply|"
     r"do not|don't|never|always|pls|plz|step \d+|go ahead and|feel free to|afterwards|after that"
     r"|in addition|additionally|task|instruction|instructions|prompt|question|exercise"
     r"|q)\b[,:.]?)+\s*",
@@ -89,23 +99,40 @@ def head_verbs(sentences: list[str]) -> list[tuple[int, str]]:
 
 def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     """(weight, what was seen), see act.py."""
-    source, output = pair.source.strip(), pair.output.strip()
+    source, whole = pair.source.strip(), pair.output.strip()
+    output = _TAIL.sub("", whole)
     sentences = [part for part in _SENTENCE.split(source) if part.strip()]
     asked = [part for part in sentences if part.rstrip("\"”'’) *_").endswith("?")]
     signs: list[tuple[float, str]] = []
     if asked:
         _weigh_question(signs, source, output, asked)
-    elif output.count("？") + output.count("?") and not re.search(
-        r"\?|\b(?:what|why|how|who\w*|where|when|which|whether|if|ask\w*|question\w*|wonder\w*|(?:can"
-        r"|could|would|do|did|are|is|will) (?:you|i|we|it|they|he|she|there|this|that))\b",
-        source,
-        _I,
+    elif (
+        whole == output
+        and ("？" in output or "?" in output)
+        and not re.search(
+            r"\?|\b(?:what|why|how|who\w*|where|when|which|whether|if|ask\w*|question\w*|wonder\w*|(?:can"
+            r"|could|would|do|did|are|is|will) (?:you|i|we|it|they|he|she|there|this|that))\b",
+            source,
+            _I,
+        )
     ):
-        signs.append((0.7, "a new question"))
+        signs.append((0.4 if _TELL.search(source) else 0.7, "a new question"))
     heads = head_verbs(sentences)
-    _weigh_verbs(signs, output, heads, bool(asked))
-    _weigh_terms(signs, pair, is_statement=not asked and not heads)
-    for opening, own in ((_REPLY, _REPLY_SOURCE), (_PARDON, _PARDON_SOURCE), (_GLAD, _GLAD_SOURCE)):
+    _weigh_verbs(signs, whole, heads, bool(asked))
+    if heads:
+        _weigh_second(signs, source, whole)
+    if heads and not asked:
+        _weigh_inner_question(signs, source, whole)
+    if heads and not asked and _COPULA.search(output) and not _COPULA_SOURCE.search(source):
+        signs.append((0.3, "a statement"))
+    is_asked_again = bool(asked) and output.endswith(("？", "?"))
+    _weigh_terms(signs, pair, is_statement=not asked and not heads, is_asked_again=is_asked_again)
+    for opening, own in (
+        (_ADVICE, _ADVICE_SOURCE),
+        (_REPLY, _REPLY_SOURCE),
+        (_PARDON, _PARDON_SOURCE),
+        (_GLAD, _GLAD_SOURCE),
+    ):
         if (said := opening.match(output)) and not own.search(source):
             signs.append((0.8, f"a reply: {said.group()}"))
     if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
@@ -117,10 +144,29 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     return signs
 
 
+_TAIL = re.compile(
+    r"(?<=[？?])\s?请?(?:你|您)?(?:帮我)?(?:详细|简要|简单|具体)?(?:说一|解释|说明|回答|作答|解答|告诉我|告知"
+    r"|举例|举个?例子?|列举|谈谈|说说)"
+    r"[^。！？\n]{0,4}[。！]?$"
+)
+"""What a translator adds to a question that was put as an order: 请告诉我。"""
+_ORDERED = re.compile(
+    r"^\W{0,2}(?:请|麻烦|帮我|试|你能)?[你您]?(?:告诉|说明|解释|举|列|求|计算|判断|指出|说出|描述|介绍|谈|说说"
+    r"|讲|分析|给出|找出|选出|写出)"
+)
+"""An order that asks."""
+_COPULA = re.compile(r"^[^，。；：？！\n请你您]{1,30}(?<![还或就要总但只便而更可能])是(?![否不什谁哪多几])")
+_COPULA_SOURCE = re.compile(
+    r"\b(?:is|are|was|were|be|am|been|being|means?|whether|if|what|who|how|why)\b|['’](?:s|re|m)\b", _I
+)
+_TELL = re.compile(r"\b(?:tell|give|name|find|identify|determine|calculate|compute|list|state)\b", _I)
+"""Orders that a question may stand for."""
 _REPLY = re.compile(
     r"^\W{0,2}(?:不好意思|谢谢你的|感谢[你您]的|收到|我马上|好呀|好啊|哈哈|你好！我|嗨！我"
     r"|听到这|听起来|我理解|我明白|我很|我建议|我推荐|我认为|我觉得|我会)"
 )
+_ADVICE = re.compile(r"^\W{0,2}我(?:会|强烈|想|愿意)?(?:推荐|建议)")
+_ADVICE_SOURCE = re.compile(r"\b(?:i|we)(?:['’]d| would| will|['’]ll)?(?: \w+)? (?:recommend|suggest|advise)", _I)
 _GLAD = re.compile(r"^\W{0,2}(?:很|非常|真)?(?:高兴|开心|荣幸|乐意)")
 _GLAD_SOURCE = re.compile(r"glad|happ|pleas|delight|nice|honou?r|joy|excit|fun\b|love", _I)
 _PARDON = re.compile(r"^\W{0,2}(?:没关系|不客气|不用谢|别客气|没事|不用担心|别担心|别难过|祝你|祝您|恭喜)")
@@ -138,19 +184,31 @@ _REPLY_SOURCE = re.compile(
 )
 
 
+_LIGHT = word_set(
+    "people person experience time way need part name idea possible during between first last thing kind "
+    "type set most given following like want work use better good new place man lot end opinion effective "
+    "different one same more before after around life real best leave include consider appropriate "
+    "required provided various"
+)
+"""Words that a good translation often does without."""
 _COURTESY = frozenset({"thank", "hello", "hi", "sorry", "welcome", "congratulations", "goodbye"})
 
 
-def _weigh_terms(signs: list[tuple[float, str]], pair: Pair, *, is_statement: bool) -> None:
+def _weigh_terms(
+    signs: list[tuple[float, str]], pair: Pair, *, is_statement: bool, is_asked_again: bool = False
+) -> None:
     missing, known = missing_terms(pair)
     if not missing:
         return
     share = len(missing) / known
-    weight = min(0.35 * len(missing), 0.9 * share) if known < 4 else min(max(0.0, 2.4 * (share - 0.15)), 1.0)
-    if share == 1 and (known >= 3 or is_statement) and not pair.is_lang_task:
+    count = sum(0.5 if word in _LIGHT else 1.0 for word in missing)
+    weight = min(0.35 * count, 0.9 * share) if known < 4 else min(max(0.0, 2.4 * (count / known - 0.15)), 1.0)
+    if count == known and (known >= 3 or is_statement) and not pair.is_lang_task:
         weight = 0.9 if known >= 2 or (len(pair.source_words) <= 3 and missing[0] in _COURTESY) else weight
     elif len(pair.source_words) <= 8 and any(word in _COURTESY for word in missing):
         weight += 0.5
+    if is_asked_again and share < 0.7:
+        weight *= 0.6
     signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
 
 
@@ -158,7 +216,7 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str, as
     last_mark = max(output.rfind("？"), output.rfind("?"))
     is_request = bool(_REQUEST.search(asked[-1]))
     if last_mark < 0:
-        if not _ASKING.search(output):
+        if not _ASKING.search(output) and not _ORDERED.match(output):
             signs.append((0.5 if is_request else 1.0, "not asked any more"))
         elif not is_request:
             signs.append((0.45, "no question mark"))
@@ -166,22 +224,55 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str, as
         after = output[last_mark + 1 :].strip("”\"’'）) *_。\ufffc")
         if after:
             is_split = "," in asked[-1] and len(after) < 0.3 * len(source)
-            signs.append((0.6 if is_split or len(after) < 2 else 1.0, "text after the question"))
+            signs.append((0.5 if is_split or len(after) < 2 else 1.0, "text after the question"))
     words = sum(len(word.findall(" ".join(asked))) for word in _COUNTED)
     if words >= 2 and len(_ASKING.findall(output)) < words:
         signs.append((0.4, f"{words} question words"))
     for question in asked[:4]:
         for word, renderings in _QUESTION_WORDS:
             if word.search(question):
-                if not renderings.search(output):
+                if not renderings.search(output) and not (last_mark < 0 and _ORDERED.match(output)):
                     signs.append((0.7, f"no counterpart of {word.search(question).group().lower()!r}"))  # type: ignore[union-attr]
                 break
+
+
+_THEN = re.compile(r"(?:[,;] (?:and )?then|\band then) ([a-z]+)", _I)
+_AND = re.compile(
+    r"\band (explain|justify|describe|list|write|discuss|compare|give|provide|suggest|summarize|identify"
+    r"|translate|draw)\b",
+    _I,
+)
+
+
+def _weigh_second(signs: list[tuple[float, str]], source: str, output: str) -> None:
+    """The second half of an order with two verbs is there."""
+    for pattern, weight in ((_THEN, 0.9), (_AND, 0.5)):
+        for verb in dict.fromkeys(map(str.lower, pattern.findall(source)[:6])):
+            if verb in VERBS and not any(sign in output for sign in VERBS[verb]) and not is_ordered(verb, output):
+                weight = weight if has_family(verb) else 0.6 * weight
+                signs.append((weight, f"no rendering of the second verb {verb}"))
+                return
+
+
+_INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)
+_INNER_ASKED = re.compile(
+    r"[什哪何谁吗么几多原理法式方影后]|是否|[怎所]|的[^，。]{0,8}[。，]|的[^，。]{0,8}$|会不会|能不能"
+    r"|情[况景形]|步骤|过程"
+)
+
+
+def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: str) -> None:
+    """Explain WHY ..., predict WHAT ...: the question within an order has a counterpart."""
+    if (asked := _INNER.search(source)) and not _INNER_ASKED.search(output):
+        signs.append((0.3, f"no counterpart of {asked.group(1).lower()!r}"))
 
 
 def _weigh_verbs(signs: list[tuple[float, str]], output: str, heads: list[tuple[int, str]], is_question: bool) -> None:
     if not heads:
         return
-    lost = [verb for _, verb in heads if not any(sign in output for sign in VERBS[verb])]
+    lost = [
+        verb for _, verb in heads if not any(sign in output for sign in VERBS[verb]) and not is_ordered(verb, output)
+    ]
     if lost:
         share = len(lost) / len(heads)
         signs.append(((0.45 if is_question else 0.75) * (0.4 + 0.6 * share), "no rendering of " + ", ".join(lost[:4])))
@@ -194,9 +285,10 @@ _ROLE_KEPT = re.compile(r"你|您|作为|扮演|假|身为|充当|担任|以[^�
 def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> None:
     if not pair.source_word_set & _FIRST_PERSON:
         weight = 0.3 if pair.source_word_set & _TO_ME else 0.6
-        free = _ME_ASKED.sub("", output)
-        if _ME.search(free):
+        if _ME.search(output) and _ME.search(_ME_ASKED.sub("", output)):
             signs.append((weight, "a speaker that the source does not have"))
+        elif "我的" in output and "your" in pair.source_word_set:
+            signs.append((0.4, "'your' became 'my'"))
     if _YOU.search(output) and not pair.source_word_set & _YOU_SOURCE:
         signs.append((0.7, "the reader is advised"))
     if _ROLE.search(pair.source_lower) and not _ROLE_KEPT.search(output):
@@ -211,7 +303,7 @@ def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> N
             signs.append((round(min((ratio - most) * 4, 0.8), 2), f"long for its source ({ratio:.2f})"))
         elif ratio < 0.22:
             signs.append((round(min((0.22 - ratio) * 8, 0.8), 2), f"short for its source ({ratio:.2f})"))
-    got = sum(1 for part in _ZH_SENTENCE.split(pair.output) if part.strip("”\"’'）) *"))
+    got = sum(1 for part in _ZH_SENTENCE.split(_TAIL.sub("", pair.output.strip())) if part.strip("”\"’'）) *"))
     if got > sentences:
         joints = len(_JOINT.findall(pair.source))
         weight = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7
@@ -224,4 +316,4 @@ def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> N
         signs.append((0.5, f"{commas} commas are gone"))
 
 
-_JOINT = re.compile(r"[,;:()–—]| - |\b(?:and|but|or|so|which|because|that|who|while|where|when)\b", _I)
+_JOINT = re.compile(r"[,;:()–—]| - |(?<=[a-z,;\d] )(?:and|but|or|so|which|because|that|who|while|where|when)\b", _I)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
 from blossom_data.checks.answering import count_answering
 from blossom_data.checks.finding import Pair
-from blossom_data.checks.nouns import WORDS
+from blossom_data.checks.nouns import CHINESE
 from blossom_data.checks.shape import ratio_of
-from blossom_data.checks.verbs import RENDERED
+from blossom_data.checks.stopwords import word_set
+from blossom_data.checks.verbs import RENDERED, VERBS
 
 _I = re.IGNORECASE
-_ZH_SENTENCE = re.compile(r"[。！？!?；\n]+")
-_EN_SENTENCE = re.compile(r"(?<=[^\d\s][.?!;])[\"”’')\]*]*\s+|\n+")
+_ZH_SENTENCE = re.compile(r"[。．！？!?；\n]+")
+_EN_SENTENCE = re.compile(r"(?<=[^\d\s][.?!;])[\"”’')\]*]*\s+(?=[^a-z])|\n+")
 _ASKING_ZH = re.compile(r"[？?]|什么|哪[里儿些个位种]|谁|多少|如何|怎么|怎样|为何|是否|能否|吗[。？]?$")
 _QUESTION_WORDS = (
     (re.compile(r"为什么|为何|为啥|何以"), re.compile(r"why|reason|how come|what", _I)),
@@ -36,8 +38,13 @@ _IMPERATIVE = re.compile(
     r"^(?:请|帮|麻烦|给我|替我|把|将|用|以|根据|按|从|对|为|写|列|编|画|算|译|改|找|讲|说|查|选|给"
     r"|问|猜|教|推荐|设计|生成|解释|描述|总结|翻译|分析|比较|创建|创作|计算|介绍)|请[你您]?"
 )
+_ASKS = re.compile("哪|什么|怎么|如何|原因|假如|假使|倘若|要是|同时|时间")
 _HEADS = sorted(
-    (sign for sign in RENDERED if len(sign) >= 2 or sign in "写列编画算译改找讲说查选给举评猜证解求"),
+    (
+        sign
+        for sign in RENDERED
+        if (len(sign) >= 2 and not _ASKS.search(sign)) or sign in "写列编画算译改找讲说查选给举评猜证解求"
+    ),
     key=len,
     reverse=True,
 )
@@ -58,13 +65,13 @@ _REPLY = re.compile(
     _I,
 )
 _REPLY_ZH = re.compile(r"没关系|不客气|没事|没问题|难过|遗憾|担心|推荐|建议|我|太好|不用谢|真好")
+_ADVICE = re.compile(r"^\W{0,2}i(?:['’]d| would)?(?: \w+)? (?:recommend|suggest|advise)\b", _I)
+_ADVICE_ZH = re.compile(r"(?<![给帮为替向])我(?:会|想|要|强烈|们)?(?:推荐|建议|觉得|认为)")
 _YOU = re.compile(r"\byou (?:can|could|should|need|may|might|will)\b", _I)
 _YOU_ZH = re.compile(r"你|您|请|可以|能|吗|自己")
-_TERMS: dict[str, frozenset[str]] = {}
-for _word, _signs in WORDS.items():
-    for _sign in _signs:
-        if len(_sign) >= 2 and _sign not in ("怎么", "如何", "什么", "为什么"):
-            _TERMS[_sign] = _TERMS.get(_sign, frozenset()) | {_word}
+_TERMS = {
+    sign: words for sign, words in CHINESE.items() if sign not in ("怎么", "如何", "什么", "为什么", "作用", "时候")
+}
 _TERM = re.compile("|".join(sorted(map(re.escape, _TERMS), key=len, reverse=True)))
 
 
@@ -79,13 +86,15 @@ def signs_zh_en(pair: Pair) -> list[tuple[float, str]]:
     elif "?" in output and not _ASKING_ZH.search(source):
         signs.append((0.7, "a new question"))
     _weigh_verbs(signs, source, output, asks)
-    _weigh_terms(signs, pair)
+    _weigh_terms(signs, pair, is_asked_again=asks and output.endswith("?"))
     if _ME.search(
         re.sub(r"\b(?:tell|give|help|show|let|for|to|with) (?:me|us)\b", "", output, flags=_I)
     ) and not _ME_ZH.search(source):
         signs.append((0.2 if asks else 0.6, "a speaker that the source does not have"))
-    if (opening := _REPLY.match(output)) and not _REPLY_ZH.search(source):
-        signs.append((1.0, f"a reply: {opening.group()}"))
+    for reply, own in ((_REPLY, _REPLY_ZH), (_ADVICE, _ADVICE_ZH)):
+        if (opening := reply.match(output)) and not own.search(source):
+            signs.append((1.0, f"a reply: {opening.group()}"))
+            break
     if _YOU.search(output) and not _YOU_ZH.search(source):
         signs.append((0.5, "the reader is advised"))
     if answering := count_answering(source, output, "en"):
@@ -111,10 +120,30 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str) ->
             break
 
 
+_ORDER = re.compile(
+    rf"(?:{'|'.join(re.escape(head) for head in _HEADS if len(head) >= 2)})"
+    r"(?!表明|显示|发现|者|人员|所|生|院|[是的为与和了过]|[一-龥]{0,3}[是为了])"
+)
+"""A verb at the very beginning is an order, unless it is the subject of what follows."""
+
+
+_NO_HEAD = word_set(
+    "根据 对于 要求 使用 利用 说 给 可以 开始 指出 关于 通过 简要 简短 简单 详细 分别 展开 尽量 一定 务必 "
+    "注意 最好 确认 按照 考虑 基于 属于 展示"
+)
+"""Verbs and half-verbs that come before the verb of an order."""
+_BEFORE_ORDER = re.compile(
+    r"(?:^|[，。；：、\n请并再来你我您]|然后|接着|如何|简要|简短|简单|详细|分别|一下|尽量|仔细|认真|地"
+    r"|[帮给为替][我你他]们?)\s?\Z"
+)
+
+
 def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks: bool) -> None:
-    if asks or not _IMPERATIVE.search(source):
+    if asks or not (_IMPERATIVE.search(source) or _ORDER.match(source)):
         return
-    heads = list(dict.fromkeys(_HEAD.findall(source)))[:8]
+    found = [head for head in islice(_HEAD.finditer(source[:200]), 40) if head.group() not in _NO_HEAD]
+    leading = [head.group() for head in found if _BEFORE_ORDER.search(source, max(0, head.start() - 6), head.start())]
+    heads = list(dict.fromkeys(leading or [head.group() for head in found]))[:8]
     if not heads:
         return
     words = set(re.findall(r"[a-z]+", output.lower()))
@@ -124,9 +153,11 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
         word.removesuffix("d") for word in words
     }
     lost = [head for head in heads if not _ENGLISH[head] & stems]
-    if len(lost) == len(heads):
-        signs.append((0.75, "no rendering of " + ", ".join(lost[:4])))
     first = _FIRST_EN.match(output)
+    if len(lost) == len(heads):
+        is_order = first and first.group(1).lower() in VERBS
+        weight = 0.4 if output.lower().startswith("please") else 0.75 if is_order else 0.9
+        signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
     verbs = frozenset().union(*(_ENGLISH[head] for head in heads))
     if (
         first
@@ -136,16 +167,18 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
         signs.append((0.4, f"begins with {first.group(1)!r}"))
 
 
-def _weigh_terms(signs: list[tuple[float, str]], pair: Pair) -> None:
+def _weigh_terms(signs: list[tuple[float, str]], pair: Pair, *, is_asked_again: bool) -> None:
     if pair.is_lang_task:
         return
     known = list(dict.fromkeys(_TERM.findall(pair.source[:400])))
     text = pair.output_lower
     missing = [term for term in known if not any(word[: max(3, len(word) - 2)] in text for word in _TERMS[term])]
     if missing:
-        signs.append(
-            (round(min(0.3 * len(missing), 0.8 * len(missing) / len(known)), 2), "no " + ", ".join(missing[:6]))
-        )
+        weight = min(0.3 * len(missing), 0.8 * len(missing) / len(known)) * (0.6 if is_asked_again else 1.0)
+        signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
+
+
+_JOINT_ZH = re.compile(r"[，：；—…]")
 
 
 def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> None:
@@ -155,6 +188,9 @@ def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> N
             signs.append((round(min((ratio - 0.48) * 4, 0.8), 2), f"short for its source ({ratio:.2f})"))
         elif ratio < 0.2:
             signs.append((round(min((0.2 - ratio) * 8, 0.8), 2), f"long for its source ({ratio:.2f})"))
+    source = pair.source
     got = sum(1 for part in _EN_SENTENCE.split(pair.output) if part.strip())
     if got > sentences:
-        signs.append((min(0.3 * (got - sentences), 0.8), f"{got} sentences for {sentences}"))
+        joints = len(_JOINT_ZH.findall(source))
+        each = 0.15 if got - sentences <= joints else 0.3
+        signs.append((round(min(each * (got - sentences), 0.8), 2), f"{got} sentences for {sentences}"))

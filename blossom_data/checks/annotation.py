@@ -80,7 +80,7 @@ def find_fault(reply: Reply, question: str, record: Record) -> tuple[str, str] |
         return "refusal", refusal.group(0)[:80]
     ends = text if len(text) <= 2 * _HEAD_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_HEAD_CHARS:]}"
     lowered = ends.lower()
-    is_suspect = any(sign in lowered for sign in _IDENTITY_SIGNS)
+    is_suspect = any(map(lowered.__contains__, _IDENTITY_SIGNS))
     if (
         is_suspect
         and (claim := _IDENTITY.search(ends))
@@ -116,7 +116,7 @@ def _wrong_language(text: str, record: Record) -> str:
     if "lang_task" in record.tags:
         return ""
     prose = text[:20_000]
-    if any(sign in prose for sign in _CODE_SIGNS):
+    if any(map(prose.__contains__, _CODE_SIGNS)):
         prose = _CODE.sub(" ", prose)
     han = 0 if prose.isascii() else sum(map(len, _HAN.findall(prose)))
     latin = len(prose.encode("ascii", "ignore").translate(None, _NOT_LATIN))

@@ -11,11 +11,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Generic, TypeVar
 
 from blossom_data.translation.script import HAN, LATIN_WORD
 
 _SPACE = re.compile(r"\s+")
+
+
+_Value = TypeVar("_Value")
+
+
+class _Lazy(Generic[_Value]):
+    """A value of an object that is made when it is first read; functools.cached_property takes a lock for that."""
+
+    def __init__(self, make: Callable[..., _Value]) -> None:
+        self.make, self.name = make, make.__name__
+        self.__doc__ = make.__doc__
+
+    def __get__(self, owner: object, kind: type | None = None) -> _Value:
+        value = owner.__dict__[self.name] = self.make(owner)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,52 +66,52 @@ class Pair:
         self.wanted, self.got = wanted, got
         self.is_lang_task, self.lost_material = is_lang_task, lost_material
 
-    @cached_property
+    @_Lazy
     def source_lower(self) -> str:
         return self.source.lower()
 
-    @cached_property
+    @_Lazy
     def output_lower(self) -> str:
         return self.output.lower()
 
-    @cached_property
+    @_Lazy
     def source_han(self) -> int:
         return len(HAN.findall(self.source))
 
-    @cached_property
+    @_Lazy
     def output_han(self) -> int:
         return len(HAN.findall(self.output))
 
-    @cached_property
+    @_Lazy
     def source_words(self) -> list[str]:
         """Latin words of the source, lower case."""
         return LATIN_WORD.findall(self.source_lower)
 
-    @cached_property
+    @_Lazy
     def output_words(self) -> list[str]:
         """Latin words of the output, lower case."""
         return LATIN_WORD.findall(self.output_lower)
 
-    @cached_property
+    @_Lazy
     def source_word_set(self) -> frozenset[str]:
         return frozenset(self.source_words)
 
-    @cached_property
+    @_Lazy
     def source_letters(self) -> int:
         """Latin letters of the source."""
         return sum(map(len, self.source_words))
 
-    @cached_property
+    @_Lazy
     def output_letters(self) -> int:
         """Latin letters of the output."""
         return sum(map(len, self.output_words))
 
-    @cached_property
+    @_Lazy
     def source_flat(self) -> str:
         """The source in lower case, each run of white space one space."""
         return _SPACE.sub(" ", self.source_lower).strip()
 
-    @cached_property
+    @_Lazy
     def output_flat(self) -> str:
         """The output in lower case, each run of white space one space."""
         return _SPACE.sub(" ", self.output_lower).strip()

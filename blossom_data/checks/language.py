@@ -10,7 +10,7 @@ import re
 
 from blossom_data.checks.finding import Pair
 from blossom_data.checks.nouns import SINGULAR
-from blossom_data.checks.stopwords import ENGLISH, FOREIGN, LINKS
+from blossom_data.checks.stopwords import ENGLISH, FOREIGN, LINKS, word_set
 from blossom_data.checks.verbs import VERBS
 from blossom_data.translation.masks import HOLE
 from blossom_data.translation.script import HAN, LATIN_WORD, OTHER_SCRIPT
@@ -36,7 +36,8 @@ _NOT_NAMES = (
     "ous",
 )
 _QUOTED = re.compile(
-    r"“[^“”\n]{0,400}”|\"[^\"\n]{0,400}\"|「[^「」\n]{0,400}」|《[^《》\n]{0,400}》|‘[^‘’\n]{0,400}’|（[^（）\n]{0,400}）"
+    r"“[^“”\n]{0,400}”|\"[^\"\n]{0,400}\"|「[^「」\n]{0,400}」|《[^《》\n]{0,400}》|‘[^‘’\n]{0,400}’"
+    r"|（[^（）\n]{0,400}）"
     r"|\([^()\n]{0,400}\)|【[^【】\n]{0,400}】|\[[^\[\]\n]{0,400}\]|'[^'\n]{1,80}'"
 )
 _RUN = re.compile(r"[A-Za-z][A-Za-z'’-]*(?:,? [A-Za-z][A-Za-z'’-]*){2,}")
@@ -44,11 +45,15 @@ _AFTER_COLON = re.compile(r"[：:][ \t]*[^\n：:]*$", re.MULTILINE)
 _LETTERS = re.compile(r"[^\W_]+")
 
 
+_LONE_GREEK = re.compile(r"(?<![\u0370-\u03ff])[\u0391-\u03c9](?![\u0370-\u03ff])")
+"""α decay, Δ, σ: letters that are signs."""
+
+
 def find_language(pair: Pair) -> str:
     """The output is empty, or not in the target language."""
     if not pair.output.strip():
         return "empty"
-    foreign = OTHER_SCRIPT.findall(pair.output)
+    foreign = OTHER_SCRIPT.findall(_LONE_GREEK.sub("", pair.output))
     if len(foreign) > len(OTHER_SCRIPT.findall(pair.source)):
         return f"{''.join(foreign[:12])!r} is another script"
     if pair.target_lang == "zh":
@@ -129,11 +134,33 @@ _REWRITES = re.compile(
 )
 
 
+_BORROWED = word_set(
+    "email app blog bug token prompt python java excel sql html css csv json xml url logo podcast hashtag "
+    "regex api vlog yes no true false offer ok pdf wifi bash shell script linux git github google iphone "
+    "tag none null class function def map print input output set list and or with emoji meme"
+)
+"""Words that Chinese texts use as they are, and names of programming."""
+
+
+def _scattered(pair: Pair) -> str:
+    """Plain words of a short source that stand untranslated among Chinese ones."""
+    outside = _AFTER_COLON.sub(_unless_han, _QUOTED.sub(" | ", pair.output))
+    words = pair.source_words
+    left = [word for word in LATIN_WORD.findall(outside) if word.islower() and len(word) >= 4 and word in words]
+    left = [word for word in dict.fromkeys(left) if word not in _BORROWED]
+    known = sum(word in SINGULAR or word in VERBS or word in ENGLISH for word in left)
+    return ", ".join(left[:5]) if known and len(left) >= 2 and len(left) * 6 >= len(words) else ""
+
+
 def find_soft_residue(pair: Pair) -> str:
     """A longer run of source text in quotes or after a colon, in a task that is not about language."""
-    if pair.is_lang_task or pair.target_lang != "zh" or pair.source_lang != "en" or len(pair.output_words) < 5:
+    if pair.is_lang_task or pair.target_lang != "zh" or pair.source_lang != "en" or len(pair.output_words) < 2:
         return ""
     if _REWRITES.search(pair.source):
+        return ""
+    if scattered := _scattered(pair):
+        return scattered
+    if len(pair.output_words) < 5:
         return ""
     return _english_run(pair, _QUOTED.sub(" | ", pair.output), 4)
 

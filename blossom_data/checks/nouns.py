@@ -7,7 +7,8 @@ An answer holds the topic's words, but hardly the words of the request: a poem a
 
 from __future__ import annotations
 
-from blossom_data.checks import nouns_a, nouns_b
+from blossom_data.checks import nouns_a, nouns_b, nouns_c
+from blossom_data.checks.verbs import VERBS
 
 
 def _read(table: str) -> dict[str, tuple[str, ...]]:
@@ -19,8 +20,25 @@ def _read(table: str) -> dict[str, tuple[str, ...]]:
     return words
 
 
-WORDS = _read(nouns_a.TABLE + nouns_b.TABLE)
+WORDS = {
+    word: tuple(dict.fromkeys((*signs, *VERBS.get(word, ()))))
+    for word, signs in _read(nouns_a.TABLE + nouns_b.TABLE + nouns_c.TABLE).items()
+}
 """English word (singular) -> renderings, any one of which is enough."""
+
+
+def _reversed() -> dict[str, frozenset[str]]:
+    wanted = {sign for signs in _read(nouns_a.TABLE + nouns_b.TABLE).values() for sign in signs if len(sign) >= 2}
+    words: dict[str, frozenset[str]] = {}
+    for word, signs in WORDS.items():
+        for sign in signs:
+            if sign in wanted:
+                words[sign] = words.get(sign, frozenset()) | {word}
+    return words
+
+
+CHINESE = _reversed()
+"""Chinese word of two or more characters -> English words, any one of which is enough; nouns_c.py adds none."""
 
 
 def _forms() -> dict[str, str]:

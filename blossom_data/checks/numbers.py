@@ -10,6 +10,7 @@ Values are compared as sets, so that an order that changes with the language is 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from blossom_data.checks.finding import Pair
@@ -20,7 +21,7 @@ _HAN_PART = re.compile(r"([二三四五六七八九十两\d]{1,3})分之")
 _PARTS = (("third", 3), ("quarter", 4), ("fourth", 4), ("fifth", 5), ("sixth", 6), ("eighth", 8), ("tenth", 10))
 _HAN_MONTH = re.compile(r"(\d{1,2}|[一二三四五六七八九十]{1,2})\s?月(?!饼|球|亮|光)")
 _HAN_COUNT = re.compile(
-    r"([三四五六七八九十百千万]{1,12})(?=[个只位条岁年月天日本次元块名人项倍页题道种根支把台辆张件小]"
+    r"(?<![这那述列下])([三四五六七八九十百千万]{1,12})(?=[个只位条岁年月天日本次元块名人项倍页题道种根支把台辆张件小]"
     r"|[公千英]里|分钟|公斤|千克|平方)"
 )
 _SCALE = re.compile(
@@ -120,8 +121,10 @@ def _han_value(run: str) -> str:
 
 
 def _word_values(text: str) -> set[str]:
-    """The values of all number words of a text, English and Chinese."""
+    """The values of all numerals of a Chinese text."""
     found: set[str] = set()
+    if text.isascii():
+        return found
     for match in _HAN_NUMBER.finditer(text):
         run = match.group()
         found.add(_han_value(run))
@@ -147,20 +150,53 @@ def _loose_values(words: list[str]) -> set[str]:
 
 
 def find_numbers(pair: Pair) -> str:
-    """A value is lost, or a new one has come."""
+    """A value is lost, or a new one has come, in the whole or in one of its lines."""
+    return (
+        _find_values(pair)
+        or ("(" in pair.source and _find_calls(pair.source_lower, pair.output_lower))
+        or _find_in_lines(pair)
+    )
+
+
+_MOST_LINES = 60
+
+
+def _find_in_lines(pair: Pair) -> str:
+    if "\n" not in pair.source or not any(sign.isdecimal() for sign in pair.source):
+        return ""
+    source = [line for line in pair.source.split("\n") if line.strip()]
+    output = [line for line in pair.output.split("\n") if line.strip()]
+    if len(source) != len(output):
+        return ""
+    for one, other in list(zip(source, output, strict=True))[:_MOST_LINES]:
+        if not any(sign.isalpha() for sign in one) and _VALUE.findall(one) != _VALUE.findall(other):
+            return f"a line of numbers became {other[:30]!r}"
+        if one != other:
+            line = Pair(one, other, source_lang=pair.source_lang, target_lang=pair.target_lang)
+            if found := _find_values(line):
+                return f"{found} in {other[:30]!r}"
+    return ""
+
+
+def _find_values(pair: Pair) -> str:
     source, output = pair.source_lower, pair.output_lower
     wanted, got = list(_digit_values(source)), list(_digit_values(output))
     counts = _english_values(source) if pair.source_lang == "en" else set()
     if not wanted and not got and not counts and pair.source_lang == "en" and not ("分之" in output or "月" in output):
         return ""
-    in_output = set().union(*(values for _, values in got)) | _word_values(output) | _english_values(output)
-    in_output |= _loose_values(pair.output_words)
-    in_source = set().union(*(values for _, values in wanted)) | counts | _word_values(source) | _english_values(source)
-    in_source |= _loose_values(pair.source_words)
+    in_output = set().union(*(values for _, values in got)) | _word_values(output)
+    if pair.output_words:
+        in_output |= _english_values(output) | _loose_values(pair.output_words)
+    in_source = set().union(*(values for _, values in wanted)) | counts | _word_values(source)
+    if pair.source_lang != "en":
+        in_source |= _english_values(source)
+    in_source |= _loose_values(pair.source_words) | set(_RUN_OF_DIGITS.findall(source))
     if "半" in output:
         in_output |= {"30", "0.5", "5"}
     if "刻" in output:
         in_output |= {"15", "45"}
+    if "折" in source:
+        in_source |= {_discount(part) for part in _DISCOUNT.findall(source)}
     if discounts := {_discount(part) for part in _DISCOUNT.findall(output)}:
         in_output |= discounts
         in_source |= {
@@ -179,7 +215,9 @@ def find_numbers(pair: Pair) -> str:
     return (
         _find_order(source, output)
         or _find_signs(source, output)
-        or (_find_parts(pair) if pair.source_lang == "en" else _find_counts(source, in_output))
+        or (_find_quarters(source, output) if "季度" in output else "")
+        or (_find_parts(pair) if pair.source_lang == "zh" or "分之" in output or "月" in output else "")
+        or (_find_counts(source, in_output) if pair.source_lang == "zh" else "")
     )
 
 
@@ -193,6 +231,29 @@ def _discount(part: str) -> str:
 
 
 _TWO = re.compile(r"[对双都俩彼两二和与或、]|分别|之间|相互")
+
+
+_QUARTER = (re.compile(r"\bq([1-4])\b"), re.compile(r"(?<![上下每这])第?([一二三四1-4])季度"))
+
+
+def _find_quarters(source: str, output: str) -> str:
+    """Q3 is the third quarter."""
+    meant = set(_QUARTER[0].findall(source))
+    said = {_han_value(quarter) if not quarter.isdecimal() else quarter for quarter in _QUARTER[1].findall(output)}
+    return f"quarter {'/'.join(sorted(said))} for {'/'.join(sorted(meant))}" if said and meant and said - meant else ""
+
+
+_RUN_OF_DIGITS = re.compile(r"\d{1,20}")
+_CALL = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z] ?[(（][A-Za-z0-9+*/^,. -]{1,20}[)）]")
+
+
+def _find_calls(source: str, output: str) -> str:
+    """What is written as a function of something, O(n) or f(2), stays so."""
+    one, other = (
+        Counter(call.replace(" ", "").replace("（", "(").replace("）", ")") for call in _CALL.findall(text))
+        for text in (source, output)
+    )
+    return f"{min(one - other)} is lost" if one - other and other - one else ""
 
 
 def _find_signs(source: str, output: str) -> str:
@@ -218,6 +279,8 @@ def _find_order(source: str, output: str) -> str:
 
 def _find_parts(pair: Pair) -> str:
     """Fractions in words and months keep their value, where the output has such a form at all."""
+    if pair.source_lang == "zh":
+        pair = Pair(pair.output, pair.source)
     said = {_han_value(part) if not part.isdecimal() else part for part in _HAN_PART.findall(pair.output)}
     meant = {str(value) for name, value in _PARTS if name in pair.source_lower}
     if said and meant and not said & meant:

@@ -123,7 +123,7 @@ def _find_order(source: str, output: str) -> str:
 def find_marks(pair: Pair) -> str:
     """Bold marks, blanks to fill or emoji are not as many as in the source."""
     if not pair.output.isascii():
-        emoji = [len(_EMOJI.findall(text)) for text in (pair.source, pair.output)]
+        emoji = [0 if text.isascii() else len(_EMOJI.findall(text)) for text in (pair.source, pair.output)]
         if emoji[0] != emoji[1]:
             return f"{emoji[1]} emoji for {emoji[0]}"
     if "**" in pair.source or "**" in pair.output:
@@ -133,7 +133,9 @@ def find_marks(pair: Pair) -> str:
     source, output = pair.source.rstrip(), pair.output.rstrip()
     if source.endswith((":", "：")) and ("：" in output or ":" in output) and not output.endswith((":", "：")):
         return "something stands where the source leaves it open"
-    if found := _find_order(source, output):
+    if len(pair.output_words) >= 3 and (found := _find_order(source, output)):
         return found
+    if not any(sign in source or sign in output for sign in "_[(（＿"):
+        return ""
     blanks = [len(_BLANK.findall(text)) for text in (pair.source, pair.output)]
     return f"{blanks[1]} blanks for {blanks[0]}" if blanks[0] != blanks[1] else ""

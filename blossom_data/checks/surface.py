@@ -79,7 +79,7 @@ def find_loop(pair: Pair) -> str:
         grams = [output[at : at + _GRAM] for at in range(len(output) - _GRAM + 1)]
         if len(set(grams)) + 3 <= len(grams):
             gram, times = Counter(grams).most_common(1)[0]
-            if times >= 4 and len(set(gram)) > 2 and times > 3 * _repeats(pair.source[: 3 * _WINDOW]):
+            if times >= 4 and len(set(gram)) > 2 and times > 2 * _repeats(pair.source[: 3 * _WINDOW]):
                 return f"{gram!r} {times} times"
     if len(output) >= 300 and len(zlib.compress(output.encode())) < 0.12 * len(output.encode()):
         source = pair.source.encode()
@@ -94,8 +94,8 @@ def find_loop(pair: Pair) -> str:
 
 
 def _repeats(text: str) -> int:
-    """How often the most frequent 20 characters stand in `text`, at least once."""
-    return Counter(text[at : at + 20] for at in range(max(1, len(text) - 19))).most_common(1)[0][1]
+    """How often the most frequent 10 characters stand in `text`, at least once."""
+    return Counter(text[at : at + 10] for at in range(max(1, len(text) - 9))).most_common(1)[0][1]
 
 
 def _has_repeats(text: str, times: int) -> bool:

@@ -21,7 +21,7 @@ _CHATTER = (
         re.compile(
             r"^\W{0,3}(?:(?:好的?|好嘞|好呀|当然(?:可以)?|没问题|收到|明白了?|了解|可以的?|嗯|是的|行"
             r"|非常乐意|很高兴|很乐意)"
-            r"(?:[，,！!。：:～~]|为您|为你|帮)"
+            r"(?:[，,！!。：:～~]|为您|为你|帮(?!我|忙))"
             r"|(?:sure|certainly|of course|absolutely|great question|okay|here(?:'s| is| are))\b[^\n]{0,60}?[:!,.])",
             _I,
         ),
@@ -66,8 +66,14 @@ _CHATTER = (
     ),
     (
         re.compile(
-            r"希望(?:这|以上|本|我的)[^。！\n]{0,16}(?:帮助|有用|有所|满意|符合|对[您你])|希望(?:能)?对[您你]有"
-            r"|(?:如果|如)[您你]?(?:还)?(?:有|需要?)[^。！\n]{0,20}(?:随时|告诉我|联系我|提出|告知|问我)"
+            r"希望(?:这|以上|本|我的)[^。！\n]{0,16}(?:帮助|有用|有所|满意|满足|符合|对[您你])|希望(?:能)?对[您你]有",
+        ),
+        re.compile(r"\bhope|\bwish|希望", _I),
+    ),
+    (
+        re.compile(
+            r"(?:如果|如|若)[您你]?(?:还)?(?:有|需要?)[^。！\n]{0,20}(?:随时|告诉我|联系我|告知我|问我)"
+            r"|(?:如果|如|若)[您你]?(?:还)?(?:有|需要?)(?:其他|任何|更多|什么)[^。！\n]{0,20}(?:提出|告知)"
             r"|需要我[^。！\n]{0,16}吗[？?]|(?:还有|有)(?:什么|其他)[^。！\n]{0,12}(?:可以|能)帮"
             r"|请随时(?:告诉|联系|问|提|与)|欢迎(?:随时)?(?:提问|继续|告诉)"
             r"|let me know|(?:i )?hope (?:this|that|it) (?:helps|is|was)|feel free to (?:ask|reach|let|contact)"
@@ -112,11 +118,19 @@ _ASK = re.compile(
 _ASK_SELF = re.compile(
     r"\b(?:provide|supply|supplied|send|sent|paste|upload|share|enter|submit|input|attach|specify"
     r"|clarify|include|tell me|give me|type|write (?:down )?the|"
-    r"do you (?:need|want)|would you like|what do you|can i have|forgot|missing)\b|n't (?:see"
+    r"do you (?:need|want)|(?:would|will|'d|'ll)? ?you(?:'d| would|'ll| will)? need|would you like|what do you"
+    r"|can i have|forgot|missing)\b|n't (?:see"
     r"|provide|include|get|receive|find)"
     r"|提供|给出|输入|告诉|发送|粘贴|上传|补充|分享|没有|未|需要|想|希望|说明|给我",
     _I,
 )
+_ASK_YOURS = re.compile(
+    r"请(?:您|你|先)?(?:将|把)(?:您|你)[^。！？\n]{0,24}(?:发|提供|粘贴|贴|告诉|给|上传|分享)[^。！？\n]{0,3}我"
+    r"|^\W{0,2}请问(?:您|你)(?!.{0,3}(?:能|可以|可否|是否|会|好))[^。！\n]{0,40}(?:什么|多少|哪|几|吗|多大|怎)"
+    r"|^\W{0,2}(?:what|which|could you|can you|how)\b[^.!?\n]{0,60}\byou(?:r| want| need| prefer| like)\b",
+    _I,
+)
+"""Asks the reader for something of theirs; cancelled by a source that speaks of the reader."""
 _ASK_ALWAYS = re.compile(
     r"(?:提供|给出|输入|发送|粘贴|告诉我|发给我)[^。！？\n]{0,12}(?:翻译|译)(?:的|成)|(?:text"
     r"|content|sentence|passage)s? (?:that )?(?:you(?:'d| would)? (?:like|want)[^.\n]{0,12}"
@@ -224,10 +238,20 @@ def find_chatter(pair: Pair) -> str:
     return ""
 
 
+_READER = re.compile(r"\b(?:you|your|yours|yourself|u|ur)\b|\byou['’]|你|您", _I)
+_SPEAKER = re.compile(r"\b(?:i|my|me|we|our|us)\b|\bi['’]|我", _I)
+
+
 def find_ask(pair: Pair) -> str:
     """The model asks for the text or for more of it."""
     match = _ASK_ALWAYS.search(pair.output)
     if match and not re.search("translat|译", pair.source_lower):
+        return match.group()[:40]
+    if (
+        (match := _ASK_YOURS.search(pair.output))
+        and not _READER.search(pair.source)
+        and (_SPEAKER.search(pair.source) or not pair.source.rstrip().endswith(("?", "？")))
+    ):
         return match.group()[:40]
     match = _ASK.search(pair.output)
     return match.group()[:40] if match and not _ASK_SELF.search(pair.source) else ""

@@ -33,7 +33,7 @@ _TASK = re.compile(
             r"(?:correct|fix|check|edit|proofread|improve|identify|find|detect"
             r"|rewrite)\b[^.\n]{0,50}\b(?:grammar|grammatical(?:ly)?"
             r"|spelling|punctuation|typos?|capitali[sz]ation|misspell(?:ed|ing)s?)\b",
-            r"(?:correct|fix|proofread)\b[^.\n]{0,20}\b(?:sentences?|errors?)\b",
+            r"(?:correct|fix)\b[^.\n]{0,20}\b(?:sentences?|errors?|paragraphs?|passages?)\b|proofread\b",
             r"rhym(?:e|es|ed|ing) (?:with|for|words?)\b|words? that rhymes?\b|syllables? (?:in|of|are)\b"
             r"|(?:how many|number of|count the|count all the) (?:syllables|vowels|consonants|letters)\b",
             r"(?:anagrams?|palindromes?|homophones?|homonyms?|alliteration|tongue ?twister|contractions?)\b[^.\n]{0,40}"
@@ -46,18 +46,23 @@ _TASK = re.compile(
             r"|present tense|future tense"
             r"|plural|singular|(?:simple|past|present|future) (?:perfect|continuous|progressive|simple|tense))\b",
             r"(?:passive|active) (?:voice|form)\b",
+            r"spell[- ]?check\w*|figures? of speech|(?:rhetorical|literary|poetic) devices?",
+            r"(?:sentence|phrase|word|clause)s?\b[^.\n]{0,40}\b(?:verb tense|tense|grammatical)\b",
             r"(?:replace|substitute|change|unscramble|rearrange)\b[^.\n]{0,40}"
             r"\b(?:words?|letters?|pronouns?|verbs?|adjectives?|synonyms?|adverbs?)\b",
             rf"(?:spell|pronounce) (?:the |out |this )?(?:word\b|following\b|name\b|{_OPEN})",
-            rf"(?:words?|idiom|phrase|prefix|suffix|verb|adjective|adverb|noun|pronoun|expression|proverb"
+            rf"(?:(?<!categorize the )(?<!classify the )"
+            r"(?<!group the )(?<!sort the )(?<!single )(?<!one )(?<!only )(?<!exact )words?"
+            r"|idiom|phrase|prefix|suffix|verb|adjective|adverb|noun|pronoun|expression|proverb"
             rf"|pun|letters?|vowels?"
-            rf"|between|word is|blanks? with"
+            rf"|differences? between|distinguish between|word is|blanks? with"
             rf"|mean by)\b[^.\n\"“‘]{{0,24}}:? ?{_OPEN}(?=[a-z][a-z' -]{{0,40}}[,.!?]?[\"”'’`])",
             rf"(?:pun|idiom|proverb|tongue twister|wordplay)\b[^.\n]{{0,30}}{_OPEN}",
             r"(?:meaning|definition) of the (?:word|phrase|idiom|expression|term)\b",
             r"(?:define|identify|underline|find|list|name|circle|tag|label)\b[^.\n]{0,40}\b(?:nouns?"
             r"|verbs?|adjectives?|adverbs?"
-            r"|pronouns?|prepositions?|conjunctions?|subject and (?:the )?(?:verb|predicate)|verb tense)\b",
+            r"|pronouns?|prepositions?|conjunctions?|predicates?|clauses?|subject and (?:the )?(?:verb"
+            r"|predicate)|verb tense)\b",
             rf"translat(?:e|ion|ing)\b[^.\n]{{0,60}}\b(?:to|into|from|in) (?:\w+ )?{_LANGUAGES}\b",
             rf"(?:say|write|said|put|called)\b[^.\n]{{0,40}}\bin {_LANGUAGES}\b",
             r"(?:make|form|construct|arrange|create|build) (?:a "
@@ -72,10 +77,10 @@ _TASK = re.compile(
 _WORDS = (
     "gramm spell punctuat capitali typo correct fix proofread rhym syllab letter vowel anagram palindrome "
     "homo alliterat tongue contraction synonym antonym plural tense participle fix etymolog pronounc "
-    "pronunciation speech tag active passive word pronoun verb noun preposition conjunction idiom phrase "
-    "expression proverb pun between blank meaning definition translat french english spanish german "
+    "pronunciation speech tag active passive word pronoun verb noun preposition conjunction predicate clause idiom "
+    "phrase expression proverb pun between blank meaning definition translat french english spanish german "
     "chinese japanese latin korean russian italian arabic hindi crossword acronym scrabble singular "
-    "sentence continuous"
+    "sentence continuous rhetorical literary poetic"
 )
 _SIGNS = tuple(dict.fromkeys(_WORDS.split()))
 """One of these stands in every text that _TASK matches: a quick look before a slow one."""

@@ -110,14 +110,21 @@ def with_kept(spans: Sequence[Span], kept: Sequence[tuple[int, int]]) -> list[Sp
 
 
 def _lines(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str, tuple[Span, ...]]]:
-    """(white space and line ends before, line without them, spans within it), then the last white space."""
-    gap, start, spans_left = "", 0, list(reversed(spans))
+    """(white space and line ends before, line without them, spans within it), then the last white space.
+
+    Beyond _MOST_LINES lines the rest of the text is one line, so that no text makes a plan without end.
+    """
+    gap, start, spans_left, count = "", 0, list(reversed(spans)), 0
     while start < len(text):
         if blank := _BLANK_LINES.match(text, start):
             gap += blank.group()
             start = blank.end()
             continue
-        end, inner = _line_end(text, start, spans_left)
+        count += 1
+        if count > _MOST_LINES:
+            end, inner = len(text), spans_left[::-1]
+        else:
+            end, inner = _line_end(text, start, spans_left)
         line = text[start:end]
         body = line.strip()
         indent = len(line) - len(line.lstrip()) if body else len(line)
@@ -131,6 +138,7 @@ def _lines(text: str, spans: Sequence[Span]) -> Iterator[tuple[str, str, tuple[S
         yield gap, "", ()
 
 
+_MOST_LINES = 5000
 _BLANK_LINES = re.compile(r"(?:[^\S\n]*+\n)++")
 
 

@@ -271,5 +271,6 @@ def test_a_nonce_never_stands_in_its_source(seed: str, source: str) -> None:
 @given(st.text(st.characters(codec=None, exclude_categories=()), max_size=120))
 def test_no_reply_makes_the_stage_fail(text: str) -> None:
     for whole in (text, json.dumps({"nonce": text, "n": 1, "segments": [{"id": "a", "head": text, "text": text}]})):
+        reply = Reply(text=whole)
         with pytest.raises(Reject):
-            drive(translate(tries=1), RECORD, lambda ask, whole=whole: Reply(text=whole))
+            drive(translate(tries=1), RECORD, lambda ask: reply)  # noqa: B023

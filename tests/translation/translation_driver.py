@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from blossom_data.asks import Ask, Reply
+from blossom_data.asks import Ask, Note, Reply
 from blossom_data.prompts import load_prompt
 from blossom_data.records import Message, Record
 from blossom_data.stages.translate import Translate
@@ -19,8 +19,9 @@ def drive(stage: Translate, record: Record, answer: Callable[[Ask], Reply]) -> t
     try:
         asks = next(steps)
         while True:
-            asked += asks
-            asks = steps.send([answer(ask) for ask in asks])
+            made = [] if isinstance(asks, Note) else asks
+            asked += made
+            asks = steps.send([answer(ask) for ask in made])
     except StopIteration as end:
         return end.value, asked
 
