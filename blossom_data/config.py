@@ -9,11 +9,11 @@ Reading pipeline files is pipelines.py's part; this file does no I/O.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, UnknownKey
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 
@@ -102,11 +102,17 @@ class Endpoint:
         return self.name or str(urlsplit(self.base_url).netloc)
 
 
+def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:
+    """The endpoints that answer `stage`: those that name it as a role, else those without roles."""
+    named = tuple(endpoint for endpoint in endpoints if stage in endpoint.roles)
+    return named or tuple(endpoint for endpoint in endpoints if not endpoint.roles)
+
+
 def reject_unknown(given: Mapping[str, object], known: Iterable[str], where: str) -> None:
-    """Raises ConfigError, naming the nearest known key, when `given` has a key that is not known."""
+    """Raises UnknownKey, naming the nearest known key, when `given` has a key that is not known."""
     names = sorted(known)
     for key in given:
         if key not in names:
             near = difflib.get_close_matches(key, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
-            raise ConfigError(f"{where}: unknown key {key!r}", hint=hint)
+            raise UnknownKey(f"{where}: unknown key {key!r}", hint=hint, key=key, table=given)

@@ -2,13 +2,14 @@
 
     BlossomError              1   a bug, or broken local state
     ├── ConfigError           2   wrong flags, settings, prompt or pipeline file
+    │   └── UnknownKey        2   a setting that there is not, with the table that names it
     ├── InputError            2   input that cannot be read, or too much of it is bad
     ├── EndpointError         4   the endpoint is down or keeps failing; run the same command again
     │   └── AuthError         2   the endpoint refused the key, or the quota is used up
     ├── RecordRefused         4   the endpoint refused this one request (never ends a run: one record fails)
     ├── QualityGate           3   ran to the end, but a gate failed
     ├── StoppedEarly          4   budget or deadline reached; run the same command again
-    ├── Interrupted       130/143 Ctrl-C or SIGTERM, after a clean drain
+    ├── Interrupted       130/143 Ctrl-C or SIGTERM (129: SIGHUP), after a clean drain
     ├── Locked                5   another run holds the lock
     └── LedgerError           1   the ledger cannot be read or written
 
@@ -16,6 +17,8 @@ A `Reject` (records.py) is not an error: it is the counted outcome of one record
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class BlossomError(Exception):
@@ -32,6 +35,14 @@ class ConfigError(BlossomError):
     """Wrong flags, settings, prompt or pipeline file."""
 
     exit_code = 2
+
+
+class UnknownKey(ConfigError):
+    """The key `key` of `table` is not known; a reader that knows the table's place adds file and line."""
+
+    def __init__(self, message: str, *, hint: str = "", key: str, table: Mapping[str, object]) -> None:
+        super().__init__(message, hint=hint)
+        self.key, self.table = key, table
 
 
 class InputError(BlossomError):
@@ -75,7 +86,7 @@ class StoppedEarly(BlossomError):
 
 
 class Interrupted(BlossomError):
-    """SIGINT or SIGTERM ended the run after a clean drain."""
+    """SIGINT, SIGTERM or SIGHUP ended the run after a clean drain."""
 
     def __init__(self, message: str, *, signal_number: int) -> None:
         super().__init__(message, hint="run the same command again to go on")

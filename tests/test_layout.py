@@ -24,6 +24,8 @@ LAYERS = [
     ["engine"],
     ["report", "publish", "mix", "train"],
     ["executors"],
+    ["refresh"],
+    ["doctor"],
     ["demo"],
     ["cli"],
 ]

@@ -1,6 +1,6 @@
 """A command group whose commands live in modules of their own, imported when one is used.
 
-    @click.group(cls=LazyGroup, lazy={"pull": "Read raw instructions ..."})     pull: blossom_data.cli.pull.command
+@click.group(cls=LazyGroup, lazy={"pull": "Read raw instructions ..."})     pull: blossom_data.cli.pull.command
 """
 
 from __future__ import annotations

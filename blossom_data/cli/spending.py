@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from blossom_data.errors import ConfigError
-from blossom_data.llm.prices import Price, Spending, load_prices
+
+if TYPE_CHECKING:
+    from blossom_data.llm.prices import Spending
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -40,6 +42,8 @@ def build_spending(flags: Mapping[str, Any], *, factor: float = 1.0) -> Spending
     Raises:
         ConfigError: one price without the other, or a price file that cannot be used.
     """
+    from blossom_data.llm.prices import Price, Spending, load_prices
+
     price_in, price_out = flags.get("price_in"), flags.get("price_out")
     if (price_in is None) != (price_out is None):
         raise ConfigError("--price-in and --price-out belong together", hint="give both, in USD per million tokens")

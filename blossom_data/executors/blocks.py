@@ -55,9 +55,11 @@ class Blocks:
                 held.append(item)
             else:
                 yield item
+        is_whole = read == self._writer.shard_records
         if known and held and known == digest.hexdigest():
             yield Settled(block, len(held)), ()
-        elif read:
+        elif read and (known or not is_whole):
+            # A whole block had its digest told above, and may have been settled by now.
             self.digests[block] = digest.hexdigest()
             yield from held
         return read

@@ -49,21 +49,29 @@ class Tally:
 
     def take(self, outcome: Outcome) -> None:
         """Counts what became of one input record."""
-        self["counts"].update(kept=len(outcome.kept), added=outcome.added)
-        self["passed"].update(outcome.passed)
-        self["again"].update(outcome.again)
-        self["noted"].update(outcome.noted)
+        groups = self.groups
+        counts, sources = groups["counts"], groups["sources"]
+        counts["kept"] += len(outcome.kept)
+        counts["added"] += outcome.added
+        for name in outcome.passed:
+            groups["passed"][name] += 1
+        for name in outcome.again:
+            groups["again"][name] += 1
+        for name in outcome.noted:
+            groups["noted"][name] += 1
+        used = groups["used"]
         for stage, model, usage in outcome.used:
-            for what, number in (("replies", 1), ("tokens_in", usage.tokens_in), ("tokens_out", usage.tokens_out)):
-                self["used"][_PARTS.join((stage, model, what))] += number
+            asked = f"{stage}{_PARTS}{model}{_PARTS}"
+            used[asked + "replies"] += 1
+            used[asked + "tokens_in"] += usage.tokens_in
+            used[asked + "tokens_out"] += usage.tokens_out
         for record in outcome.kept:
-            self["sources"][_PARTS.join((record.source, "kept"))] += 1
+            sources[f"{record.source}{_PARTS}kept"] += 1
         for rejected in outcome.rejected:
-            group = "failed" if rejected.is_failure else "rejected"
-            self[group][f"{rejected.stage}/{rejected.code}"] += 1
+            groups["failed" if rejected.is_failure else "rejected"][rejected.name] += 1
             source = rejected.record.source if rejected.record else ""
-            self["sources"][_PARTS.join((source, rejected.stage))] += 1
-            self["counts"]["bad"] += rejected.row is not None
+            sources[f"{source}{_PARTS}{rejected.stage}"] += 1
+            counts["bad"] += rejected.row is not None
 
 
 class Books:
@@ -84,12 +92,8 @@ class Books:
         if outcome.settled is not None:
             self._skip(outcome.settled)
             return
-        tally = Tally()
-        tally.take(outcome)
-        self._block_tally.add(tally)
-        self._show(tally)
-        self._bad_rows += [rejected.row for rejected in outcome.rejected if rejected.row is not None]
-        del self._bad_rows[BAD_ROWS_SHOWN:]
+        self._block_tally.take(outcome)
+        self._show(outcome)
         self._writer.write(
             self._position,
             kept=[record.to_line() for record in outcome.kept],
@@ -114,17 +118,25 @@ class Books:
         """Takes over a block that an earlier run settled."""
         tally = Tally(self._writer.adopt(settled.block)["tally"])
         self.whole.add(tally)
-        self._show(tally)
         self._position += settled.records
-
-    def _show(self, tally: Tally) -> None:
-        """Adds to what the display reads."""
         counters = self._counters
         counters.kept += tally["counts"]["kept"]
         counters.added += tally["counts"]["added"]
         counters.rejected.update(tally["rejected"])
         counters.failed.update(tally["failed"])
         counters.passed.update(tally["passed"])
+
+    def _show(self, outcome: Outcome) -> None:
+        """Adds one record to what the display reads."""
+        counters = self._counters
+        counters.kept += len(outcome.kept)
+        counters.added += outcome.added
+        for stage in outcome.passed:
+            counters.passed[stage] += 1
+        for rejected in outcome.rejected:
+            (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
+            if rejected.row is not None and len(self._bad_rows) < BAD_ROWS_SHOWN:
+                self._bad_rows.append(rejected.row)
 
     def check(self, max_bad: float) -> None:
         """Raises InputError when too large a share of the rows was unreadable."""

@@ -8,20 +8,31 @@ history where there is one, else with a stated guess.
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from blossom_data.asks import Ask, Reply, Stage
+from blossom_data.config import Endpoint, serving
 from blossom_data.counters import Counters
-from blossom_data.engine import Engine
+from blossom_data.engine import Engine, Outcome
+from blossom_data.executors.limits import ASKED_BY
 from blossom_data.executors.local import Job, open_ledger
+from blossom_data.ledger.glance import Glance, glance
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
 from blossom_data.translation.segments import estimate_tokens
 
 GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
 """Output tokens per token of the last message, where the ledger holds no reply of the stage: a guess, and said so."""
+GUESS_CALL_S, GUESS_TOKENS_PER_S = 1.0, 40.0
+"""Time of a call before its first token, and tokens a second after it, where the ledger knows no pace: guesses."""
+_TOKEN_BYTES = 4
+_COPIES = 3
+"""Times that a text lies on the disk: in the data set being built, in the old one, in a mix or version."""
 
 
 class _NeedsCall(Exception):
@@ -31,12 +42,13 @@ class _NeedsCall(Exception):
 class _Planner:
     """An Asker that notes what it is asked and answers nothing."""
 
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._endpoints = endpoints
         self.asked: list[Ask] = []
 
     def model_for(self, stage: str) -> str:
-        return self._model
+        found = serving(self._endpoints, stage)
+        return found[0].model if found else ""
 
     def stop(self) -> None:
         """Nothing is in flight."""
@@ -46,6 +58,27 @@ class _Planner:
         raise _NeedsCall
 
 
+@dataclass(slots=True)
+class _StagePlan:
+    """One stage: the records that would reach it, and what they cost."""
+
+    records: int = 0
+    known: int = 0
+    """Records all of whose replies of this stage are in the ledger."""
+    calls: int = 0
+    tokens_in: int = 0
+    tokens_last: int = 0
+    """Tokens of the last message of each call, which answers are guessed from."""
+
+
+@dataclass(slots=True)
+class _Plan:
+    stages: dict[str, _StagePlan]
+    records: int = 0
+    finished: int = 0
+    text_tokens: int = 0
+
+
 def plan_job(job: Job) -> dict[str, Any]:
     """Counts what `job` would ask, by stage, and what that would cost; None for a price that is unknown."""
     with open_ledger(job) as ledger:
@@ -53,42 +86,131 @@ def plan_job(job: Job) -> dict[str, Any]:
 
 
 async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
-    planner = _Planner(job.endpoints[0].model if job.endpoints else "")
+    planner = _Planner(job.endpoints)
     engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1)
-    calls: Counter[str] = Counter()
-    tokens: Counter[tuple[str, str]] = Counter()
-    records = finished = 0
+    plan = _Plan({stage: _StagePlan() for stage in job.stages})
     for item, stages in job.work:
         if not isinstance(item, Record):
             continue
-        records += 1
+        plan.records += 1
+        plan.text_tokens += sum(estimate_tokens(turn.content) for turn in item.messages)
         try:
-            await engine.one(item, stages)
-            finished += 1
+            _note_done(await engine.one(item, stages), stages, plan)
         except _NeedsCall:
-            ask = planner.asked.pop()
-            planner.asked.clear()
-            _estimate(ask, item, stages, calls, tokens)
-    rates = _rates(ledger)
-    price = job.spending.price_of(planner.model_for("")) if job.endpoints else None
-    stages_told = [
-        _stage_row(stage, calls[stage], tokens[stage, "in"], tokens[stage, "last"], rates) for stage in calls
-    ]
-    low = sum(row["tokens_out_low"] for row in stages_told)
-    high = sum(row["tokens_out_high"] for row in stages_told)
-    total_in = sum(row["tokens_in"] for row in stages_told)
+            _note_missing(planner.asked[0], item, stages, plan, job.buys)
+        planner.asked.clear()
+    history = glance(job.ledger) if job.ledger is not None else None
+    rows = [_stage_row(name, stage, planner, job, history) for name, stage in plan.stages.items()]
     return {
-        "records": records,
-        "finished": finished,
+        "records": plan.records,
+        "finished": plan.finished,
         "in_ledger": engine.counters.replayed,
-        "stages": stages_told,
-        "calls": sum(calls.values()),
-        "tokens_in": total_in,
-        "tokens_out_low": low,
-        "tokens_out_high": high,
-        "cost_usd": [round(price.cost_usd(total_in, out), 4) for out in (low, high)] if price else None,
+        "stages": rows,
+        **_totals(rows),
         "spent_usd": _spent_usd(job, ledger),
+        **_time(rows, job, history),
+        **_disk(plan, rows, job, history),
     }
+
+
+def _note_done(outcome: Outcome, stages: Sequence[Stage], plan: _Plan) -> None:
+    """Books a record that needs no call: it reached each stage up to the one that rejected it."""
+    plan.finished += 1
+    passed = Counter(outcome.passed)
+    stopped = Counter(rejected.stage for rejected in outcome.rejected)
+    for stage in stages:
+        reached = passed[stage.name] + stopped[stage.name]
+        plan.stages[stage.name].records += reached
+        plan.stages[stage.name].known += reached
+
+
+def _note_missing(ask: Ask, record: Record, stages: Sequence[Stage], plan: _Plan, buys: frozenset[str] | None) -> None:
+    """Books the call that is missing, and one for each user turn of the stages after it."""
+    names = [stage.name for stage in stages]
+    asking = ASKED_BY.get(ask.stage, ask.stage)
+    here = names.index(asking) if asking in names else 0
+    turns = max(1, sum(turn.role == "user" for turn in record.messages))
+    sent = sum(estimate_tokens(turn.content) for turn in ask.messages)
+    last = estimate_tokens(ask.messages[-1].content)
+    width = 1
+    for place, stage in enumerate(stages):
+        row = plan.stages[stage.name]
+        row.records += width
+        if place < here:
+            row.known += width
+        elif buys is not None and asking not in buys:
+            # The record ends there: nothing after it can be asked.
+            break
+        elif place == here or stage.name != "verify-math":
+            # Whether verify-math samples again shows only when there is an answer.
+            times = width * (turns if stage.name == "annotate" else 1)
+            row.calls += times
+            row.tokens_in += sent * times
+            row.tokens_last += last * times
+        width *= 2 if getattr(stage, "keep_source", False) else 1
+
+
+def _stage_row(name: str, stage: _StagePlan, planner: _Planner, job: Job, history: Glance | None) -> dict[str, Any]:
+    """One stage of the plan; its cost is None where the price is unknown."""
+    rows = [row for row in history.totals if row.stage == name] if history else []
+    replies = sum(row.replies for row in rows)
+    mean = sum(row.tokens_out for row in rows) / replies if replies else None
+    out = mean * stage.calls if mean is not None else GUESS_OUT.get(name, 1.0) * stage.tokens_last
+    low, high = (0.8, 1.25) if mean is not None else (0.5, 2.0)
+    model = planner.model_for(name)
+    price = job.spending.price_of(model) if job.endpoints else None
+    outs = (round(out * low), round(out * high))
+    return {
+        "stage": name,
+        "model": model,
+        "records": stage.records,
+        "in_ledger": stage.known,
+        "to_pay": stage.records - stage.known if stage.calls else 0,
+        "calls": stage.calls,
+        "tokens_in": stage.tokens_in,
+        "tokens_out_low": outs[0],
+        "tokens_out_high": outs[1],
+        "cost_usd": [round(price.cost_usd(stage.tokens_in, tokens), 4) for tokens in outs] if price else None,
+        "basis": "ledger history" if mean is not None else "a guess: the ledger holds no reply of this stage",
+    }
+
+
+def _totals(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    paid = [row for row in rows if row["calls"]] or rows
+    names = ("calls", "tokens_in", "tokens_out_low", "tokens_out_high")
+    sums: dict[str, Any] = {name: sum(row[name] for row in rows) for name in names}
+    if any(row["cost_usd"] is None for row in paid) or not paid:
+        return {**sums, "cost_usd": None}
+    return {**sums, "cost_usd": [round(sum(row["cost_usd"][end] for row in paid), 4) for end in (0, 1)]}
+
+
+def _time(rows: Sequence[dict[str, Any]], job: Job, history: Glance | None) -> dict[str, Any]:
+    """How long the calls take: at the pace of the last replies in the ledger, else by a guess."""
+    calls = sum(row["calls"] for row in rows)
+    at_once = max(1, sum(endpoint.max_in_flight for endpoint in job.endpoints))
+    if history and history.pace:
+        basis = f"at the {history.pace:.3g} replies a second of the last ones in the ledger"
+        return {"seconds": round(calls / history.pace), "seconds_basis": basis}
+    tokens = sum(row["tokens_out_high"] for row in rows)
+    seconds = (calls * GUESS_CALL_S + tokens / GUESS_TOKENS_PER_S) / min(at_once, max(1, calls))
+    basis = f"a guess: {at_once} calls at once, {GUESS_CALL_S:g} s and {GUESS_TOKENS_PER_S:g} tokens a second each"
+    return {"seconds": round(seconds), "seconds_basis": basis}
+
+
+def _disk(plan: _Plan, rows: Sequence[dict[str, Any]], job: Job, history: Glance | None) -> dict[str, Any]:
+    """Bytes that the ledger and the data sets may take, against what is free; texts are compressed, so it is less."""
+    calls, tokens = sum(row["calls"] for row in rows), sum(row["tokens_out_high"] for row in rows)
+    stored = calls * history.reply_bytes if history and history.reply_bytes else tokens * _TOKEN_BYTES
+    needed = stored + _COPIES * _TOKEN_BYTES * (plan.text_tokens + tokens)
+    return {"disk_needed_bytes": round(needed), "disk_free_bytes": free_bytes(job.out)}
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes where `path` is, or will be."""
+    place = path.absolute()
+    while not place.exists():
+        place = place.parent
+    return shutil.disk_usage(place).free
 
 
 def _spent_usd(job: Job, ledger: Ledger) -> float | None:
@@ -97,44 +219,3 @@ def _spent_usd(job: Job, ledger: Ledger) -> float | None:
     if any(price is None for _, price in rows):
         return None
     return sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in rows if price)
-
-
-def _estimate(
-    ask: Ask, record: Record, stages: Sequence[Stage], calls: Counter[str], tokens: Counter[tuple[str, str]]
-) -> None:
-    """Adds the call that is missing, and one for each user turn of the stages after it."""
-    names = [stage.name for stage in stages]
-    turns = max(1, sum(turn.role == "user" for turn in record.messages))
-    sent = sum(estimate_tokens(turn.content) for turn in ask.messages)
-    last = estimate_tokens(ask.messages[-1].content)
-    here = names.index(ask.stage) if ask.stage in names else 0
-    for name in [ask.stage, *names[here + 1 :]]:
-        if name == "verify-math" and name != ask.stage:
-            continue
-        times = turns if name == "annotate" else 1
-        calls[name] += times
-        tokens[name, "in"] += sent * times
-        tokens[name, "last"] += last * times
-
-
-def _rates(ledger: Ledger) -> dict[str, float]:
-    """Mean output tokens per reply, by stage, of what the ledger holds."""
-    replies: Counter[str] = Counter()
-    out: Counter[str] = Counter()
-    for row in ledger.totals():
-        replies[row.stage] += row.replies
-        out[row.stage] += row.tokens_out
-    return {stage: out[stage] / replies[stage] for stage in replies}
-
-
-def _stage_row(stage: str, calls: int, tokens_in: int, last: int, rates: dict[str, float]) -> dict[str, Any]:
-    is_known = stage in rates
-    mean = rates[stage] * calls if is_known else GUESS_OUT.get(stage, 1.0) * last
-    return {
-        "stage": stage,
-        "calls": calls,
-        "tokens_in": tokens_in,
-        "tokens_out_low": round(mean * (0.8 if is_known else 0.5)),
-        "tokens_out_high": round(mean * (1.25 if is_known else 2.0)),
-        "basis": "ledger history" if is_known else "a guess: the ledger holds no reply of this stage",
-    }

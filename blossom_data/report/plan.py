@@ -13,19 +13,56 @@ def render_plan(plan: dict[str, Any]) -> str:
         f"  in the ledger  {plan['in_ledger']:,} replies",
         f"  to ask         {plan['calls']:,} calls at least",
     ]
+    if plan["stages"]:
+        lines.append(f"    {'stage':<12}{'records':>10}{'in ledger':>11}{'to pay':>10}{'calls':>10}   tokens")
     for row in plan["stages"]:
-        told = f"{row['calls']:,} calls, in {row['tokens_in']:,} tokens"
-        out = f"out {row['tokens_out_low']:,} to {row['tokens_out_high']:,}"
-        lines.append(f"    {row['stage']:<13}{told}, {out} ({row['basis']})")
-    cost = plan["cost_usd"]
+        counts = f"{row['records']:>10,}{row['in_ledger']:>11,}{row['to_pay']:>10,}{row['calls']:>10,}"
+        told = ""
+        if row["calls"]:
+            out = f"out {row['tokens_out_low']:,} to {row['tokens_out_high']:,}"
+            told = f"   in {row['tokens_in']:,}, {out}{_cost(row['cost_usd'])} ({row['basis']})"
+        lines.append(f"    {row['stage']:<12}{counts}{told}")
     if not plan["calls"]:
         lines.append("  cost           nothing to pay")
-    elif cost is None:
+    elif plan["cost_usd"] is None:
         lines.append(
             "  cost           price unknown; give --price-in and --price-out (USD per million tokens), or --prices"
         )
     else:
-        lines.append(f"  cost           ${cost[0]:,.4f} to ${cost[1]:,.4f}")
+        lines.append(f"  cost           ${plan['cost_usd'][0]:,.4f} to ${plan['cost_usd'][1]:,.4f}")
     if plan["spent_usd"]:
         lines.append(f"  spent so far   ${plan['spent_usd']:,.4f}")
+    if plan["calls"]:
+        lines.append(f"  time           {_span(plan['seconds'])}   ({plan['seconds_basis']})")
+        needed, free = plan["disk_needed_bytes"], plan["disk_free_bytes"]
+        is_short = "   too little" if needed > free else ""
+        lines.append(f"  disk           {_size(needed)} at most, {_size(free)} free{is_short}")
+    lines += [_mix(mix) for mix in plan.get("mixes", ())]
+    if published := plan.get("publish"):
+        lines.append(f"  publish        {published['name']} in {published['root']}: {', '.join(published['parts'])}")
     return "\n".join(lines)
+
+
+def _mix(mix: dict[str, Any]) -> str:
+    return f"  mix            {mix['name']}: {', '.join(mix['parts'])}"
+
+
+def _cost(cost: list[float] | None) -> str:
+    return f", ${cost[0]:,.4f} to ${cost[1]:,.4f}" if cost else ""
+
+
+def _span(seconds: int) -> str:
+    """`1 h 12 min`, `45 s`."""
+    if seconds < 90:
+        return f"{seconds} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def _size(number: float) -> str:
+    """1234567 -> 1.2 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.1f} {unit}" if unit != "B" else f"{number:.0f} B"
+        number /= 1000
+    return f"{number:.1f} TB"

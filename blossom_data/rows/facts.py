@@ -6,9 +6,12 @@ fingerprint("train.jsonl")   ->   {"name": "train.jsonl", "sha256": "17f347dc...
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
+from blossom_data.errors import InputError
+from blossom_data.rows.inputs import label
 from blossom_data.shards import MANIFEST, read_manifest
 
 _BLOCK_BYTES = 1 << 20
@@ -35,6 +38,21 @@ def fingerprint(path: Path | str) -> dict[str, Any]:
     place = Path(path)
     file = place / MANIFEST if place.is_dir() else place
     if str(path) == "-" or not file.is_file():
-        return {"name": "stdin" if str(path) == "-" else place.name, "sha256": ""}
+        return {"name": "stdin" if str(path) == "-" else label(place.name), "sha256": ""}
     with file.open("rb") as opened:
-        return {"name": place.name, "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+        return {"name": label(place.name), "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+
+
+def content_digest(path: Path) -> str:
+    """The sha256 of all bytes that a source at `path` is read from; of a folder, with the names of its files."""
+    files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
+    digest = hashlib.sha256()
+    try:
+        for file in files:
+            with file.open("rb") as opened:
+                inner = hashlib.file_digest(opened, "sha256").hexdigest()
+            name = os.fsencode(file.relative_to(path)) if path.is_dir() else b""
+            digest.update(name + f"\0{inner}\n".encode())
+    except OSError as why:
+        raise InputError(f"cannot read {why.filename or path}: {why.strerror}", hint="check the path") from why
+    return digest.hexdigest()

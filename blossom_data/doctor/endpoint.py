@@ -1,0 +1,164 @@
+"""The endpoint: name, connection, certificate, clock, key, model, usage, JSON modes; three small calls at most.
+
+    Finding("call", "ok", "qwen2.5-7b-instruct answered one token in 0.4 s")
+
+What follows from a failure is left out: without a connection nothing is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from blossom_data.asks import Ask, Reply
+from blossom_data.config import Endpoint
+from blossom_data.counters import Counters
+from blossom_data.doctor import FAIL, OK, WARN, Finding
+from blossom_data.errors import EndpointError, RecordRefused
+from blossom_data.llm.client import Client
+from blossom_data.llm.policy import Action, Failure
+from blossom_data.llm.structured import Negotiation
+from blossom_data.records import Message
+
+_REACH_S = 10.0
+_CALL_S = 60.0
+_SKEW_S = 60.0
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_FIXES = {
+    Action.AUTH: "check the key and its account: the name it is read from is given above",
+    Action.ENDPOINT: "check base_url (it ends in /v1 for most servers) and model",
+    Action.WAIT: "the endpoint is busy or limits you: try later, or set requests_per_minute",
+    Action.RETRY: "try again; if it stays, look at the server's log",
+    Action.REFUSED: "the server refuses a plain one-token request: check the model",
+}
+
+
+def check_endpoint(endpoint: Endpoint, *, is_called: bool = True) -> list[Finding]:
+    """All findings about one endpoint; nothing is paid for unless `is_called`."""
+
+    async def collect() -> list[Finding]:
+        return [finding async for finding in _look(endpoint, is_called)]
+
+    return asyncio.run(collect())
+
+
+async def _look(endpoint: Endpoint, is_called: bool) -> AsyncIterator[Finding]:
+    yield _key(endpoint)
+    parts = urlsplit(endpoint.base_url)
+    host = str(parts.hostname)
+    try:
+        found = await asyncio.to_thread(socket.getaddrinfo, host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+    except OSError as why:
+        yield Finding("name", FAIL, f"{host} is not found: {why.strerror or why}", "check base_url, DNS and VPN")
+        return
+    yield Finding("name", OK, f"{host} is {found[0][4][0]}")
+    reach, date = await _reach(endpoint)
+    yield reach
+    if reach.state == FAIL:
+        return
+    if parts.scheme == "http" and host not in _LOOPBACK:
+        yield Finding("tls", WARN, f"key and data travel to {host} in the clear", "use an https address")
+    yield _clock(date)
+    if not is_called:
+        return
+    async with Client(replace(endpoint, timeout_s=min(endpoint.timeout_s, _CALL_S))) as client:
+        call, reply = await _call(client, endpoint)
+        yield call
+        if reply is not None:
+            yield _usage(reply)
+            yield await _json(client, endpoint)
+
+
+def _key(endpoint: Endpoint) -> Finding:
+    if endpoint.api_key:
+        return Finding("key", OK, f"read from {endpoint.api_key.origin}")
+    return Finding("key", OK, "none is set (engines of your own want none); it would be read from OPENAI_API_KEY")
+
+
+async def _reach(endpoint: Endpoint) -> tuple[Finding, str]:
+    """Asks for the list of models without the key; gives the server's Date."""
+    host = urlsplit(endpoint.base_url).netloc
+    url = endpoint.base_url.rstrip("/") + "/models"
+    try:
+        timeout = aiohttp.ClientTimeout(total=_REACH_S)
+        async with (
+            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
+            session.get(url, allow_redirects=False) as response,
+        ):
+            secure = "TLS" if urlsplit(url).scheme == "https" else "no TLS"
+            return Finding("reach", OK, f"{host} answers ({secure})"), response.headers.get("Date", "")
+    except aiohttp.ClientConnectorCertificateError as why:
+        return Finding("reach", FAIL, f"the certificate of {host} is not good: {why.certificate_error}",
+                       "install the certificate authority, or check the address"), ""  # fmt: skip
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as why:
+        told = f"{host} cannot be reached: {type(why).__name__}"
+        return Finding(
+            "reach", FAIL, told, "is the server running, and its port right? a firewall or proxy between?"
+        ), ""
+
+
+def _clock(date: str) -> Finding:
+    try:
+        theirs = parsedate_to_datetime(date)
+    except (ValueError, TypeError):
+        return Finding("clock", OK, "the endpoint does not say what time it is")
+    theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
+    ahead_s = (theirs - datetime.now(UTC)).total_seconds()
+    if abs(ahead_s) <= _SKEW_S:
+        return Finding("clock", OK, f"within {_SKEW_S:g} s of the endpoint's")
+    told = f"the endpoint's clock is {abs(ahead_s):,.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
+    return Finding("clock", WARN, told, "set the clock of this machine: timedatectl set-ntp true")
+
+
+async def _call(client: Client, endpoint: Endpoint) -> tuple[Finding, Reply | None]:
+    """One call for one token."""
+    ask = Ask(stage="doctor", version=1, messages=(Message("user", "Say hello."),), max_tokens=1, temperature=0.0)
+    began_s = time.monotonic()
+    outcome = await client.send(ask, client.encode(ask, "off"))
+    if isinstance(outcome, Failure):
+        status = f" ({outcome.status})" if outcome.status else ""
+        told = f"{endpoint.model} did not answer{status}: {outcome.cause}: {outcome.detail}"
+        return Finding("call", FAIL, told, _FIXES[outcome.action]), None
+    took_s = time.monotonic() - began_s
+    named = f", and calls itself {outcome.model}" if outcome.model != endpoint.model else ""
+    return Finding("call", OK, f"{endpoint.model} answered one token in {took_s:.1f} s{named}"), outcome
+
+
+def _usage(reply: Reply) -> Finding:
+    if reply.usage.is_estimated:
+        fix = "set a token budget with room, for costs are estimates here"
+        return Finding("usage", WARN, "the endpoint does not report its tokens", fix)
+    return Finding("usage", OK, "the endpoint reports its tokens")
+
+
+async def _json(client: Client, endpoint: Endpoint) -> Finding:
+    """Which way of asking for JSON is honoured."""
+    if endpoint.structured != "auto":
+        return Finding("json", OK, f"structured is set to {endpoint.structured}")
+
+    async def send(ask: Ask, mode: str) -> Reply:
+        outcome = await client.send(ask, client.encode(ask, mode))
+        if isinstance(outcome, Reply):
+            return outcome
+        if outcome.action is Action.REFUSED:
+            body = outcome.body.decode("utf-8", "replace")
+            raise RecordRefused(outcome.detail, status=outcome.status, body=body)
+        raise EndpointError(f"{outcome.cause}: {outcome.detail}")
+
+    negotiation = Negotiation(endpoint.label, Counters())
+    try:
+        mode = await negotiation.find(send, endpoint.model)
+    except EndpointError as why:
+        return Finding("json", WARN, f"it could not be found out: {why}", "try again")
+    if mode == "off":
+        fix = "translations are asked for by the prompt alone and decoded strictly; a guided engine loses fewer of them"
+        return Finding("json", WARN, "the endpoint honours no JSON mode", fix)
+    return Finding("json", OK, f"{mode} is honoured")

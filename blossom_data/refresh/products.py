@@ -1,0 +1,102 @@
+"""The mixes and the version that a pipeline asks for, read before anything is paid.
+
+mixes_of(pipeline)      (Mix(name="stage1", ...), Mix(name="stage2", ...))
+parts_of(pipeline, mixes)      [Part(path=Path("train/stage1"), config="stage1"), ...]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from blossom_data.errors import ConfigError
+from blossom_data.mix.plan import Mix, Part
+from blossom_data.mix.recipe import read_mixes
+from blossom_data.pipelines import Pipeline
+from blossom_data.pipelines.load import scaled
+from blossom_data.publish import reading
+from blossom_data.publish.licences import resolve
+from blossom_data.publish.names import check_config, check_name
+
+RECORDS = "records"
+"""What [publish] calls the data set itself."""
+
+
+def mixes_of(pipeline: Pipeline) -> tuple[Mix, ...]:
+    """The mixes of the pipeline, at its scale; parts that name no data set draw from the pipeline's own.
+
+    Raises:
+        ConfigError: a key or value that no mix has, with its line.
+    """
+    if not pipeline.mixes:
+        return ()
+    is_scaled = pipeline.scale != 1.0
+    with pipeline.source.locating():
+        mixes = read_mixes(
+            list(pipeline.mixes),
+            where=f"pipeline {pipeline.file}",
+            folder=pipeline.folder,
+            data=str(pipeline.out),
+            out=pipeline.folder / f"scale-{pipeline.scale:g}" / "train" if is_scaled else None,
+        )
+    return tuple(_scaled_mix(mix, pipeline.scale) for mix in mixes) if is_scaled else mixes
+
+
+def _scaled_mix(mix: Mix, scale: float) -> Mix:
+    return replace(
+        mix,
+        records=scaled(mix.records, scale),
+        caps={source: scaled(cap, scale) or 1 for source, cap in mix.caps.items()},
+        parts=tuple(replace(part, count=scaled(part.count, scale)) for part in mix.parts),
+    )
+
+
+def parts_of(pipeline: Pipeline, mixes: Sequence[Mix]) -> list[reading.Part]:
+    """What [publish] publishes, each under its configuration; nothing without [publish].
+
+    Raises:
+        ConfigError: a name that cannot be used, or a mix in a layout that is for trainers alone.
+    """
+    if pipeline.publish is None:
+        return []
+    check_name(pipeline.publish.name)
+    by_name = {mix.name: mix for mix in mixes}
+    names = pipeline.publish.parts or tuple(by_name) or (RECORDS,)
+    parts = []
+    for name in names:
+        if name not in (RECORDS, *by_name):
+            known = ", ".join((RECORDS, *by_name))
+            raise ConfigError(f"pipeline {pipeline.file}: [publish] parts names {name!r}", hint=f"known: {known}")
+        if name == RECORDS:
+            parts.append(reading.Part(pipeline.out, RECORDS if len(names) > 1 else ""))
+            continue
+        if by_name[name].layout != "messages":
+            raise ConfigError(
+                f"pipeline {pipeline.file}: mix {name} has the layout {by_name[name].layout}, which is not published",
+                hint=f'publish it with layout = "messages", or leave it out: parts = ["{RECORDS}"]',
+            )
+        parts.append(reading.Part(by_name[name].out, check_config(name)))
+    return parts
+
+
+def check_licences(pipeline: Pipeline, sources: Sequence[dict[str, Any]]) -> None:
+    """Raises ConfigError when a source of the job has no licence, before anything is paid for it."""
+    if pipeline.publish is None:
+        return
+    kinds = {str(source["source"]) for source in sources}
+    given = {name: licence for name, licence in pipeline.publish.licences.items() if name in kinds or not name}
+    resolve(kinds, sources, given)
+
+
+def told_parts(mix: Mix) -> list[str]:
+    """The parts of a mix as a plan shows them: `orca 40,000`, `replay of stage1 20%`."""
+    return [f"{'replay of ' if part.is_replay else ''}{part.label} {_amount(part)}" for part in mix.parts]
+
+
+def _amount(part: Part) -> str:
+    if part.count is not None:
+        return f"{part.count:,}"
+    if part.share is not None:
+        return f"{part.share:.0%}"
+    return f"{part.weight:g}x" if part.weight is not None else "all"
