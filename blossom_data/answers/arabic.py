@@ -24,12 +24,13 @@ _LABEL_BEFORE = pattern(
     r"|grade|page|chapter|room|line|round|phase|stage|item|group) ?#?)|#|(?:步骤|方法|情况|编号|表|图|题) ?)$",
     re.IGNORECASE,
 )
+_LABEL_AFTER = pattern(r"st|nd|rd|th| ?[ap]\.?m\b", re.IGNORECASE)
 _BOUND_BEFORE = pattern(
     r"(?:[<>≤≥≠±]=?|\b(?:more than|less than|fewer than|greater than|larger than|smaller than|over|under|above|below"
-    r"|up to|almost|nearly)|超过|不到|不足|大于|小于|多于|少于|高于|低于|不超过|接近|将近|零下) ?[$¥€£]?$",
+    r"|up to|almost|nearly)|超过|不到|不足|大于|小于|多于|少于|高于|低于|不超过|接近|将近) ?[$¥€£]?$",
     re.IGNORECASE,
 )
-_NEGATIVE_BEFORE = pattern(r"(?:\b(?:negative|minus) |负 ?)$", re.IGNORECASE)
+_NEGATIVE_BEFORE = pattern(r"(?:\b(?:negative|minus) |负 ?|零下 ?)$", re.IGNORECASE)
 _PERCENT_BEFORE = pattern(r"[百千]分之 ?$")
 _AFTER = pattern(
     r" ?/ ?(?P<den>[0-9][0-9.,]*)"
@@ -249,7 +250,7 @@ def _with_prefix(text: str, number: Quantity) -> Quantity:
     context = text[max(0, start - 16) : start]
     words = context.rstrip(" #$¥€£")
     is_marked = words[-1:] in _LABEL_ENDS or words.rpartition(" ")[2].lower() in _LABEL_WORDS
-    is_label = text[number.end : number.end + 2] in ("st", "nd", "rd", "th")
+    is_label = _LABEL_AFTER.match(text, number.end) is not None
     is_bounded = False
     if is_marked and words:
         number, start, is_negative = _with_worded_prefix(number, context, start, is_negative)

@@ -4,7 +4,7 @@
     "百分之二十五" -> 1/4   "二又三分之一" -> 7/3   "八五折" -> 17/20
 
 Only for payloads without Arabic digits: 一共, 一半, 第一, 千克 and 万元 are full of numeral characters. Runs that are
-part of a common word, a name or an ordinal are left out.
+part of a common word, a name or an ordinal are left out, and so are subjects: 两人一样多, 三个数的和相等.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ _UNITS = {"十": 10, "百": 100, "千": 1000}
 _WORD_AFTER = pattern(
     r"[共起样定些直般边面旦下半致律切路并旁齐带时点](?![零一二三四五六七八九])|年级|角形|边形|号[楼店馆]|班(?!次)|明治|角星"
 )
-_WORD_BEFORE = pattern(r"[第统同唯之另每任进星期周张李王赵老小初高专万]$|不管三七$|礼拜$")
+_WORD_BEFORE = pattern(r"[第统同唯之另每任进星期周张李王赵老小初高专万给]$|不管三七$|礼拜$")
+_IS_SUBJECT = pattern(
+    r"(?<![是为有得需要剩共等于到给了约])(?=[一二两三四五六七八九十][^，。；,;、=]{0,8}?(?:一样|同样|相等|相同|相距|相差|平均|之[和差间]|都|各|均|的))"
+)
 _INEXACT_AFTER = pattern(r"[多余几来半]|个半|点半")
 _TEN_AS_VERY = pattern(r"分(?![钟米之])|全|足")
 _MAX_RUN = 40
@@ -48,6 +51,8 @@ def scan_chinese(text: str) -> tuple[list[Quantity], bool]:
                 found.append(_whole(Fraction(10), start, end))
             elif run == "零":
                 found.append(_whole(Fraction(0), start, end))
+            continue
+        if len(run) == 1 and _IS_SUBJECT.match(text, start):
             continue
         is_label = bool(_WORD_BEFORE.search(text, max(0, start - 2), start) or _WORD_AFTER.match(text, end))
         quantity = _read_run(match, text)

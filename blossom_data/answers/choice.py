@@ -20,7 +20,7 @@ from blossom_data.answers.arabic import scan
 from blossom_data.answers.normal import normalise
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import Quantity, is_last_digit_match
-from blossom_data.answers.question import asked_unit, given_values
+from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values, wanted_unit
 
 AMBIGUOUS, NO_NUMBER, TRUNCATED = "ambiguous", "no_answer", "truncated"
 
@@ -43,6 +43,12 @@ class Reading(NamedTuple):
     problem: str = ""
     rounded: Quantity | None = None
     """The right side of "17.83 ≈ 18", where the exact side is the quantity."""
+    unit: str = ""
+    """What follows the quantity in a sentence of the solution, at most 16 characters."""
+    clause: str = ""
+    """Its clause up to the quantity."""
+    is_asked: bool = False
+    """The quantity stands in the place of 多少 in the question."""
 
 
 IS_AMBIGUOUS = Reading(None, AMBIGUOUS)
@@ -79,23 +85,37 @@ _NEGATED = pattern(
 )
 _OPERATOR_END = pattern(
     r"(?:[+×÷·^/:]|(?<![*])\*|(?:^"
-    r"|[\s\w)\]])-|\b(?:plus|minus|times|by|(?<!out )of|than(?: the)?)|[加减乘]以?|除以) ?[$¥€£(]*$",
+    r"|[\s\w)\]])-|\b(?:plus|minus|times|(?:divided|multiplied) by|(?<!out )of|than(?: the)?)"
+    r"|[加减乘]以?|除以) ?[$¥€£(]*$",
     re.IGNORECASE,
 )
 _RANGE = pattern(r"^\W*[A-Za-z一-鿿]{0,8} ?(?:\b(?:to|through)|至|到|-|~|—+) ?[$¥€£]*$")
 _LIST = pattern(
     r"^[*)\]$]*(?: ?[A-Za-z.'一-鿿]{1,20}){0,3}[*)\] $]*(?:[,;、|&]|\band|\bor|和|与|及|以及|或|或者)[ *$¥€£(]*$"
 )
-_COMPOUND = pattern(r"^ ?(?:[A-Za-z.']{1,12}|个?[一-鿿]{1,3}) ?[$¥€£]*$")
+_COMPOUND = pattern(
+    r"^ ?(?!(?:in|for|over|per|after|from|with|on|at|every|each|within|during)\b)"
+    r"(?:[A-Za-z.']{1,12}|[元角分块毛时秒天日周月年米克斤吨升度里两]|小时|分钟|个?星期|个月|[千分厘毫]米|[千毫]克|毫升|公[里斤顷]|万?元"
+    r"|平方.{1,2}|立方.{1,2}) ?[$¥€£]*$"
+)
+_COUNTED_PAIR = pattern(r"^个?[一-鿿]{1,3}$")
 _EQUIVALENT = pattern(r"也就是|即|相当于|i\.e\.|that is|which is|equivalent|\bor equivalently|same as", re.IGNORECASE)
 _ASSIGNMENT = pattern(r"(?:^|[,;，；、(]|\band\b|和|且)[ $]*([A-Za-z]\w{0,15}|[一-鿿]{1,8}) ?=")
 _TWO_SOLUTIONS = pattern(
     r"(?<![\w)+*×÷/^-])[$(]?[A-Za-z] ?= ?-?[$]?[0-9][0-9.,/]*[^=]{0,12}?(?:\band\b|\bor\b|[,，、和或])[ $]*[A-Za-z] ?="
 )
 _ASIDE = pattern(
-    r"\([^()]{1,120}\)|其中|即(?!将)|也就是|相当于|i\.e\.|包括"
+    r"\([^()]{1,120}\)|其中|即(?!将)|也就是(?!说)|相当于|i\.e\.|包括"
     r"|\b(?:including|of which|out of|because|since|(?:by|after|from) [a-z]+ing)\b",
     re.IGNORECASE,
+)
+_OFFSET_AFTER = pattern(
+    r" ?(?:(?:年|个?月|天|日|小时|分钟|秒)(?:以|之)?([前后])"
+    r"|(?:year|month|week|day|hour|minute)s?( ago| later| from now)?\b)"
+)
+_SUBORDINATE = pattern(r"\b(?:after|when|if|since|because|before|while|once)\b", re.IGNORECASE)
+_ASKS_WHEN = pattern(
+    r"几|多少(?:年|个?月|天|日|小时|分钟|秒)|how (?:many (?:year|month|week|day|hour|minute)|long)", re.IGNORECASE
 )
 _BARE_ALTERNATIVE = pattern(r"\(or [~$]?[0-9.,]+\)")
 _BOLD = pattern(r"\*\*([^*\n]{1,80})\*\*")
@@ -210,6 +230,8 @@ class _Choice:
             return "operator"
         if len(gap) <= _MAX_GAP and (_RANGE.match(gap) or _LIST.match(gap)):
             return "list"
+        if self.weight is Weight.STATEMENT and _COUNTED_PAIR.match(gap):
+            return "compound"
         return "compound" if _COMPOUND.match(gap) else ""
 
     def read_direct(self) -> Reading | None:
@@ -220,7 +242,8 @@ class _Choice:
             return Reading(first) if not first.is_bounded else IS_AMBIGUOUS
         kind = self._gap(0) if len(kept) > 1 else ""
         if kind == "operator":
-            return None if "=" in self.text or "≈" in self.text else IS_AMBIGUOUS
+            is_sentence = self.weight is Weight.HEADING or "=" in self.text or "≈" in self.text
+            return None if is_sentence else IS_AMBIGUOUS
         if kind == "equals":
             return self._read_reversed()
         if kind == "approx":
@@ -267,14 +290,14 @@ class _Choice:
         result = right[0]
         between = text[sign + 1 : result.start]
         if lead_end_of(between) < len(between):
-            return IS_AMBIGUOUS
+            return (self._read_bold() if len(right) == 1 else None) or IS_AMBIGUOUS
         position = kept.index(result)
         if len(right) > 1:
             if self._gap(position) and right[1].value != result.value:
                 return IS_AMBIGUOUS
             others = {quantity.value for quantity in right} - {result.value}
             if others and others - given_values(self.question):
-                return self._read_bold() or IS_AMBIGUOUS
+                return self._read_bold() or self._read_echo() or self._read_unit(right) or IS_AMBIGUOUS
         if approx > equals:
             left = [quantity for quantity in kept if equals < quantity.start < approx]
             if len(left) == 1 and lead_end_of(text[equals + 1 : left[0].start]) >= left[0].start - equals - 1:
@@ -292,16 +315,14 @@ class _Choice:
         """Take the one value of a sentence, after the numbers of the question if there are several."""
         kept = self.kept
         gaps = [self._gap(i) for i in range(len(kept) - 1)]
-        if "operator" in gaps:
-            return IS_AMBIGUOUS
         values = {quantity.value for quantity in kept}
-        if len(values) == 1:
+        if len(values) == 1 and "operator" not in gaps:
             return _settle(self.text, kept[0])
         if CONTRAST.search(self.text):
             return IS_AMBIGUOUS
-        bold = self._read_bold()
-        if bold is not None:
-            return bold
+        marked = self._read_bold() or self._read_echo()
+        if marked is not None:
+            return marked
         givens = given_values(self.question)
         left = [quantity for quantity in kept if quantity.value not in givens]
         unit = asked_unit(self.question)
@@ -314,8 +335,43 @@ class _Choice:
             [quantity for quantity in left if quantity.value == result],
         ):
             if len({quantity.value for quantity in matching}) == 1:
-                return _settle(self.text, matching[0])
+                chosen = matching[0]
+                place = kept.index(chosen)
+                before, after = gaps[place - 1] if place else "", gaps[place] if place < len(gaps) else ""
+                if "operator" in (before, after) or after == "compound" or self._is_offset(chosen):
+                    return IS_AMBIGUOUS
+                is_subordinate = place > 0 and _SUBORDINATE.search(self.text, kept[place - 1].end, chosen.start)
+                return IS_AMBIGUOUS if is_subordinate else _settle(self.text, chosen)
         return IS_AMBIGUOUS
+
+    def _is_offset(self, quantity: Quantity) -> bool:
+        """Tell whether the number only says when: "15年后", "in 15 years"."""
+        after = _OFFSET_AFTER.match(self.text, quantity.end)
+        before = self.text[max(0, quantity.start - 4) : quantity.start].lower()
+        is_offset = after is not None and (bool(after[1] or after[2]) or before.endswith("in "))
+        return is_offset and not _ASKS_WHEN.search(self.question)
+
+    def _read_unit(self, right: list[Quantity]) -> Reading | None:
+        """Take the only result in the unit that the question wants: "$0.10, which is 10 cents" for "in cents"."""
+        unit = wanted_unit(self.question)
+        if asks_percent(self.question):
+            matching = [quantity for quantity in right if quantity.shape == "percent"]
+        else:
+            matching = [q for q in right if unit and self.text[q.end :].lstrip(" *").startswith(unit)]
+        return _settle(self.text, matching[0]) if len({quantity.value for quantity in matching}) == 1 else None
+
+    def _read_echo(self) -> Reading | None:
+        """Take the number in the place of 多少 in the question: "应找回多少元", "应找回6.8元"."""
+        for lead, unit in asked_phrases(self.question):
+            matching = [
+                quantity
+                for quantity in self.kept
+                if self.text[: quantity.start].rstrip(" *$(约").endswith(lead)
+                and self.text[quantity.end :].lstrip(" *$)").startswith(unit)
+            ]
+            if len({quantity.value for quantity in matching}) == 1:
+                return _settle(self.text, matching[0])._replace(is_asked=True)
+        return None
 
     def _aside_span(self) -> tuple[int, int]:
         """Return the span of an aside: "(48 + 24)", 其中…, "by selling 9 eggs"."""

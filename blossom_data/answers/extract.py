@@ -16,10 +16,12 @@ from itertools import islice
 from typing import NamedTuple
 
 from blossom_data.answers.choice import AMBIGUOUS, NO_NUMBER, TRUNCATED, Reading, Weight
+from blossom_data.answers.clauses import has_number
 from blossom_data.answers.markers import Marker, find_markers
 from blossom_data.answers.patterns import pattern
-from blossom_data.answers.reading import has_number, read_payload
+from blossom_data.answers.reading import read_payload
 from blossom_data.answers.sentences import find_last_sentence, sentence_end
+from blossom_data.answers.steps import is_step
 
 MAX_TAIL = 8000
 MAX_PAYLOAD = 400
@@ -266,4 +268,6 @@ def _read_last_sentence(tail: str, question: str) -> Extracted:
     is_whole = len(sentence.text) >= len(tail) - 4
     weight = Weight.HEADING if is_whole else Weight.NONE
     reading = read_payload(sentence.text, question, sentence.before, weight)
+    if reading.quantity is not None and is_step(sentence, reading, question):
+        reading = Reading(None, AMBIGUOUS)
     return Extracted("last_sentence", sentence.text, reading)

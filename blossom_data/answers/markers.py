@@ -51,6 +51,7 @@ _NOT_ENGLISH = pattern(
     r"|(?:might|may|could|would) (?:think|say))[^\n.!?:]{0,3}[ *]{0,2}(?:[A-Za-z']{1,12} ){0,3}$",
     re.IGNORECASE,
 )
+_CONDITION = pattern(r"\bif\b[^.!?\n]{0,120}$", re.IGNORECASE)
 _NOT_ENGLISH_WORDS = (
     "check", "verif", "confirm", "valid", "wrong", "incorrect", "previous", "initial", "earlier", "original", "if",
     "whether", "assume", "suppose", "other", "possible", "multiple", "think", "say", "impossible", "doubt",
@@ -147,6 +148,8 @@ def _english_marker(text: str, position: int) -> Marker | None:
             return None
         return Marker("final_answer" if is_final else "answer", position, end - 1, is_heading=not is_final)
     if kind == "verb":
+        if "would" in match[0] and _CONDITION.search(text, max(0, position - 120), position):
+            return None
         return Marker("final_answer" if is_final else "answer_is", position, end)
     return Marker("final_answer" if is_final else "answer", position, end, is_heading=not is_final)
 

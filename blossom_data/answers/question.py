@@ -21,7 +21,11 @@ from blossom_data.answers.words import scan_words
 
 MAX_QUESTION = 2000
 
-_PERCENT = pattern(r"[%％]|per ?cent|百分", re.IGNORECASE)
+_PERCENT = pattern(
+    r"(?<![0-9])[%％]|(?<![0-9])(?<![0-9] )per ?cent|百分(?!之? ?[零一二两三四五六七八九十0-9])"
+    r"|率(?:各|分别)?(?:是|为|约)?(?:多少|几|[?？=])",
+    re.IGNORECASE,
+)
 _ROUNDING = pattern(
     r"保留|四舍五入|精确到|约|近似|整数|\bround|\bnearest\b|\bapproximate|\babout how\b|\bto (?:one|two|the) decimal",
     re.I,
@@ -29,6 +33,24 @@ _ROUNDING = pattern(
 _ASKED = pattern(
     r"\bhow many (?:more |fewer |total |whole |full )?([a-z]{3,20})(?![a-z])|(?:多少"
     r"|几)(千克|千米|厘米|分米|毫米|平方米|小时|分钟|[一-鿿])",
+    re.IGNORECASE,
+)
+_ASKED_PHRASE = pattern(r"([一-鿿]{2,5})(?:多少|几)(?!分之)((?:万|亿)?[一-鿿]?)")
+_ASKED_MEASURE = pattern(
+    r"\bhow many (?:more |fewer |total |whole |full )?([a-z]{1,12})(?![a-z])|(?:多少|几)个?([一-鿿]{1,3})",
+    re.IGNORECASE,
+)
+_MEASURE = pattern(
+    r"[ )*$(]{0,3}(?:(?P<area>平方|square |亩|公顷|[cdmk]?m ?\^2)"
+    r"|(?P<volume>立方|[cdmk]?m ?\^3|毫?升(?!\w)|cubic |lit(?:er|re)s?\b|gallons?\b)"
+    r"|(?P<time>秒|分钟|小时|天|年|个?月|(?:second|minute|hour|day|week|month|year)s?\b)"
+    r"|(?P<length>(?:毫|厘|分|千)?米|公里|[cmk]?m\b|(?:meter|metre|inche|mile|yard)s?\b|f(?:ee|oo)t\b)"
+    r"|(?P<weight>千?克|公?斤|吨|kg\b|(?:gram|kilogram|pound|ounce|ton)s?\b)"
+    r"|(?P<money>元|dollars?\b|cents?\b)|(?P<people>人(?!份)))(?! ?/|每)"
+)
+_WANTED = pattern(
+    r"\bin (cents|dollars|seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|meters|centimeters"
+    r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]",
     re.IGNORECASE,
 )
 _SCALE_WORDS = {
@@ -56,10 +78,45 @@ def asks_scale(question: str, factor: Fraction) -> bool:
     return re.search(pattern, question[:MAX_QUESTION], re.IGNORECASE) is not None
 
 
+def asked_clause(question: str) -> str:
+    """Return the clause that asks: the last Chinese one with 多少 or 几, else the last sentence."""
+    text = question[:MAX_QUESTION].rstrip(" \n?？.。．")
+    place = max(text.rfind("多少"), text.rfind("几"))
+    if place < 0:
+        return max(text.replace("!", ".").replace("?", ".").rpartition(". ")[2], text.rpartition("。")[2], key=len)
+    start = max(text.rfind(mark, 0, place) for mark in "，。；,;．")
+    return text[start + 1 :]
+
+
+def asked_phrases(question: str) -> list[tuple[str, str]]:
+    """Return the words before and after 多少 in the question, the longest words before it first."""
+    match = max(_ASKED_PHRASE.finditer(question, 0, MAX_QUESTION), key=re.Match.start, default=None)
+    return [(match[1][-length:], match[2]) for length in range(len(match[1]), 1, -1)] if match else []
+
+
+def asked_dimension(question: str) -> str:
+    """Return what the question asks for (time, length, money ...), or nothing when that is not certain."""
+    clause = asked_clause(question)
+    found = {dimension_of(match[1] or match[2]) for match in _ASKED_MEASURE.finditer(clause)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def dimension_of(unit: str) -> str:
+    """Return what a unit of measure at the start of `unit` measures; nothing for 个, apples or km/h."""
+    match = _MEASURE.match(unit.lower())
+    return (match.lastgroup or "") if match else ""
+
+
 def asked_unit(question: str) -> str:
     """Return the unit that the question counts in ("clips", 元), or nothing."""
     units = {match[1] or match[2] for match in _ASKED.finditer(question, 0, MAX_QUESTION)}
     return units.pop() if len(units) == 1 else ""
+
+
+def wanted_unit(question: str) -> str:
+    """Return the unit that the question asks to be answered in ("..., in cents?"), or nothing."""
+    match = _WANTED.search(question, 0, MAX_QUESTION)
+    return match[1].lower() if match else ""
 
 
 def given_values(question: str) -> frozenset[Fraction]:

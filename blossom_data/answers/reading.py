@@ -18,9 +18,7 @@ from blossom_data.answers.arabic import scan
 from blossom_data.answers.chinese import scan_chinese
 from blossom_data.answers.choice import (
     CLAUSE_BREAK,
-    CONTRAST,
     HAS_NO_NUMBER,
-    HEDGE,
     IS_AMBIGUOUS,
     IS_TRUNCATED,
     Payload,
@@ -29,6 +27,7 @@ from blossom_data.answers.choice import (
     choose,
     lead_end_of,
 )
+from blossom_data.answers.clauses import conclusion
 from blossom_data.answers.normal import normalise
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import Quantity
@@ -64,18 +63,15 @@ _ENUMERATOR = pattern(
     r"\s*(?=[^0-9]*[0-9])"
 )
 _SECOND_ITEM = pattern(r"\((?:2|b|B)\)|②|[;；\s]2[)、.]")
-_LAST_UNKNOWN = pattern(r"[0-9]([A-Za-z]) ?=[^=,;]*[,;、] ?(?:得|即|所以)? ?(\1 ?=[^=]*)$")
 _NUMBER_WORD = pattern(
     r"[三四五六七八九十百]|\b(?:three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fif|twenty|forty|hundred|thousand)"
     r"|^[\s:]*(?:[一二两](?![共起些样定般直])|one\b|two\b|half\b|a half\b)",
     re.IGNORECASE,
 )
+_POWER_RESULT = pattern(r"[=×*/+-] ?\(?[0-9.]{1,12}\)? ?\^ ?[0-9][^=A-Za-z^]*=( ?-?[0-9][^=^]*)$")
 _MAX_UNIT = 8
 _MAX_QUANTITIES = 24
 _MAX_BARE_UNIT = 3
-_SO = pattern(r"[,;，；] ?(?:and )?(?:so|thus|therefore|hence)\b,? ?|(?:所以|因此|因而)[，, ]?", re.IGNORECASE)
-_SO_WORDS = ("so", "hus", "herefore", "ence", "所以", "因此", "因而")
-_DIGIT_OR_NUMERAL = pattern(r"[0-9零一二两三四五六七八九十百½⅓⅔¼¾]")
 
 
 def read_payload(payload: str, question: str = "", before: str = "", weight: Weight = Weight.STATEMENT) -> Reading:
@@ -95,10 +91,16 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
         if _SECOND_ITEM.search(text):
             return IS_AMBIGUOUS
     if weight is not Weight.STATEMENT:
-        text, before = _conclusion(text, before)
-        unknown = _LAST_UNKNOWN.search(text) if "=" in text else None
-        text = text[unknown.start(2) :] if unknown else text
+        text, before = conclusion(text, before, question)
     found = scan(text)
+    if not found.is_clean and "≈" in text and ("π" in text or "√" in text):
+        text = text[text.rindex("≈") + 1 :]
+        found = scan(text)
+    elif not found.is_clean and "^" in text and "=" in text and weight is not Weight.STATEMENT:
+        result = _POWER_RESULT.search(text)
+        if result:
+            text = result[1]
+            found = scan(text)
     if not found.is_clean or len(found.quantities) > _MAX_QUANTITIES:
         return IS_AMBIGUOUS
     lead_end = lead_end_of(text)
@@ -115,7 +117,11 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
         return IS_AMBIGUOUS
     if not quantities:
         return IS_TRUNCATED if text.rstrip(" $*")[-1:] in ("=", "+", "×", "÷", "≈") else HAS_NO_NUMBER
-    return choose(Payload(text, quantities, lead_end, weight, payload, question, before))
+    reading = choose(Payload(text, quantities, lead_end, weight, payload, question, before))
+    if weight is not Weight.STATEMENT and reading.quantity is not None:
+        start, end = reading.quantity.start, reading.quantity.end
+        return reading._replace(unit=text[end : end + 16], clause=text[text.rfind(",", 0, start) + 1 : start])
+    return reading
 
 
 def _is_stated(text: str, worded: list[Quantity]) -> bool:
@@ -130,17 +136,6 @@ def _is_stated(text: str, worded: list[Quantity]) -> bool:
 
 def _has_number_word(lower: str) -> bool:
     return has_any(lower, _SMALL_NUMBER_WORDS) if lower.isascii() else True
-
-
-def _conclusion(text: str, before: str) -> tuple[str, str]:
-    """Keep the clause after "so" or 所以, if it states a number and nothing before it speaks of alternatives."""
-    if not has_any(text[3:], _SO_WORDS):
-        return text, before
-    last = max(_SO.finditer(text), key=re.Match.start, default=None)
-    if last is None or CONTRAST.search(text, 0, last.start()) or HEDGE.search(text, 0, last.start()):
-        return text, before
-    rest = text[last.end() :]
-    return (rest, before + text[: last.start()]) if has_number(rest) else (text, before)
 
 
 def _quick_quantity(match: re.Match[str]) -> Quantity:
@@ -178,8 +173,3 @@ def _has_other_worded(text: str, quantities: list[Quantity], lead_end: int, weig
         if is_alone and all(quantity.value != digit.value for digit in quantities):
             return quantity.start <= lead_end or quantity.value not in given_values(question)
     return False
-
-
-def has_number(text: str) -> bool:
-    """Tell quickly whether `text` holds a digit or a Chinese numeral."""
-    return _DIGIT_OR_NUMERAL.search(text) is not None

@@ -27,9 +27,15 @@ class Sentence(NamedTuple):
     text: str
     before: str = ""
     problem: str = ""
+    is_conditional: bool = False
+    """Opens with "if" or 设: a result only when it repeats what was worked out."""
 
 
-_END = pattern(r"[。！？]|\?(?=[*\"')\]]*(?:\s|$))|(?<![0-9)])!|\.(?=[*\"')\]]*(?:[ \t]+[^\s0-9a-z]|\s*$))")
+_END = pattern(
+    r"[。！？]|\?(?=[*\"')\]]*(?:\s|$))|(?<![0-9)])!|\.(?=[*\"')\]]*(?:[ \t]+[^\s0-9a-z]|\s*$))"
+    r"|\.(?=[ \t]+[$0-9(])(?<=[a-z]{2}\.)(?<!\b[Nn]o\.)(?<!\bRs\.)(?<!\bvs\.)(?<!\bca\.)(?<!prox\.)(?<!\bavg\.)"
+    r"(?<!\b[Ff]ig\.)(?<!\b[Ee]q\.)"
+)
 _NUMBER = pattern(
     r"[0-9½¼¾]|[零一二两三四五六七八九十百]|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thir|fourteen"
     r"|fif|sixteen|seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred|thousand|zero"
@@ -54,6 +60,7 @@ _SKIPPED = pattern(
     r"|置信|验算|检验|验证|检查|核对|注意?[:：]|注意|备注|说明|提示|点评|希望|如果您?你?(?:还|有)|请|祝|思路|分析|考点|代入)",
     re.IGNORECASE,
 )
+_BRACKETED = pattern(r"[*_]*[(（][A-Za-z一-鿿][^()（）=]*[)）]?[*_]*")
 _CHECK_HEADING = pattern(
     r"[\s*_#>(（\[【-]*(?:(?:let(?:'s| us|’s)? |to |double[- ]?|quick "
     r"|sanity )*(?:check|verif)|notes?\b|proof\b|explanation"
@@ -66,9 +73,11 @@ _CONCLUDING = pattern(
     r"|因此|所以|故|综上|因而|总之|总共|一共|最终|最后|由此)",
     re.IGNORECASE,
 )
+_CONDITION = pattern(
+    r"[\s*_#>-]*(?:if|suppose|assume|assuming|let|imagine|given that|假设|如果|假如|设)(?![a-z])", re.IGNORECASE
+)
 _OPEN = pattern(
-    r"[\s*_#>-]*(?:if|suppose|assume|assuming|let|imagine|given that|假设|如果|假如|设)(?![a-z])"
-    r"|[\s*_#>-]*(?:next|first|firstly|let's|let us|(?:now|then),? (?:we|let|multiply"
+    r"[\s*_#>-]*(?:next|first|firstly|let's|let us|(?:now|then),? (?:we|let|multiply"
     r"|add|subtract|divide)|we (?:need|must|have) to"
     r"|we (?:can|should|will)|to (?:find|get|calculate|determine)|接下来|下一步"
     r"|首先|我们需要|需要计算|要计算|要求)[^=≈]*$",
@@ -110,12 +119,13 @@ def find_last_sentence(text: str) -> Sentence:
     if ending.endswith(_UNFINISHED_ENDS) or ending[-24:].rpartition(" ")[2].lower() in _UNFINISHED_WORDS:
         return Sentence(ending[-80:], problem="truncated")
     lines = body.split("\n")
-    if not ending or _is_cut(lines[-1], ending[-1]):
+    last = _split(lines[-1])
+    if not ending or _is_cut(lines[-1], last, ending[-1]):
         return Sentence(lines[-1][:MAX_SENTENCE], problem="truncated" if ending else "no_answer")
-    found = _last_stated(lines)
+    found = _last_stated(lines, last)
     heading = _check_heading(lines) if has_any(body, _CHECK_WORDS) else 0
     if heading and found is not None and found[0] >= heading and not _CONCLUDING.match(found[1]):
-        found = _last_stated(lines[:heading]) or found
+        found = _last_stated(lines[:heading], _split(lines[heading - 1])) or found
     if found is None:
         return Sentence("", problem="no_answer")
     index, sentence = found
@@ -123,12 +133,12 @@ def find_last_sentence(text: str) -> Sentence:
         return Sentence(sentence[:MAX_SENTENCE], problem="ambiguous")
     if _is_one_of_several(lines, index, sentence):
         return Sentence(sentence, problem="ambiguous")
-    return Sentence(sentence, before=body[: max(0, body.rfind(sentence))])
+    before = body[: max(0, body.rfind(sentence))]
+    return Sentence(sentence, before, is_conditional=_CONDITION.match(sentence) is not None)
 
 
-def _is_cut(line: str, last: str) -> bool:
+def _is_cut(line: str, sentences: list[str], last: str) -> bool:
     """Tell whether the last line announces a next step, or breaks off before it states anything."""
-    sentences = _split(line)
     if not sentences or _NUMBER.search(sentences[-1]) or _SKIPPED.match(sentences[-1]):
         return False
     if _PLAN.match(sentences[-1]):
@@ -137,18 +147,18 @@ def _is_cut(line: str, last: str) -> bool:
     return is_sentence and last.isalnum()
 
 
-def _last_stated(lines: list[str]) -> tuple[int, str] | None:
-    """Return the line number and the text of the last sentence with a number that is not an aside."""
+def _last_stated(lines: list[str], last: list[str]) -> tuple[int, str] | None:
+    """Return line number and text of the last sentence with a number that is no aside; `last` is the last line."""
     seen = 0
     for index in range(len(lines) - 1, -1, -1):
         line = lines[index]
         if not line or _DELIMITER_LINE.fullmatch(line):
             continue
-        for sentence in reversed(_split(line)):
+        for sentence in reversed(last if index == len(lines) - 1 else _split(line)):
             seen += 1
             if seen > _MAX_SENTENCES:
                 return None
-            is_aside = sentence[-1:] in "?？" or _SKIPPED.match(sentence)
+            is_aside = sentence[-1:] in "?？" or _SKIPPED.match(sentence) or _BRACKETED.fullmatch(sentence)
             if not is_aside and _NUMBER.search(sentence):
                 return index, sentence.rstrip("?？")
     return None

@@ -50,6 +50,7 @@ class CheckedAnswer(NamedTuple):
     gold: Gold | None = None
 
 
+_COMPLETE = frozenset({"stop", "end_turn", "eos", "eos_token", "stop_sequence"})
 _PROBLEMS = {verdict.value: verdict for verdict in Verdict}
 
 
@@ -59,12 +60,12 @@ def check_answer(
     """Compare the final answer in `answer_text` with the gold label.
 
     `question` is used for the policies on percentages, 万, rounding and repeated givens. A `finish_reason` other
-    than "stop" (or none at all) means that the answer was cut.
+    than "stop" or one of its synonyms (or none at all) means that the answer was cut.
     """
     gold = parse_gold(gold_text)
     if gold is None:
         return CheckedAnswer(Verdict.BAD_GOLD)
-    if finish_reason and finish_reason != "stop":
+    if not is_complete(finish_reason):
         return CheckedAnswer(Verdict.TRUNCATED, gold=gold)
     found = extract_answer(answer_text, question)
     reading = found.reading
@@ -78,6 +79,11 @@ def check_answer(
         if rounded is Verdict.CORRECT:
             verdict = Verdict.CORRECT if asks_rounding(question) else Verdict.APPROX
     return CheckedAnswer(verdict, found.route, payload, quantity.value, gold)
+
+
+def is_complete(finish_reason: str | None) -> bool:
+    """Tell whether a reply ended by itself; what is not told is taken as complete."""
+    return not finish_reason or finish_reason in _COMPLETE
 
 
 def compare(quantity: Quantity, gold: Gold, question: str = "") -> Verdict:

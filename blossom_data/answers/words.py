@@ -3,7 +3,8 @@
     "twenty-five" -> 25   "one hundred and five" -> 105   "two thirds" -> 2/3   "three and a half" -> 7/2
     "two point five" -> 5/2   "twenty percent" -> 1/5   "half" -> 1/2 (only at the start of a payload)
 
-Only for payloads without digits. A lone "one" counts only at the start: elsewhere it is a pronoun.
+Only for payloads without digits. A lone "one" counts only at the start: elsewhere it is a pronoun, and
+"the two" and "all three" are subjects.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ _RUN = pattern(
 )
 _WORD = pattern(r"[a-z]+|,")
 _PRONOUN_AFTER = pattern(r" (?:of|by|another|more time|that|who|which)\b", re.IGNORECASE)
+_DETERMINED = pattern(r"\b(?:the|these|those|all|both|other|his|her|their|its|my|our|your) $", re.IGNORECASE)
+_COUNTED = pattern(r"\b(?:have|has|had|needs?|gets?|exactly|only|just|see|buy) $", re.IGNORECASE)
 _MAX_RUN = 160
 
 
@@ -51,9 +54,12 @@ def scan_words(text: str, lead_end: int) -> tuple[list[Quantity], bool]:
         start, end = match.span()
         words = _WORD.findall(match[0].lower())
         is_lead = start <= lead_end
-        if words in (["one"], ["half"], ["a", "half"], ["one", "half"]) and not is_lead:
+        is_counted = words == ["one"] and _COUNTED.search(text, max(0, start - 10), start)
+        if words in (["one"], ["half"], ["a", "half"], ["one", "half"]) and not (is_lead or is_counted):
             continue
         if len(words) == 1 and words[0] in _PARTS and words[0] != "half":
+            continue
+        if len(words) == 1 and _DETERMINED.search(text, max(0, start - 8), start):
             continue
         if words == ["one"] and _PRONOUN_AFTER.match(text, end):
             continue

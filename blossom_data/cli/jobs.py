@@ -93,8 +93,16 @@ def count_skipped(pulled: Pulled, counters: Counters) -> None:
     counters.not_drawn += pulled.counts.left_out
 
 
+def wants_to_follow(flags: Mapping[str, Any]) -> bool:
+    """Whether progress goes to stdout; raises ConfigError for --follow without --json."""
+    if flags.get("follow") and not flags["is_json"]:
+        raise ConfigError("--follow goes with --json", hint="give --json too")
+    return bool(flags.get("follow"))
+
+
 def finish(job: Job, flags: Mapping[str, Any]) -> int:
     """Runs or plans `job`, prints the result, and gives the exit code."""
+    is_followed = wants_to_follow(flags)
     if flags.get("dry_run"):
         from blossom_data.executors.plan import plan_job
         from blossom_data.report.plan import render_plan
@@ -109,7 +117,7 @@ def finish(job: Job, flags: Mapping[str, Any]) -> int:
         return 0
     if job.serving is not None and not flags["quiet"] and not flags["is_json"]:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
-    with Progress(job.label, job.counters, is_quiet=flags["quiet"]):
+    with Progress(job.label, job.counters, is_quiet=flags["quiet"], is_followed=is_followed):
         summary = run_job(job)
     if flags["is_json"]:
         output.json_result(summary)

@@ -81,9 +81,16 @@ def job_options(function: Function) -> Function:
     return function
 
 
+def follow_option(function: Function) -> Function:
+    """--follow, on the commands that may run for long."""
+    return click.option(
+        "--follow", is_flag=True, help="With --json: a JSON line of progress each second, then the result."
+    )(function)
+
+
 def endpoint_options(function: Function) -> Function:
     """Which endpoint answers, how hard it is driven, and whether by the batch."""
-    function = engine_options(spending_options(batch_options(function)))
+    function = engine_options(spending_options(batch_options(follow_option(function))))
     for option in (
         click.option("--dry-run", is_flag=True, help="Print what would be asked, its tokens and cost; call nothing."),
         click.option(

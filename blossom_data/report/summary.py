@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from blossom_data.report.verify import render_verify
+
 _WIDTH = 14
 
 
@@ -49,6 +51,8 @@ def render_summary(summary: dict[str, Any]) -> str:
     lines += [_row("asked again" if place == 0 else "", told) for place, told in enumerate(again)]
     if summary["noted"]:
         lines.append(_row("tolerated", ", ".join(f"{text} {times:,}" for text, times in summary["noted"].items())))
+    if "verify" in summary:
+        lines += ["  " + line for line in render_verify(summary["verify"])]
     if run["retries"]:
         lines.append(_row("sent again", ", ".join(f"{cause} {times:,}" for cause, times in run["retries"].items())))
     lines += [_row("note", note) for note in run["notes"]]

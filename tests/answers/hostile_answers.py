@@ -26,6 +26,10 @@ UNITS = {
     "hypotheses": "if the answer is ", "nouns": "the answer,, ", "negations": "not ", "alternatives": "1 or ",
     "halves": "½", "wide": "１", "superscripts": "²", "degrees": "1^\\circ", "calculators": "<<1=1>>", "open": "<<",
     "underscores": "__", "checks": "let's check ", "notes": "Note\n", "thin": "\u20091", "minus": "-1", "of": "1% of ",
+    "conditions": " if you 1 ", "closers": "that's 1 ", "prices": "the final price is 1 ", "colons": "a: 1 ",
+    "brackets": "(1 a) ", "compared": "，比1", "reasons": "，因为1", "restated": "也就是1元", "needed": "，需要1",
+    "powers_of": "=1^2", "per": "= 1 per a ", "has": "a has 1, ", "later": "1年后1", "named": "的和是1",
+    "unknowns": "1x = 1, so x = 1, ",
     "long_numbers": "12345678901234567890123456789012345678901234567890123456789012345678901234567890 ",
 }  # fmt: skip
 

@@ -1,4 +1,8 @@
-"""Answers in the styles of real models, in both languages, with the verdict that each one deserves."""
+"""Answers in the styles of real models, in both languages, with the verdict that each one deserves.
+
+`cases.jsonl` holds endings and short answers, `cases_fresh.jsonl` whole solutions that were labelled before they were
+checked; `is_refused` marks the right ones among them that are still refused.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,9 @@ import pytest
 from blossom_data.answers import Verdict, check_answer
 
 CASES: list[dict[str, Any]] = [
-    json.loads(line) for line in (Path(__file__).parent / "cases.jsonl").read_text(encoding="utf-8").splitlines()
+    json.loads(line)
+    for name in ("cases.jsonl", "cases_fresh.jsonl")
+    for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
 ]
 
 
@@ -20,7 +26,9 @@ def test_verdict_is_the_labelled_one(case: dict[str, Any]) -> None:
     result = check_answer(
         case["answer"], case["gold"], question=case["question"], finish_reason=case.get("finish_reason", "stop")
     )
-    if case["verdict"] == "rejected":
+    if case.get("is_refused"):
+        assert result.verdict != Verdict.CORRECT, "accepted now: take the mark away"
+    elif case["verdict"] == "rejected":
         assert result.verdict != Verdict.CORRECT, result
     else:
         assert result.verdict == case["verdict"], result
@@ -30,6 +38,11 @@ def test_cases_cover_both_languages_and_every_verdict() -> None:
     languages = [case["id"][:2] for case in CASES]
     assert min(languages.count("en"), languages.count("zh")) >= 150
     assert {case["verdict"] for case in CASES} == {*Verdict, "rejected"}
+
+
+def test_hardly_any_right_answer_is_refused() -> None:
+    right = [case for case in CASES if case["verdict"] == "correct"]
+    assert sum(case.get("is_refused", False) for case in right) < 0.015 * len(right)
 
 
 @pytest.mark.parametrize(

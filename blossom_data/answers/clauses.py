@@ -1,0 +1,172 @@
+r"""Trim a sentence of a solution to the clause that states its result.
+
+    "190 / 48 = 3.96, so 4 buses are needed"              -> "4 buses are needed"
+    "3x + 4x = 1.68, 解得x = 0.24"                         -> "x = 0.24"
+    "32 + 66 = 98 pens (22 green, 54 blue, 22 red)"        -> "32 + 66 = 98 pens"
+    "and with the $4 tip the final price is $57"           -> "$57"
+
+Works on normalised text, and leaves a sentence alone in which alternatives, denials or guesses are spoken of.
+"""
+
+from __future__ import annotations
+
+import re
+
+from blossom_data.answers.arabic import scan
+from blossom_data.answers.choice import CONTRAST, HEDGE
+from blossom_data.answers.patterns import has_any, pattern
+from blossom_data.answers.question import asked_unit, given_values
+
+_SO = pattern(
+    r"[,;，；] ?(?:and )?(?:so|thus|therefore|hence)\b,? ?|(?:所以|因此|因而|(?<=[,;] )故(?!事))[，, ]?", re.IGNORECASE
+)
+_SO_WORDS = ("so", "hus", "herefore", "ence", "所以", "因此", "因而", "故")
+_LAST_UNKNOWN = pattern(
+    r"[0-9]([A-Za-z])(?:/[0-9]{1,9})? ?=[^=,;]*[,;、] ?"
+    r"(?:解得|解出|可得|得到|得|即|所以|则|so|then|giving|gives|we get|which gives|∴)? ?(\1 ?=[^=]*)$"
+)
+_LAST_BRACKET = pattern(r" ?\(([^()]{1,160})\)[\s*.$]*$")
+_WORKED = pattern(r"[0-9] ?[+×*÷-] ?[$]?[0-9]")
+_LETTER = pattern(r"[A-Za-z一-鿿]")
+_DENIAL = pattern(r"\b(?:not|n't|would|should)\b|不是|应为|应该", re.IGNORECASE)
+_LAST_RESTATED = pattern(
+    r"(?<=[0-9一-鿿)])[,，]? ?(?:也就是|即|折?合|相当于|约合) ?((?:[0-9./ ]{1,16} ?[A-Za-z一-鿿%]{1,4}){1,3})[\s*.]*$"
+)
+_CONDITION_LAST = pattern(r",? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$")
+_COMPARED = pattern(r"[，,] ?比[^，,=]*$")
+_ASKS_COMPARED = pattern(r"比|便宜|贵|增|降|节|省|超|提高")
+_RESTATING = ("也就是", "即", "合", "相当于")
+_REASON = pattern(r"[，,] ?(?:因为|由于)")
+_HOW = pattern(r", (?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b")
+_COMPOUND_END = pattern(r"[0-9]+(?:元|块|小时|分钟?|米|千?克|吨|年|天)[0-9]+[一-鿿]{1,2}[,，]? ?$")
+_UNIT = pattern(r"[A-Za-z一-鿿%]+")
+_CLOSER = pattern(
+    r"\b(?:that(?:'s|’s| is| makes| gives| leaves| comes to)|(?:makes|gives|totals|adds up to|amounts to|comes to)"
+    r"|(?:for|making|giving) (?:[a-z]+ )?a (?:grand )?total of"
+    r"|leaving (?:[a-z]+ )?(?:with )?|the (?:final|total|overall|remaining|combined|new)(?: [a-z]{1,14}){0,4}?"
+    r" (?:is|was|are|were|will be|comes to|becomes|equals))"
+    r" ?(?:only |just |exactly |now )?\**(?=-?[$€£¥]?-?[0-9])"
+    r"|(?<=[A-Za-z一-鿿)*]): ?\**(?=-?[$€£¥]?-?[0-9])"
+    r"|(?<=[,;] )(?:最后|最终)?(?:结果|约分后?|化简后?|最后|最终)(?:是|为|得|有|等于|得到)+ ?[*$]*(?=-?[0-9])"
+    r"|(?<=[,;] )(?:所以|那么|则)?(?:一?共|总共|至少|还)*需要 ?[*$]*(?=-?[0-9])",
+    re.IGNORECASE,
+)
+_CLOSER_WORDS = (
+    ": ",
+    "makes",
+    "gives",
+    "totals",
+    " to ",
+    "that",
+    " total",
+    "leaving",
+    "the ",
+    "结果",
+    "约分",
+    "化简",
+    "最后",
+    "最终",
+    "需要",
+)
+_PLAIN_END = pattern(
+    r"-?[$€£¥]?-?[0-9][0-9,.]*(?:/[0-9]+)?%?[一-鿿]{0,4}"
+    r"(?! of)"
+    r"(?: (?!more|less|fewer|than|times|each|apiece|or|and|if|per|from|minus|plus)[A-Za-z'/-]{1,14}){0,4}"
+    r"(?: (?:each|per|every|a) (?:day|week|month|year|hour|minute|person))?[\s*.$]*$"
+)
+
+
+def conclusion(text: str, before: str, question: str) -> tuple[str, str]:
+    """Return the clause of `text` that states its result, and what leads up to it."""
+    if not has_several_numbers(text):
+        return text, before
+    text = _without_aside(text, question)
+    if "=" in text:
+        unknown = _LAST_UNKNOWN.search(text)
+        if unknown:
+            text = text[unknown.start(2) :]
+    start = result_start(text)
+    return (text[start:], before + text[:start]) if start else (text, before)
+
+
+def result_start(text: str) -> int:
+    """Return where the part of `text` starts that states the result, 0 when that is all of it."""
+    return max(_after_so(text), _after_closer(text))
+
+
+def _without_aside(text: str, question: str) -> str:
+    """Drop a breakdown in brackets and an equivalent in other units from the end of `text`."""
+    condition = _CONDITION_LAST.search(text) if " if " in text else None
+    if condition and _holds_digit(text[: condition.start()]):
+        givens = given_values(question)
+        if all(quantity.value in givens for quantity in scan(condition[0]).quantities):
+            text = text[: condition.start()]
+    if not text.isascii():
+        reason = _REASON.search(text) or (_COMPARED.search(text) if not _ASKS_COMPARED.search(question) else None)
+        if reason and _holds_digit(text[: reason.start()]):
+            text = text[: reason.start()]
+    worked = _HOW.search(text) if "ed " in text else None
+    if worked and _holds_digit(text[: worked.start()]):
+        return text[: worked.start()]
+    if text.rstrip(" *.$").endswith(")"):
+        aside = _LAST_BRACKET.search(text)
+        if (
+            aside
+            and (_LETTER.search(aside[1]) or _WORKED.search(aside[1]))
+            and not _is_doubtful(aside[1])
+            and _holds_digit(text[: aside.start()])
+        ):
+            unit = asked_unit(question)
+            is_asked = bool(unit) and _holds_digit(aside[1]) and unit in aside[1] and unit not in text[: aside.start()]
+            return aside[1] if is_asked else text[: aside.start()]
+    if not text.isascii():
+        restated = _LAST_RESTATED.search(text) if has_any(text, _RESTATING) else None
+        if restated and _holds_digit(text[: restated.start()]):
+            units = _UNIT.findall(restated[1])
+            if len(units) == 1 and _COMPOUND_END.search(text, 0, restated.start()):
+                return restated[1]
+            if len(units) > 1 or not text[: restated.start()].endswith(units[0]):
+                return text[: restated.start()]
+    return text
+
+
+def _is_doubtful(text: str) -> bool:
+    return bool(CONTRAST.search(text) or HEDGE.search(text) or _DENIAL.search(text))
+
+
+def _holds_digit(text: str) -> bool:
+    return any(character.isdigit() for character in text)
+
+
+def _after_so(text: str) -> int:
+    """Return where the clause after "so" or 所以 starts, if it states a number and nothing before it is in doubt."""
+    if not has_any(text[3:], _SO_WORDS):
+        return 0
+    last = max(_SO.finditer(text), key=re.Match.start, default=None)
+    if last is None or CONTRAST.search(text, 0, last.start()) or HEDGE.search(text, 0, last.start()):
+        return 0
+    return last.end() if has_number(text[last.end() :]) else 0
+
+
+def _after_closer(text: str) -> int:
+    """Return where the number after "that's" or "the final price is" starts, if nothing but a unit follows it."""
+    if not has_any(text, _CLOSER_WORDS):
+        return 0
+    last = max(_CLOSER.finditer(text), key=re.Match.start, default=None)
+    if last is None or not _PLAIN_END.match(text, last.end()) or _is_doubtful(text[: last.start()]):
+        return 0
+    return last.end() if len(scan(text[last.end() :]).quantities) == 1 else 0
+
+
+_SEVERAL_NUMBERS = pattern(r"[0-9](?![0-9.,])[^0-9]+[0-9]")
+_DIGIT_OR_NUMERAL = pattern(r"[0-9零一二两三四五六七八九十百½⅓⅔¼¾]")
+
+
+def has_several_numbers(text: str) -> bool:
+    """Tell quickly whether `text` may hold more than one number in digits."""
+    return _SEVERAL_NUMBERS.search(text) is not None
+
+
+def has_number(text: str) -> bool:
+    """Tell quickly whether `text` holds a digit or a Chinese numeral."""
+    return _DIGIT_OR_NUMERAL.search(text) is not None
