@@ -32,6 +32,8 @@ class Counters:
     """Paid replies received."""
     replayed: int = 0
     """Replies that came from the ledger instead."""
+    is_stopping: bool = False
+    """A signal came: nothing more is bought, calls in flight end."""
     in_flight: int = 0
     waiting: int = 0
     """Calls that are waiting for a slot, a rate window or a pause."""

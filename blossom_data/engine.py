@@ -11,19 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
 from blossom_data.counters import Counters
-from blossom_data.errors import BlossomError, RecordRefused
+from blossom_data.errors import BlossomError, Interrupted, RecordRefused
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.budget import Budget
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
 
 DRAIN_S = 30.0
+"""Longest wait for calls in flight after a signal; what else stops a run waits as long as a call may take."""
 _BREATHE = 32
 """Records that one worker may finish without a pause for the event loop (all replayed from the ledger)."""
 
@@ -47,7 +48,7 @@ class Asker(Protocol):
     def stop(self) -> None:
         """No further request is sent; a `complete` that waits for its turn raises EndpointError."""
 
-    async def complete(self, ask: Ask) -> Reply: ...
+    def complete(self, ask: Ask) -> Awaitable[Reply]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,11 @@ class Rejected:
     row: BadRow | None = None
     is_failure: bool = False
     """The endpoint would not answer: asked again by the next run."""
+
+    @property
+    def name(self) -> str:
+        """What it is counted under: "stage/code"."""
+        return f"{self.stage}/{self.code}"
 
     def to_dict(self) -> dict[str, Any]:
         """As stored in rejects/: keys always the same."""
@@ -113,12 +119,13 @@ class InOrder:
         self._done: dict[int, Outcome] = {}
         self._waiting: list[tuple[int, asyncio.Future[None]]] = []
 
-    async def room(self, index: int) -> None:
-        """Waits until `index` lies within the window, or `open` is called."""
-        if index >= self._next + self._window:
-            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._waiting, (index, turn))
-            await turn
+    def room(self, index: int) -> asyncio.Future[None] | None:
+        """None when `index` lies within the window, else what ends when it does or `open` is called."""
+        if index < self._next + self._window:
+            return None
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (index, turn))
+        return turn
 
     def put(self, index: int, outcome: Outcome) -> None:
         self._done[index] = outcome
@@ -187,7 +194,8 @@ class Engine:
         if self._stop_reason is not None:
             self._order.open()
             flying: list[asyncio.Future[Any]] = [*tasks, *self._in_flight.values()]
-            _, late = await asyncio.wait(flying, timeout=DRAIN_S)
+            drain_s = DRAIN_S if isinstance(self._stop_reason, Interrupted) else None
+            _, late = await asyncio.wait(flying, timeout=drain_s)
             for task in late:
                 task.cancel()
             await asyncio.gather(everything, return_exceptions=True)
@@ -200,8 +208,8 @@ class Engine:
         unpaid = 0
         try:
             for index, (item, stages) in source:
-                if self._stop_reason is None:
-                    await order.room(index)
+                if self._stop_reason is None and (turn := order.room(index)) is not None:
+                    await turn
                 if self._stop_reason is not None:
                     return
                 outcome = await self.one(item, stages)
@@ -218,13 +226,13 @@ class Engine:
     async def one(self, item: Record | BadRow | Settled, stages: Sequence[Stage]) -> Outcome:
         """What becomes of one record on its way through `stages`."""
         outcome = Outcome()
-        if isinstance(item, Settled):
+        if isinstance(item, Record):
+            await self._through(item, stages, outcome)
+        elif isinstance(item, Settled):
             outcome.settled = item
-        elif isinstance(item, BadRow):
+        else:
             text = item.raw.decode("utf-8", "replace")
             outcome.rejected.append(Rejected("read", item.code, item.detail, reply=text, row=item))
-        else:
-            await self._through(item, stages, outcome)
         return outcome
 
     async def _through(self, record: Record, stages: Sequence[Stage], outcome: Outcome) -> None:
@@ -255,21 +263,24 @@ class Engine:
         answer: Any = None
         try:
             while True:
-                answer = await self._answer(_advance(stage, record, steps, answer), outcome)
+                question = _advance(stage, record, steps, answer)
+                if isinstance(question, Ask):
+                    answer = await self._ask(question, outcome)
+                elif isinstance(question, Note):
+                    outcome.noted.append(question.text)
+                    answer = None
+                else:
+                    answer = await self._ask_all(question, outcome)
         except StopIteration as end:
             return end.value if isinstance(end.value, tuple) else (end.value,)
         finally:
             steps.close()
 
-    async def _answer(self, question: Question, outcome: Outcome) -> Any:
-        if isinstance(question, Ask):
-            return await self._ask(question, outcome)
-        if isinstance(question, Note):
-            outcome.noted.append(question.text)
-            return None
-        if len(question) == 1:
-            return [await self._ask(question[0], outcome)]
-        return list(await asyncio.gather(*(self._ask(ask, outcome) for ask in question)))
+    async def _ask_all(self, asks: Sequence[Ask], outcome: Outcome) -> list[Reply]:
+        """The replies of questions that are sent side by side."""
+        if len(asks) == 1:
+            return [await self._ask(asks[0], outcome)]
+        return list(await asyncio.gather(*(self._ask(ask, outcome) for ask in asks)))
 
     async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
         """The reply of `ask`: from the ledger, from a twin that is being bought, or bought and stored."""

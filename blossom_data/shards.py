@@ -5,15 +5,19 @@
     OUT/manifest.json                 counts, sha256 of each shard, inputs, prompts, models; without it: unfinished
 
 Shard k holds what became of input records k*N to (k+1)*N-1, so its bytes depend on the input alone. Everything is
-built in OUT/.building and moved when it is whole: a kill leaves the old data set, or a folder without a manifest,
-and the next run with the same command writes it anew from the ledger. Reading is rows.py's part.
+built in OUT/.building, the manifest too, and moved when it is whole and durable: a kill leaves the old data set, or a
+folder without a manifest, and the next run with the same command writes it anew from the ledger. One run at a time
+works on a folder. Reading is rows' part.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,13 +27,17 @@ from typing import IO, Any, Self
 import orjson
 import zstandard
 
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, Locked
 
 MANIFEST = "manifest.json"
+BUILDING = ".building"
 FORMAT = 1
 SHARD_RECORDS = 10_000
 TRAINER_FILES = ("dataset_info.json", "axolotl.yml", "trl_sft.py")
 _LEVEL = 3
+# What JSON leaves as it is: DEL and C1, bidirectional controls, line separators, lone surrogates.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SPACE_HINT = "what was bought is in the ledger; mend it or free some space, and run the same command again"
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -41,10 +49,16 @@ def write_atomic(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
+        sync_folder(path.parent)
     except OSError as why:
-        temporary.unlink(missing_ok=True)
-        raise BlossomError(f"cannot write {path}: {why.strerror}") from why
-    sync_folder(path.parent)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise BlossomError(f"cannot write {path}: {why.strerror}", hint=_SPACE_HINT) from why
+
+
+def steerless(text: str) -> str:
+    """JSON `text` with what could steer a terminal or end a line written as \\uXXXX: the same value."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def sync_folder(folder: Path) -> None:
@@ -129,8 +143,9 @@ class DatasetWriter:
         kept: makes the writer of the kept records of (folder, shard_records); rejects are always JSON lines.
 
     Raises:
-        ConfigError: `folder` holds something that no data set of ours holds.
-        BlossomError: the disk is full or the folder cannot be written.
+        ConfigError: `folder` holds something that no data set of ours holds, or cannot be written.
+        Locked: another run works on `folder`.
+        BlossomError: the disk is full or broken.
     """
 
     def __init__(
@@ -140,15 +155,22 @@ class DatasetWriter:
         shard_records: int = SHARD_RECORDS,
         kept: Callable[[Path, int], ShardWriter] = ShardWriter,
     ) -> None:
-        self.folder, self.building, self.shard_records = folder, folder / ".building", shard_records
+        self.folder, self.building, self.shard_records = folder, folder / BUILDING, shard_records
+        self._is_switching = False
+        self._lock: int | None = None
         refuse_foreign_folder(folder)
         try:
-            if self.building.is_symlink():
-                raise ConfigError(f"{self.building} is a link", hint="take it away, or name a new folder with -o")
-            self.building.mkdir(parents=True, exist_ok=True)
+            for inner in (self.building, folder / "rejects"):
+                if inner.is_symlink():
+                    raise ConfigError(f"{inner} is a link", hint="take it away, or name a new folder with -o")
+            folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _take_lock(folder)
+            self.building.mkdir(exist_ok=True)
             self._clean()
         except OSError as why:
-            raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why
+            self._unlock()
+            kind = BlossomError if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else ConfigError
+            raise kind(f"cannot write to {folder}: {why.strerror}") from why
         self._kept = kept(self.building, shard_records)
         self._rejects = ShardWriter(self.building / "rejects", shard_records)
 
@@ -158,8 +180,14 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         self._kept.abandon()
         self._rejects.abandon()
-        if not any(self.building.glob("block-*.json")):
+        if not self._is_switching and not any(self.building.glob("block-*.json")):
             shutil.rmtree(self.building, ignore_errors=True)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def settled(self, block: int) -> str:
         """The digest under which an earlier, unfinished run settled `block`, "" when it did not."""
@@ -168,17 +196,22 @@ class DatasetWriter:
     def settle(self, block: int, about: dict[str, Any]) -> None:
         """Makes the shards of `block` durable and notes `about` (its digest and counts) for a later run."""
         try:
-            self._kept.close()
-            self._rejects.close()
+            self._close_shards()
         except OSError as why:
-            raise BlossomError(f"cannot write to {self.building}: {why.strerror}") from why
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
         name = f"part-{block:05d}."
         shards = {
             kind: [shard for shard in writer.shards[-1:] if shard["file"].startswith(name)]
             for kind, writer in (("kept", self._kept), ("rejects", self._rejects))
         }
-        sync_folder(self.building)
         write_atomic(self.building / f"block-{block:05d}.json", orjson.dumps({**about, "shards": shards}))
+
+    def _close_shards(self) -> None:
+        self._kept.close()
+        self._rejects.close()
+        for folder in (self.building, self._rejects.folder):
+            if folder.is_dir():
+                sync_folder(folder)
 
     def adopt(self, block: int) -> dict[str, Any]:
         """Takes the shards of a settled block over as they are; gives what was noted about it."""
@@ -213,21 +246,19 @@ class DatasetWriter:
             self._kept.write(index, kept)
             self._rejects.write(index, rejects)
         except OSError as why:
-            raise BlossomError(
-                f"cannot write to {self.building}: {why.strerror}",
-                hint="what was bought is in the ledger; free some space and run the same command again",
-            ) from why
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
 
     def finish(self, about: dict[str, Any], *, files: dict[str, bytes] | None = None) -> dict[str, Any]:
-        """Moves the shards into place and writes the manifest last; gives the manifest.
+        """Moves the shards into place and the manifest last; gives the manifest.
+
+        All that takes room on the disk happens before the old data set is touched.
 
         Args:
             about: what the manifest says besides the shards: stage, counts, inputs, prompts, models.
             files: further files of the folder (the card), by name.
         """
         try:
-            self._kept.close()
-            self._rejects.close()
+            self._close_shards()
             manifest = {
                 "format": FORMAT,
                 **about,
@@ -236,26 +267,60 @@ class DatasetWriter:
                 "rejects": self._rejects.shards,
             }
             for name, data in (files or {}).items():
-                (self.building / name).write_bytes(data)
+                write_atomic(self.building / name, data)
+            text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+            write_atomic(self.building / MANIFEST, steerless(text).encode())
+            self._drop_outdated({*(files or {}), MANIFEST})
             self._switch()
         except OSError as why:
-            raise BlossomError(f"cannot finish {self.folder}: {why.strerror}") from why
-        write_atomic(
-            self.folder / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        )
+            raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=_SPACE_HINT) from why
         return manifest
 
+    def _drop_outdated(self, named: set[str]) -> None:
+        """Removes what an earlier run left in .building and this one has no use for."""
+        for writer in (self._kept, self._rejects):
+            of_us = {shard["file"] for shard in writer.shards} | (named if writer is self._kept else set())
+            for file in writer.folder.glob("*"):
+                if file.name not in of_us and not file.is_dir():
+                    file.unlink()
+        if self._rejects.folder.is_dir() and not self._rejects.shards:
+            self._rejects.folder.rmdir()
+
     def _switch(self) -> None:
-        """Takes the old data set away, manifest first, and moves the new files to their names."""
+        """Takes the old data set away, manifest first, and moves the new files to their names, manifest last."""
+        self._is_switching = True
         (self.folder / MANIFEST).unlink(missing_ok=True)
+        sync_folder(self.folder)
         for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
             old.unlink(missing_ok=True)
-        shutil.rmtree(self.folder / "rejects", ignore_errors=True)
-        for note in self.building.glob("block-*.json"):
-            note.unlink()
+        if (rejects := self.folder / "rejects").is_dir():
+            shutil.rmtree(rejects)
         for new in sorted(self.building.iterdir()):
-            new.replace(self.folder / new.name)
+            if new.name != MANIFEST:
+                new.replace(self.folder / new.name)
         sync_folder(self.folder)
+        (self.building / MANIFEST).replace(self.folder / MANIFEST)
+        sync_folder(self.folder)
+        self._is_switching = False
+
+
+def _take_lock(folder: Path) -> int | None:
+    """Holds `folder` until what it gives is closed; None where its file system knows no such locks.
+
+    Raises:
+        Locked: another process holds it.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as why:
+        os.close(descriptor)
+        if why.errno == errno.EWOULDBLOCK:
+            raise Locked(
+                f"another run is writing to {folder}", hint="wait for it, or name another folder with -o"
+            ) from why
+        return None
+    return descriptor
 
 
 def _sha256(path: Path) -> str:
@@ -269,7 +334,7 @@ def refuse_foreign_folder(folder: Path) -> None:
         raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
     if not folder.is_dir():
         return
-    ours = ("part-", "rejects", MANIFEST, "README.md", ".building", f".{MANIFEST}", *TRAINER_FILES)
+    ours = ("part-", "rejects", MANIFEST, "README.md", BUILDING, f".{MANIFEST}", *TRAINER_FILES)
     foreign = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(ours))
     if foreign:
         raise ConfigError(

@@ -1,11 +1,14 @@
 """Everything that is printed. stdout carries the result, stderr all else; data is shown, never interpreted.
 
-No other module prints. All text that may hold data goes through `clean`, so no escape sequence of a record, a file
-name or an endpoint reaches the terminal.
+No other module prints. All text that may hold data goes through `clean`, and JSON through `escaped`, so no escape
+sequence of a record, a file name or an endpoint reaches the terminal.
 """
 
 from __future__ import annotations
 
+import io
+import json
+import os
 import re
 import sys
 from typing import Any
@@ -14,38 +17,122 @@ import click
 import orjson
 
 from blossom_data.errors import BlossomError
+from blossom_data.shards import steerless
 
 # Control characters (C0 but for newline and tab, DEL, C1), bidirectional controls and lone surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
+_failed: list[BlossomError] = []
+"""Why stdout can take no more: what is left out once must not be followed by more."""
+_FROM_BYTE = range(0xDC80, 0xDD00)
+
+
 def clean(text: str) -> str:
     """`text` with every character that could steer a terminal replaced by its visible code."""
-    return _UNSAFE.sub(lambda found: f"\\x{ord(found.group()):02x}", text)
+    return _UNSAFE.sub(_visible, _decoded(text))
+
+
+def _visible(found: re.Match[str]) -> str:
+    """`\\x1b`; of a byte that Python could not decode, its own code."""
+    code = ord(found.group())
+    return f"\\x{code - 0xDC00 if code in _FROM_BYTE else code:02x}"
+
+
+def _decoded(text: str) -> str:
+    """`text` with the bytes of a file name that an ASCII locale did not decode read as UTF-8."""
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text
+
+
+def escaped(value: dict[str, Any]) -> str:
+    """`value` as JSON on one line, in which nothing stands that could steer a terminal."""
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # a lone surrogate, of a file name that is not UTF-8
+        text = _decoded(json.dumps(value, ensure_ascii=False, default=str))
+    return steerless(text)
+
+
+def prepare() -> None:
+    """Makes the standard streams fit for all text: UTF-8 whatever the locale is, and none of them closed."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # Else the next file that is opened would get this number, and what is printed would end up in it.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", encoding="utf-8", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            encoding = stream.encoding if stream.isatty() else "utf-8"
+            stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
-    click.echo(clean(text), err=True)
+    """A line for people, on stderr; a terminal that is gone does not stop the work."""
+    _tell(clean(text) + "\n")
+
+
+def draw(text: str) -> None:
+    """`text` in place of the line that the terminal's cursor is in, cut to its width."""
+    try:
+        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        width = 80
+    _tell("\r\x1b[2K" + clean(text)[: max(20, width - 1)])
+
+
+def _tell(text: str) -> None:
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
 
 
 def result(text: str) -> None:
     """The result, for people, on stdout."""
-    click.echo(clean(text))
+    _write(clean(text) + "\n")
 
 
 def json_result(value: dict[str, Any]) -> None:
     """The result as one JSON object on stdout."""
-    sys.stdout.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE).decode())
-    sys.stdout.flush()
+    _write(escaped(value) + "\n")
+
+
+def _write(text: str) -> None:
+    """Writes to stdout.
+
+    Raises:
+        BlossomError: what was written is not all there: a full disk.
+    """
+    if _failed:
+        raise _failed[0]
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as why:
+        # What is buffered goes nowhere now, so that closing the stream does not fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(why, BrokenPipeError):  # whose reader has gone (head, less): nobody's error
+            _failed.append(BlossomError(f"cannot write to standard output: {why.strerror}"))
+            raise _failed[0] from why
 
 
 def error(why: BlossomError, *, is_json: bool) -> None:
     """What happened and what to do; one JSON object on stdout with --json."""
     if is_json:
         told = {"kind": type(why).__name__, "message": str(why), "hint": why.hint, "exit_code": why.exit_code}
-        json_result({"error": told})
-        return
+        try:
+            json_result({"error": told})
+            return
+        except BlossomError as unheard:
+            if unheard is not why:
+                say(f"error: {unheard}")
     say(f"error: {why}")
     if why.hint:
         say(f"  try: {why.hint}")

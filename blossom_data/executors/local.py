@@ -254,6 +254,7 @@ def _signals(engine: Engine) -> Iterator[None]:
         got.append(number)
         if len(got) > 1:
             os._exit(128 + number)
+        engine.counters.is_stopping = True
         name = signal.Signals(number).name
         engine.stop(Interrupted(f"stopped by {name}; replies that were paid for are kept", signal_number=number))
 

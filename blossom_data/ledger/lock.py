@@ -5,6 +5,7 @@ The file beside the ledger names who holds it: {"pid": 4711, "host": "gpu3", "si
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -43,7 +44,9 @@ def take_lock(path: Path) -> IO[str]:
         json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
         file.flush()
     except OSError as why:
-        file.close()
+        # What could not be flushed cannot be flushed at the end either.
+        with contextlib.suppress(OSError):
+            file.close()
         raise LedgerError(f"cannot write {path}: {why.strerror}") from why
     return file
 
@@ -54,3 +57,21 @@ def _told(holder: str) -> str:
         return f"pid {who['pid']} on {who['host']} since {who['since']}"
     except (ValueError, KeyError, TypeError):
         return "holder unknown"
+
+
+def holder_of(path: Path) -> dict[str, str] | None:
+    """Who holds the lock at `path` (`pid`, `host`, `since`; empty when that cannot be told), None when nobody does."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                who = json.loads(file.read(1000))
+                return {key: str(who.get(key, "")) for key in ("pid", "host", "since")}
+    except FileNotFoundError:
+        return None
+    except OSError as why:
+        raise LedgerError(f"cannot look at the lock {path}: {why.strerror}") from why
+    except (ValueError, AttributeError):
+        return {}
+    return None

@@ -6,17 +6,20 @@
     failures(at, key, stage, status, cause, detail)
 
 Look into it by hand: sqlite3 .blossom/ledger.sqlite "select stage, model, count(*) from replies group by 1, 2".
-It must lie on a local disk: WAL does not work over a network.
+It must lie on a local disk: WAL does not work over a network. A reply whose commit fails (a full disk) is kept in
+memory and written again, into the room that reserve.py held back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 import time
 from collections import deque
 from pathlib import Path
+from typing import Any
 
 import orjson
 import zstandard
@@ -24,11 +27,14 @@ import zstandard
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.errors import LedgerError
 from blossom_data.ledger.lock import take_lock
+from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
 
 VERSION = 1
 LINGER_S = 0.01
 BATCH = 256
+_LAST_BATCH = 16
+"""Jobs of one commit when the rest is tried for the last time: what does not fit must not take down what does."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies(
     key BLOB PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL,
@@ -72,14 +78,16 @@ class SqliteLedger:
             raise LedgerError(f"cannot make the folder of the ledger {path}: {why.strerror}") from why
         self._lock = take_lock(path.with_name(path.name + ".lock"))
         try:
+            self._reserve = Reserve(path.with_name(path.name + ".reserve"))
             self._reader = _open(path)
         except LedgerError:
             self._lock.close()
             raise
-        self._unpack = zstandard.ZstdDecompressor()
+        self._unpack, self._packer = zstandard.ZstdDecompressor(), zstandard.ZstdCompressor(level=3)
         self._jobs: deque[_Job] = deque()
         self._has_jobs = threading.Event()
         self._is_closing = False
+        self._unstored: list[_Job] = []
         self._broken: LedgerError | None = None
         self._writer = threading.Thread(target=self._write_all, name="ledger", daemon=True)
         self._writer.start()
@@ -92,16 +100,12 @@ class SqliteLedger:
                 return None
             stored = orjson.loads(self._unpack.decompress(row[0]))
         except (sqlite3.Error, zstandard.ZstdError, ValueError) as why:
-            raise LedgerError(
-                f"ledger {self.path} is damaged: {why}", hint="keep a copy of it before anything else"
-            ) from why
+            raise self._damaged(why) from why
         stored["usage"] = Usage(**stored["usage"])
         return Reply(**stored, key=key.hex())
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
-        """Stores `reply`; comes back when it is durable."""
-        if self._broken:
-            raise self._broken
+        """Stores `reply`; comes back when it is durable. After a failed write all raise; `close` tries once more."""
         usage = reply.usage
         body = orjson.dumps(
             {
@@ -130,8 +134,8 @@ class SqliteLedger:
 
     def recall(self, name: str) -> str | None:
         """What `remember` was told under `name`, by this run or an earlier one."""
-        row = self._reader.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
-        return None if row is None else str(row[0])
+        rows = self._read("SELECT value FROM facts WHERE name = ?", name)
+        return str(rows[0][0]) if rows else None
 
     def remember(self, name: str, value: str) -> None:
         """Keeps a small fact about an endpoint for the next run."""
@@ -140,19 +144,33 @@ class SqliteLedger:
     def totals(self, job: str | None = None) -> list[StageTotals]:
         """What was bought so far, by stage and model; of one job alone where one is named."""
         sums = "sum(replies), sum(tokens_in), sum(tokens_out), sum(tokens_cached)"
-        which = ("", ()) if job is None else ("WHERE job = ?", (job,))
-        rows = self._reader.execute(
-            f"SELECT stage, model, {sums} FROM totals {which[0]} GROUP BY 1, 2 ORDER BY 1, 2", which[1]
-        )
+        where, named = ("", ()) if job is None else ("WHERE job = ?", (job,))
+        rows = self._read(f"SELECT stage, model, {sums} FROM totals {where} GROUP BY 1, 2 ORDER BY 1, 2", *named)
         return [StageTotals(*row) for row in rows]
 
+    def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        try:
+            return self._reader.execute(query, values).fetchall()
+        except sqlite3.Error as why:
+            raise self._damaged(why) from why
+
+    def _damaged(self, why: Exception) -> LedgerError:
+        return LedgerError(f"ledger {self.path} is damaged: {why}", hint="keep a copy of it before anything else")
+
     def close(self) -> None:
-        """Writes what is queued, folds the WAL into the file and lets the lock go."""
+        """Writes what is queued, folds the WAL into the file and lets the lock go.
+
+        Raises:
+            LedgerError: replies that were paid for could not be written.
+        """
         self._is_closing = True
         self._has_jobs.set()
         self._writer.join()
         self._reader.close()
         self._lock.close()
+        lost = sum(statement is _PUT for statement, _, _ in self._unstored)
+        if lost and self._broken:
+            raise LedgerError(f"{self._broken}; {lost:,} paid replies are lost", hint=self._broken.hint)
 
     def _write_all(self) -> None:
         """The writer thread: takes what has come within LINGER_S, commits it at once, tells those who wait."""
@@ -161,7 +179,6 @@ class SqliteLedger:
         except LedgerError as why:
             self._broken = why
             database = None
-        packer = zstandard.ZstdCompressor(level=3)
         while not self._is_closing or self._jobs:
             self._has_jobs.wait()
             if not self._is_closing:
@@ -170,37 +187,56 @@ class SqliteLedger:
             jobs = [self._jobs.popleft() for _ in range(min(BATCH, len(self._jobs)))]
             if self._jobs or self._is_closing:
                 self._has_jobs.set()
-            if jobs and database is not None:
-                self._broken = self._commit(database, packer, jobs)
+            if jobs:
+                self._store(database, jobs)
             _settle(jobs, self._broken)
+        self._store_rest(database)
         if database is not None:
-            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            # Without room for it the WAL stays beside the file and is read with it.
+            with contextlib.suppress(sqlite3.Error):
+                database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             database.close()
+
+    def _store(self, database: sqlite3.Connection | None, jobs: list[_Job]) -> None:
+        """Commits `jobs`, at need into the room held back, else they wait for the end; the ledger is broken by then."""
+        problem = self._broken if database is None else self._commit(database, jobs)
+        if problem is None:
+            return
+        self._broken = self._broken or problem
+        self._reserve.let_go()
+        if database is None or self._commit(database, jobs) is not None:
+            self._unstored += jobs
+
+    def _store_rest(self, database: sqlite3.Connection | None) -> None:
+        """Tries for the last time what could not be written."""
+        rest, self._unstored = self._unstored, []
+        for start in range(0, len(rest), _LAST_BATCH):
+            self._store(database, rest[start : start + _LAST_BATCH])
 
     def _queue(self, job: _Job) -> None:
         self._jobs.append(job)
         if not self._has_jobs.is_set():
             self._has_jobs.set()
 
-    def _commit(
-        self, database: sqlite3.Connection, packer: zstandard.ZstdCompressor, jobs: list[_Job]
-    ) -> LedgerError | None:
+    def _commit(self, database: sqlite3.Connection, jobs: list[_Job]) -> LedgerError | None:
         try:
             database.execute("BEGIN IMMEDIATE")
             for statement, row, _ in jobs:
                 if statement is not _PUT or not isinstance(row[-1], bytes):
                     database.execute(statement, row)
                     continue
-                is_new = database.execute(statement, (*row[:-1], packer.compress(row[-1]))).rowcount
+                is_new = database.execute(statement, (*row[:-1], self._packer.compress(row[-1]))).rowcount
                 if is_new:
                     _, stage, model, _, *tokens, job, _ = row
                     database.execute(_TOTAL, (job, stage, model, *tokens))
             database.execute("COMMIT")
-        except sqlite3.Error as why:
-            if database.in_transaction:
-                database.execute("ROLLBACK")
+        except Exception as why:  # a writer that dies of anything would leave all who wait for it waiting
+            with contextlib.suppress(sqlite3.Error):
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
             return LedgerError(
-                f"cannot write to the ledger {self.path}: {why}", hint="free some space; nothing is lost"
+                f"cannot write to the ledger {self.path}: {why}",
+                hint="free some space and run the same command again: it goes on from there",
             )
         return None
 

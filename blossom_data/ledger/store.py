@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +28,8 @@ class Ledger(Protocol):
         """The stored reply of `key`, or None."""
         ...
 
-    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
-        """Stores `reply`; comes back when it is durable.
+    def put(self, key: bytes, ask: Ask, reply: Reply) -> Awaitable[None]:
+        """Stores `reply`; what is awaited ends when it is durable.
 
         Raises:
             LedgerError: it could not be made durable.

@@ -25,8 +25,8 @@ from yarl import URL
 from blossom_data.config import Endpoint
 from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError
 from blossom_data.llm.batch_lines import URL as COMPLETIONS
-from blossom_data.llm.client import Client
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status
+from blossom_data.llm.session import SessionClient
 
 INTENT = "blossom_intent"
 """Name of the metadata entry that holds the hash of the batch's input."""
@@ -70,7 +70,7 @@ class CutShort(Exception):
         self.failure = failure
 
 
-class BatchClient(Client):
+class BatchClient(SessionClient):
     """A Client with the batch routes; open it with `async with`."""
 
     def __init__(self, endpoint: Endpoint, *, patience: Patience, settle_s: float, draw: random.Random) -> None:

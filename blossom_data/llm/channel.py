@@ -11,6 +11,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Coroutine
+from typing import Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
@@ -53,7 +55,7 @@ class Channel:
         self.governor.shut(EndpointError("the run is stopping"))
         self._stopping.set()
 
-    async def complete(self, ask: Ask) -> Reply:
+    def complete(self, ask: Ask) -> Coroutine[Any, Any, Reply]:
         """The reply to `ask`, with JSON asked for in the way that the endpoint understands.
 
         Raises:
@@ -61,9 +63,13 @@ class Channel:
             EndpointError: no request will be answered.
         """
         if ask.response_schema is None:
-            return await self._call(ask, "off")
+            return self._call(ask, "off")
         if self.endpoint.structured != "auto":
-            return await self._call(ask, self.endpoint.structured)
+            return self._call(ask, self.endpoint.structured)
+        return self._negotiate(ask)
+
+    async def _negotiate(self, ask: Ask) -> Reply:
+        """The reply to an ask for JSON, where the endpoint's way of asking has to be found."""
         model = ask.model or self.endpoint.model
         key = (self.endpoint.base_url, model)
         if (negotiation := self._negotiations.get(key)) is None:
@@ -86,7 +92,10 @@ class Channel:
         tries, failed_s = 0, 0.0
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
         while True:
-            sent_s = await self._acquire(tokens, first=failed_s > 0.0)
+            sent_s = self.governor.take(tokens)
+            if sent_s is None:
+                sent_s = await self._wait_for_slot(tokens, first=failed_s > 0.0)
+            self._counters.in_flight += 1
             try:
                 outcome = await self.client.send(ask, payload)
             except BaseException:
@@ -141,21 +150,23 @@ class Channel:
         if is_last or is_too_long:
             raise self._refused(failure, "given up at")
 
-    async def _acquire(self, tokens: float, *, first: bool) -> float:
+    async def _wait_for_slot(self, tokens: float, *, first: bool) -> float:
         self._counters.waiting += 1
         try:
-            sent_s = await self.governor.acquire(tokens, first=first)
+            return await self.governor.acquire(tokens, first=first)
         finally:
             self._counters.waiting -= 1
-        self._counters.in_flight += 1
-        return sent_s
 
     async def _back_off(self, failure: Failure, tries: int) -> None:
         """Sleeps until it is time or the run stops; longer with each try, unless all goes well with the other calls."""
-        failures = tries if failure.is_overload else min(tries, max(1, self.governor.failures_in_a_row))
+        in_a_row = self.governor.failures_in_a_row
+        wait_s = backoff_s(tries if failure.is_overload else min(tries, max(1, in_a_row)), self._draw, self._patience)
+        if tries == 1 and in_a_row <= 1 and not failure.is_overload:
+            # The other calls are answered: this one met chance, and nobody gains by its waiting long.
+            wait_s /= 10.0
         self._counters.waiting += 1
         try:
-            async with asyncio.timeout(backoff_s(failures, self._draw, self._patience)):
+            async with asyncio.timeout(wait_s):
                 await self._stopping.wait()
         except TimeoutError:
             pass

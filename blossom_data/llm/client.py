@@ -13,18 +13,18 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from blossom_data import __version__
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.errors import ConfigError, RecordRefused
+from blossom_data.llm.connections import ConnectFailed, Connections, read_origin
 from blossom_data.llm.policy import Action, Failure, classify_status, excerpt
 from blossom_data.llm.reading import read_reply
+from blossom_data.llm.response import TooLong
 from blossom_data.llm.structured import response_format
 
 _ERROR_BYTES = 1 << 16
@@ -36,7 +36,7 @@ class Client:
     def __init__(self, endpoint: Endpoint) -> None:
         """
         Raises:
-            ConfigError: the key cannot stand in a header.
+            ConfigError: the key or the address cannot stand in a header.
         """
         self._endpoint = endpoint
         self._secret = endpoint.api_key
@@ -44,10 +44,15 @@ class Client:
         if not (endpoint.api_key.reveal().isascii() and endpoint.api_key.reveal().isprintable()):
             origin = endpoint.api_key.origin or "the key"
             raise ConfigError(f"{origin} holds characters that no key has", hint="look for a line break or a quote")
-        self._url = URL(endpoint.base_url.rstrip("/") + "/chat/completions")
-        self._session: aiohttp.ClientSession | None = None
+        self._origin = read_origin(endpoint.base_url)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self._headers().items())
+        where = f"POST {self._origin.path}/chat/completions HTTP/1.1\r\nHost: {self._origin.netloc}\r\n"
+        self._head = (where + lines).encode("ascii")
+        """The head of every request, up to what differs."""
+        self._connections: Connections | None = None
 
-    async def __aenter__(self) -> Client:
+    def _headers(self) -> dict[str, str]:
+        """What goes with every request; holds the key."""
         headers = {
             "User-Agent": f"blossom-data/{__version__}",
             "Content-Type": "application/json",
@@ -56,19 +61,18 @@ class Client:
         }
         if self._secret:
             headers["Authorization"] = f"Bearer {self._secret.reveal()}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-        )
+        return headers
+
+    async def __aenter__(self) -> Self:
+        self._connections = Connections(self._origin, most_bytes=self._most_bytes)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._connections is not None:
+            await self._connections.close()
+
+    def _most_bytes(self, status: int) -> int:
+        return self._endpoint.max_body_bytes if status < 300 else _ERROR_BYTES
 
     def encode(self, ask: Ask, mode: str) -> bytes:
         """The request body; what asks share comes first and byte for byte the same, so that engines cache it.
@@ -92,70 +96,68 @@ class Client:
 
     async def send(self, ask: Ask, payload: bytes) -> Reply | Failure:
         """Sends `payload`, made from `ask`, once."""
-        assert self._session is not None, "use `async with`"
+        assert self._connections is not None, "use `async with`"
+        request = b"%bX-Blossom-Try: %d\r\nContent-Length: %d\r\n\r\n%b" % (
+            self._head,
+            ask.attempt,
+            len(payload),
+            payload,
+        )
+        deadline_s = asyncio.get_running_loop().time() + self._endpoint.timeout_s
         try:
-            async with (
-                asyncio.timeout(self._endpoint.timeout_s),
-                self._session.post(
-                    self._url, data=payload, headers={"X-Blossom-Try": str(ask.attempt)}, allow_redirects=False
-                ) as response,
-            ):
-                is_ok = 200 <= response.status < 300
-                body = await self._read(response, self._endpoint.max_body_bytes if is_ok else _ERROR_BYTES)
+            response = await self._connections.exchange(request, deadline_s=deadline_s)
         except TimeoutError:
             detail = f"no complete answer within {self._endpoint.timeout_s:g} s"
             return Failure(action=Action.RETRY, cause="timeout", detail=detail, is_overload=True)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except TooLong as error:
+            return Failure(action=Action.REFUSED, cause="body", detail=str(error), status=200)
+        except (OSError, ValueError) as error:
             return self._classify_exception(error)
-        if isinstance(body, Failure) and is_ok:
-            return body
-        raw = b"" if isinstance(body, Failure) else body
-        if self._key_bytes and self._key_bytes in raw:
-            raw = self._secret.scrub(raw.decode("utf-8", "replace")).encode()
+        status, headers, body = response.status, response.headers, response.body
+        is_ok = 200 <= status < 300
+        if "content-encoding" in headers:
+            unpacked = unpack(body, headers["content-encoding"], status, self._most_bytes(status))
+            if isinstance(unpacked, Failure) and is_ok:
+                return unpacked
+            body = b"" if isinstance(unpacked, Failure) else unpacked
+        if self._key_bytes and self._key_bytes in body:
+            body = self._secret.scrub(body.decode("utf-8", "replace")).encode()
         if is_ok:
-            return read_reply(raw, ask, ask.model or self._endpoint.model, response.headers)
-        return classify_status(response.status, self._clean(response.headers), raw)
-
-    async def _read(self, response: aiohttp.ClientResponse, most_bytes: int) -> bytes | Failure:
-        """The decompressed body; of an error its beginning is enough, a sound body that is too long is a Failure."""
-        chunks, size = [], 0
-        while chunk := await response.content.readany():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > most_bytes:
-                response.close()
-                return _too_long(response.status, most_bytes) if response.status < 300 else b"".join(chunks)
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        encoding = response.headers.get("Content-Encoding", "identity").lower()
-        if encoding == "identity":
-            return body
-        if encoding not in ("gzip", "x-gzip", "deflate"):
-            return _unreadable(response.status, f"a body in the encoding {encoding[:40]!r}, which was not asked for")
-        unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
-        try:
-            plain = unpacker.decompress(body, most_bytes + 1)
-        except zlib.error:
-            return _unreadable(response.status, "a body whose compression is broken")
-        if len(plain) > most_bytes:
-            return _too_long(response.status, most_bytes)
-        return plain if unpacker.eof else _unreadable(response.status, "a compressed body that was cut short")
+            return read_reply(body, ask, ask.model or self._endpoint.model, headers)
+        return classify_status(status, self._clean(headers), body)
 
     def _clean(self, headers: Mapping[str, str]) -> dict[str, str]:
         return {name.lower(): self._secret.scrub(value) for name, value in headers.items()}
 
     def _classify_exception(self, error: Exception) -> Failure:
-        """A failure of the connection; the exception itself goes no further, for it may hold the request's headers."""
+        """A failure of the connection; the exception itself goes no further, for it may hold what the server sent."""
         detail = excerpt(self._secret.scrub(f"{type(error).__name__}: {error}").encode("utf-8", "replace"))
-        if isinstance(error, aiohttp.ClientConnectorCertificateError | ssl.SSLCertVerificationError):
+        if isinstance(error, ssl.SSLCertVerificationError):
             return Failure(action=Action.ENDPOINT, cause="connect", detail=detail)
-        if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error, ConnectFailed):
             return Failure(action=Action.RETRY, cause="connect", detail=detail)
-        if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ClientResponseError | ValueError):
-            return Failure(action=Action.RETRY, cause="body", detail=detail)
-        return Failure(action=Action.RETRY, cause="reset", detail=detail)
+        return Failure(action=Action.RETRY, cause="body" if isinstance(error, ValueError) else "reset", detail=detail)
 
 
-def _too_long(status: int, most_bytes: int) -> Failure:
+def unpack(body: bytes, encoding: str, status: int, most_bytes: int) -> bytes | Failure:
+    """The body without its compression, bounded however small it came."""
+    encoding = encoding.lower()
+    if encoding == "identity":
+        return body
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        return _unreadable(status, f"a body in the encoding {encoding[:40]!r}, which was not asked for")
+    unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    try:
+        plain = unpacker.decompress(body, most_bytes + 1)
+    except zlib.error:
+        return _unreadable(status, "a body whose compression is broken")
+    if len(plain) > most_bytes:
+        return too_long(status, most_bytes)
+    return plain if unpacker.eof else _unreadable(status, "a compressed body that was cut short")
+
+
+def too_long(status: int, most_bytes: int) -> Failure:
+    """The failure of a body that is longer than wanted."""
     detail = f"a reply longer than {most_bytes} bytes"
     return Failure(action=Action.REFUSED, cause="body", detail=detail, status=status)
 

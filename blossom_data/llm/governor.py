@@ -4,9 +4,10 @@
     governor.succeeded(sent_s)             or limited(), failed(), released(): each gives the slot back
 
 Additive increase, multiplicative decrease: the number of calls at once starts at the hard cap, is halved when a fifth
-of the recent answers say that the endpoint is overloaded, and grows by one for each full round of successes. After a
-429 every call waits; then the number starts at a quarter of the halved value and doubles each round up to it. Nothing
-polls: a waiting call is woken by a slot, the end of a pause or a refilled window. It sends nothing.
+of the recent answers say that the endpoint is overloaded, and grows by a 64th of the cap, at least one, for each full
+round of successes. After a 429 every call waits. When hardly another call met one, all go on as before; else the number
+starts at a quarter of the halved value and doubles each round up to it. Nothing polls: a waiting call is woken by a
+slot, the end of a pause or a refilled window. It sends nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ _ENDPOINT_PAUSE_MOST_S = 5.0
 _OVERLOAD_SHARE = 0.2
 _OVERLOAD_MEMORY = 0.05
 _SETTLE_S = 0.02
+_ROUNDS_TO_CAP = 64.0
 
 
 class Governor:
@@ -61,6 +63,8 @@ class Governor:
         self._has_succeeded = False
         self._is_settled = False
         self._waits = 0
+        self._wave_sent_s: float | None = None
+        """When the first call of a wave of 429s was sent that is not judged yet."""
         self._streak = 0
         self._overload = 0.0
         self._streak_counted_s = self._decreased_s = self._limited_s = -math.inf
@@ -93,11 +97,8 @@ class Governor:
         Raises:
             EndpointError: the endpoint is down, or goes down while the call waits.
         """
-        now_s = self._clock()
-        if self._down is not None:
-            self._refuse_or_revive(now_s)
-        if not self._waiters and self.delay_s(now_s, tokens) == 0.0:
-            return self._grant(now_s, tokens)
+        if (sent_s := self.take(tokens)) is not None:
+            return sent_s
         turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         (self._waiters.appendleft if first else self._waiters.append)((turn, tokens))
         self._pump()
@@ -111,6 +112,19 @@ class Governor:
                 self._pump()
             raise
 
+    def take(self, tokens: float = 0.0) -> float | None:
+        """A slot at once: the time at which it was given, or None when the call has to wait (`acquire`).
+
+        Raises:
+            EndpointError: the endpoint is down.
+        """
+        now_s = self._clock()
+        if self._down is not None:
+            self._refuse_or_revive(now_s)
+        if self._waiters or self.delay_s(now_s, tokens) > 0.0:
+            return None
+        return self._grant(now_s, tokens)
+
     def succeeded(self, tokens_over: float = 0.0) -> None:
         """Gives the slot back after an answer; `tokens_over` is how many tokens fewer it took than was estimated."""
         if self._has_succeeded and not self._is_settled:
@@ -121,14 +135,14 @@ class Governor:
         self._streak = self._waits = 0
         self._overload *= 1.0 - _OVERLOAD_MEMORY
         if self.limit < self._cap:
-            step = 1.0 if self.limit < self._threshold else 1.0 / self.limit
+            step = 1.0 if self.limit < self._threshold else max(1.0, self._cap / _ROUNDS_TO_CAP) / self.limit
             self.limit = min(float(self._cap), self.limit + step)
         if self._tokens is not None and tokens_over:
             self._tokens.give_back(tokens_over)
         self._proven()
 
     def limited(self, sent_s: float, retry_after_s: float | None) -> None:
-        """Gives the slot back after a 429 or a busy 503: all calls of the endpoint wait, then start slowly.
+        """Gives the slot back after a 429 or a busy 503: all calls wait, and start slowly if many met it.
 
         The first wait is as long as the endpoint asked for; when the next calls meet the same, at least the back-off.
         """
@@ -137,9 +151,8 @@ class Governor:
         self._pace.limited(now_s, is_new_wave=is_new_wave)
         if is_new_wave:
             self._waits += 1
-            self._decrease(sent_s, now_s)
             self._limited_s = now_s
-            self.limit = max(1.0, self._threshold / 4.0)
+            self._wave_sent_s = sent_s
         pause_s = retry_after_s or 0.0
         if is_new_wave and (self._waits > 1 or pause_s <= 0.0):
             pause_s = max(pause_s, backoff_s(max(1, self._waits - 1), self._draw, self._patience))
@@ -219,11 +232,20 @@ class Governor:
             self._threshold = max(1.0, self.limit / 2.0)
             self.limit = self._threshold
 
+    def _end_wave(self, sent_s: float, now_s: float) -> None:
+        """Judges a wave of 429s when its pause is over, for only then it is known how many calls met it."""
+        self._wave_sent_s = None
+        if self._pace.judge(now_s):
+            self._decrease(sent_s, now_s)
+            self.limit = max(1.0, self._threshold / 4.0)
+
     def _pause(self, until_s: float) -> None:
         self._paused_until_s = max(self._paused_until_s, until_s)
 
     def delay_s(self, now_s: float, tokens: float) -> float:
         """Seconds until a call may go, 0 for now, infinity when only a returned slot can tell."""
+        if self._wave_sent_s is not None and now_s >= self._paused_until_s:
+            self._end_wave(self._wave_sent_s, now_s)
         if self.in_flight >= int(self.limit):
             return math.inf
         if now_s < self._paused_until_s:

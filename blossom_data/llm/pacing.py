@@ -56,17 +56,20 @@ class Pace:
     (a full bucket may have stood behind it), over its length and the pause before it from below. A burst shorter than
     the pause that follows it counts as that long, at most a second. The pace then grows
     as exp(t^2 / 4000): 1 % after 6 s, 10 % after 20 s, 2.5 times after a minute without a 429.
+    Where hardly a call of a period met a 429, it was chance (a busy node, another user) and says nothing about a rate.
     """
 
     _EVIDENCE = 5
     """Calls accepted in a period below which it says nothing about a rate."""
     _LOWEST_PER_S = 0.1
     _MARGIN = 0.98
+    _CHANCE = 16
+    """Accepted calls per 429 from which on the 429s are chance."""
 
     def __init__(self) -> None:
         self._bucket: Bucket | None = None
         self._base_per_s = 0.0
-        self._since_s = -math.inf
+        self._since_s = self._period_s = -math.inf
         self._pause_s = 0.0
         self._until_s: float | None = None
         self._sent = 0
@@ -74,8 +77,7 @@ class Pace:
 
     def delay_s(self, now_s: float) -> float:
         """Seconds until the next call may go; 0 while no rate is known."""
-        if self._until_s is not None:
-            self._learn(now_s)
+        self.judge(now_s)
         if self._bucket is None:
             return 0.0
         growth = math.exp(min((now_s - self._since_s) ** 2 / 4000.0, 10.0))
@@ -87,7 +89,7 @@ class Pace:
 
     def sent(self, now_s: float) -> None:
         if self._sent == 0 and self._since_s == -math.inf:
-            self._since_s = now_s
+            self._since_s = self._period_s = now_s
         self._sent += 1
         if self._bucket is not None:
             self._bucket.take(now_s)
@@ -98,11 +100,21 @@ class Pace:
         if is_new_wave:
             self._until_s = now_s
 
-    def _learn(self, now_s: float) -> None:
-        """Begins a new period: by now the other answers of the wave have come."""
-        assert self._until_s is not None
+    def judge(self, now_s: float) -> bool:
+        """Ends a wave of 429s, when the calls go on: by now its other answers have come. True: it showed a limit."""
+        if self._until_s is None:
+            return False
         accepted = max(0, self._sent - self._limited)
-        length_s = max(min(1.0, now_s - self._until_s), self._until_s - self._since_s, 1e-3)
+        is_limit = accepted < self._CHANCE * self._limited
+        if is_limit:
+            self._learn(accepted, self._until_s, now_s)
+        self._pause_s = now_s - self._until_s
+        self._period_s, self._until_s, self._sent, self._limited = now_s, None, 0, 0
+        return is_limit
+
+    def _learn(self, accepted: int, until_s: float, now_s: float) -> None:
+        """Sets the pace by the period that ended at `until_s`."""
+        length_s = max(min(1.0, now_s - until_s), until_s - self._period_s, 1e-3)
         measured = self._MARGIN * accepted / length_s
         if self._bucket is not None:
             current = self._bucket.rate_per_s
@@ -113,5 +125,4 @@ class Pace:
         if self._base_per_s > 0.0:
             self._base_per_s = max(self._base_per_s, self._LOWEST_PER_S)
             self._bucket = Bucket(rate_per_s=self._base_per_s, capacity=1.0, level=1.0)
-        self._pause_s = now_s - self._until_s
-        self._since_s, self._until_s, self._sent, self._limited = now_s, None, 0, 0
+        self._since_s = now_s

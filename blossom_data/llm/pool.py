@@ -13,8 +13,9 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
+from typing import Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
@@ -85,7 +86,7 @@ class Pool:
         for channel in self._channels:
             channel.stop()
 
-    async def complete(self, ask: Ask) -> Reply:
+    def complete(self, ask: Ask) -> Coroutine[Any, Any, Reply]:
         """The reply to `ask`.
 
         Raises:
@@ -93,8 +94,10 @@ class Pool:
             EndpointError: no endpoint of this stage can answer anything.
         """
         channels = self._serving(ask.stage)
-        if len(channels) == 1:
-            return await channels[0].complete(ask)
+        return channels[0].complete(ask) if len(channels) == 1 else self._complete_at_one(channels, ask)
+
+    async def _complete_at_one(self, channels: list[Channel], ask: Ask) -> Reply:
+        """The reply of the first of `channels` that is up, in the order that the ask prefers."""
         errors = []
         for channel in self._preferred(channels, ask):
             try:

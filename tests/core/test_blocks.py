@@ -112,3 +112,25 @@ def test_nothing_is_left_of_a_run_that_settled_nothing(tmp_path: Path) -> None:
         run(tmp_path / "out", records(9), Shout(break_at="text 5"))
     assert not (tmp_path / "out" / ".building").exists()
     DatasetWriter(tmp_path / "out").__exit__(None, None, None)
+
+
+def test_a_run_that_ended_with_a_whole_block_can_fail_at_the_very_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise BlossomError("no room for the manifest")
+
+    rows = records(20)
+    with monkeypatch.context() as patch, pytest.raises(BlossomError, match="no room"):
+        patch.setattr(DatasetWriter, "finish", broken)
+        run(tmp_path / "out", rows, Shout())
+    done = run(tmp_path / "out", rows, Shout())
+    assert (RUNS, done["read"], done["kept"]) == ([], 20, 17)
+
+
+def test_no_file_of_a_block_that_is_outdated_is_left(tmp_path: Path) -> None:
+    with pytest.raises(BlossomError):
+        run(tmp_path / "out", records(30), Shout(break_at="text 25"))
+    rows = [replace(row, messages=(Message("user", "no"),)) for row in records(30)]
+    run(tmp_path / "out", rows, Shout())
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "manifest.json", "rejects"]

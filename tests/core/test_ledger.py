@@ -128,6 +128,26 @@ def test_a_reply_that_cannot_be_stored_is_an_error_to_who_waits(tmp_path: Path) 
     with pytest.raises(LedgerError, match="cannot write"):
         put(ledger, "after")
     other.close()
+    with pytest.raises(LedgerError, match="1 paid replies are lost"):
+        ledger.close()
+
+
+def test_a_commit_that_failed_once_is_made_up_for(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    ledger = SqliteLedger(path)
+    put(ledger, "before")
+    other = sqlite3.connect(path)
+    other.execute("ALTER TABLE replies RENAME TO away")
+    with pytest.raises(LedgerError, match="no such table"):
+        put(ledger, "a", "b")
+    other.execute("ALTER TABLE away RENAME TO replies")
+    other.close()
+    with pytest.raises(LedgerError, match="no such table"):
+        put(ledger, "c")
+    ledger.close()
+    ledger = SqliteLedger(path)
+    assert all(ledger.get(ask_of(text).key("m")) for text in "abc")
+    assert [row.replies for row in ledger.totals()] == [4]
     ledger.close()
 
 

@@ -1,120 +1,98 @@
-"""SIGKILL, SIGTERM and Ctrl-C against the real command: nothing lost, nothing bought twice beyond what was in flight.
+"""SIGKILL at random moments of the real command: nothing lost, and bought twice at most what was not yet durable.
 
-KILLS (default 20) sets how often the command is killed.
+KILLS (default 50) sets how often commands are killed, over both tests.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import random
-import signal
 import subprocess
-import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from loopback import Loopback, LoopbackRequest
+from kill_runs import (
+    IN_FLIGHT,
+    SHARD,
+    annotate,
+    finish,
+    is_whole,
+    kill,
+    pipeline,
+    questions,
+    respond,
+    shards,
+    start,
+    sums,
+    wait_for,
+)
+from loopback import Loopback
 
-KILLS = int(os.environ.get("KILLS") or 20)
-RECORDS = 2_000
-IN_FLIGHT = 16
+KILLS = int(os.environ.get("KILLS") or 50)
+LATENCY_S = 0.01
+NOT_DURABLE = 2 * IN_FLIGHT
+"""Asks that a kill may waste: calls in flight, and replies on their way to the disk."""
 
 
-def respond(request: LoopbackRequest) -> str:
-    digest = hashlib.sha256(request.text.encode()).hexdigest()
-    return f"The answer to this question is {digest}."
+def kill_often(command: list[str], folder: Path, server: Loopback, *, kills: int, calls: int) -> int:
+    """Kills the command again and again, mostly after a random number of paid calls; how often it was hit."""
+    dice, hits = random.Random(20), 0
+    for _ in range(kills):
+        child = start(command, folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        if dice.random() < 0.2:
+            time.sleep(dice.random() * 0.6)
+        else:
+            target = server.paid + dice.randrange(1, max(2, 2 * calls // kills))
+            wait_for(lambda target=target: server.paid >= target, child)
+            time.sleep(dice.random() * LATENCY_S)
+        hits += kill(child)
+        if child.returncode == 0:
+            break
+    return hits
 
 
-def command(folder: Path, server: Loopback, out: str) -> list[str]:
-    flags = {
-        "--out": folder / out,
-        "--ledger": folder / "ledger.sqlite",
-        "--base-url": server.base_url,
-        "--model": "m",
-        "--max-in-flight": IN_FLIGHT,
-        "--shard-records": 250,
+@pytest.mark.parametrize(
+    ("make", "command", "records", "calls", "share"),
+    [(questions, annotate, 5_000, 5_000, 0.6), (sums, pipeline, 1_000, 2_020, 0.4)],
+    ids=["annotate", "translate-annotate-verify"],
+)
+def test_kills_lose_nothing_and_waste_at_most_what_is_in_flight(
+    tmp_path: Path,
+    make: Callable[[Path, int], Path],
+    command: Callable[..., list[str]],
+    records: int,
+    calls: int,
+    share: float,
+) -> None:
+    make(tmp_path, records)
+    with Loopback(respond=respond, latency_s=LATENCY_S) as server:
+        hits = kill_often(command(server), tmp_path, server, kills=round(KILLS * share), calls=calls)
+        last = finish(command(server), tmp_path)
+        assert last.code == 0, last
+        assert last.json["read"] == records
+        assert server.bought_twice == server.paid - calls
+        assert 0 <= server.bought_twice <= hits * NOT_DURABLE
+        (tmp_path / "ledger.sqlite").rename(tmp_path / "old.sqlite")
+        before = server.paid
+        unkilled = finish(command(server, "unkilled"), tmp_path)
+        assert (unkilled.code, server.paid - before) == (0, calls)
+    assert hits >= KILLS * share / 2
+    assert is_whole(tmp_path / "out") == last.json["kept"]
+    assert shards(tmp_path / "out") == shards(tmp_path / "unkilled")
+    assert {key: last.json[key] for key in ("kept", "rejected", "asked")} == {
+        key: unkilled.json[key] for key in ("kept", "rejected", "asked")
     }
-    given = [text for name, value in flags.items() for text in (name, str(value))]
-    return [sys.executable, "-m", "blossom_data", "annotate", str(folder / "in.jsonl"), *given, "--json"]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    rows = ({"messages": [{"role": "user", "content": f"What is item {n}?"}]} for n in range(RECORDS))
-    (tmp_path / "in.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return tmp_path
-
-
-def shards(out: Path) -> dict[str, str]:
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(out.glob("part-*"))}
-
-
-def test_kills_lose_nothing_and_waste_at_most_what_is_in_flight(folder: Path) -> None:
-    dice = random.Random(20)
-    with Loopback(respond=respond, latency_s=0.02) as server:
-        kills = 0
-        for _ in range(KILLS):
-            child = subprocess.Popen(command(folder, server, "out"), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            time.sleep(0.4 + dice.random() * 0.4)
-            child.send_signal(signal.SIGKILL)
-            child.communicate()
-            kills += child.returncode == -signal.SIGKILL
-            if child.returncode == 0:
-                break
-        subprocess.run(command(folder, server, "out"), check=True, stdout=subprocess.DEVNULL)
-        wasted = server.paid - RECORDS
-        assert 0 <= wasted <= kills * IN_FLIGHT
-        paid = server.paid
-        (folder / "ledger.sqlite").rename(folder / "old.sqlite")
-        subprocess.run(command(folder, server, "unkilled"), check=True, stdout=subprocess.DEVNULL)
-        assert server.paid == paid + RECORDS
-    assert kills >= 2
-    assert shards(folder / "out") == shards(folder / "unkilled")
-    assert shards(folder / "out")
-
-
-def test_a_killed_run_begins_again_behind_its_whole_shards(folder: Path) -> None:
-    with Loopback(respond=respond, latency_s=0.02) as server:
-        child = subprocess.Popen(command(folder, server, "out"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while server.paid < RECORDS // 2 and child.poll() is None:
-            time.sleep(0.01)
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-        done = subprocess.run(command(folder, server, "out"), check=True, capture_output=True, text=True)
-    summary = json.loads(done.stdout)
-    assert (summary["kept"], summary["read"]) == (RECORDS, RECORDS)
-    assert summary["run"]["calls"] + summary["run"]["replayed"] <= RECORDS - 250
-
-
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_polite_stop_wastes_nothing(folder: Path, number: signal.Signals, code: int) -> None:
-    with Loopback(respond=respond, latency_s=0.1) as server:
-        child = subprocess.Popen(
-            command(folder, server, "out"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        while server.paid < 50 and child.poll() is None:
-            time.sleep(0.01)
-        child.send_signal(number)
-        told = child.communicate()[0]
-        assert child.returncode == code
-        assert json.loads(told)["error"]["exit_code"] == code
-        done = subprocess.run(command(folder, server, "out"), check=True, capture_output=True, text=True)
-        assert server.paid == RECORDS
-    summary = json.loads(done.stdout)
-    assert summary["kept"] == RECORDS
-    assert summary["run"]["calls"] <= RECORDS - 50
-
-
-def test_two_runs_on_one_ledger_the_second_exits_5_at_once(folder: Path) -> None:
-    with Loopback(respond=respond, latency_s=0.2) as server:
-        first = subprocess.Popen(command(folder, server, "out"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not server.paid:
-            time.sleep(0.01)
-        second = subprocess.run(command(folder, server, "other"), capture_output=True, text=True, check=False)
-        assert second.returncode == 5
-        assert f"pid {first.pid}" in json.loads(second.stdout)["error"]["message"]
-        first.terminate()
-        first.wait()
+def test_a_killed_run_begins_again_behind_its_whole_shards(tmp_path: Path) -> None:
+    records = 2_000
+    questions(tmp_path, records)
+    with Loopback(respond=respond, latency_s=LATENCY_S) as server:
+        child = start(annotate(server), tmp_path)
+        wait_for(lambda: server.paid >= records // 2, child)
+        assert kill(child)
+        done = finish(annotate(server), tmp_path)
+    assert (done.json["kept"], done.json["read"]) == (records, records)
+    assert done.json["run"]["calls"] + done.json["run"]["replayed"] <= records - SHARD
