@@ -1,7 +1,8 @@
 """What a stage says to the engine and hears back: Ask, Reply, and the Stage protocol.
 
 A stage is a pure generator: it yields an Ask (or a list of them, sent side by side), is sent the Reply (or the list),
-may yield a Note to have something counted, and returns the record it made, several records, or raises Reject. It does no I/O and reads no clock.
+may yield a Note to have something counted, and returns the record it made, several records, or raises Reject. It does
+no I/O and reads no clock.
 
     def run(self, record):
         reply = yield Ask(stage="annotate", version=1, messages=(Message("user", "..."),))

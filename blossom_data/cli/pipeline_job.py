@@ -22,7 +22,7 @@ from blossom_data.executors.local import Job
 from blossom_data.llm.batch_settings import PRICE_SHARE
 from blossom_data.pipelines import STAGES, Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
-from blossom_data.rows.facts import content_digest
+from blossom_data.rows.facts import content_digest, count_records
 from blossom_data.stages.build import build_stage, prompts_of
 
 _ENDPOINT_FLAGS = ("base_url", "model", "engine", "serve", "serve_start_s", "allow_download")
@@ -65,7 +65,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         InputError: a source that cannot be read.
     """
     stages, sources = build_stages(pipeline, wanted)
-    counters = Counters()
+    counters = Counters(records_total=_total(sources, wanted.limit))
     flags = wanted.flags
     batch = build_batch(dict(flags)) if stages and "batch" in flags else None
     pulls = [(source, open_source(source)) for source in sources]
@@ -146,6 +146,14 @@ def open_source(source: SourceSettings) -> Pulled:
         revision=source.revision,
         split=source.split,
     )
+
+
+def _total(sources: list[SourceSettings], limit: int | None) -> int | None:
+    """The rows that will be read, None where only reading would tell."""
+    counts = [(count_records(source.path), source.limit, limit) for source in sources]
+    if any(rows is None for rows, _, _ in counts):
+        return None
+    return sum(min(number for number in bounds if number is not None) for bounds in counts)
 
 
 def _work(

@@ -5,6 +5,7 @@ glance(Path("ledger.sqlite"))   ->   Glance(replies=93, totals=[StageTotals("ann
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -65,6 +66,6 @@ def glance(path: Path) -> Glance | None:
 
 
 def _pace(times: list[float]) -> float | None:
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     worked = [gap for gap in gaps if gap < _PAUSE_S]
     return len(worked) / sum(worked) if len(worked) >= _FEW and sum(worked) > 0 else None
