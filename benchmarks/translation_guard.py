@@ -1,4 +1,3 @@
-# ruff: noqa: T201
 """Scores the translation checks on the labelled suite and on real data.
 
     python benchmarks/translation_guard.py [--show bad|good] [--kind KIND] [--cases DIR]
