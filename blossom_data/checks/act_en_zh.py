@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 
 from blossom_data.checks.answering import count_answering
-from blossom_data.checks.families import has_family, is_ordered
+from blossom_data.checks.families import has_family, has_order, is_ordered
 from blossom_data.checks.finding import Pair
 from blossom_data.checks.shape import ratio_of
 from blossom_data.checks.stopwords import word_set
 from blossom_data.checks.terms import missing_terms
 from blossom_data.checks.verbs import VERBS
 
+_NO_ORDER = 0.13
+"""Not enough with a head verb that has no rendering: what the tables lack, they lack for both."""
+_NO_ORDER_CLAUSES = 0.25
+_KEPT = 0.7
+"""What missing words and verbs weigh where the output asks or orders as the source does, in as many sentences."""
 _I = re.IGNORECASE
 _SENTENCE = re.compile(r"(?<=[.?!…])[\"”’')\]*]*\s+|\n+|(?<=[a-z][.?!])(?=[A-Z])")
-_ZH_SENTENCE = re.compile(r"[。！？!?；\n]+")
+_INNER_END = re.compile(r"[。！？!?](?=[”」』][和与或、，的这])")
+"""The end of a sentence that is only quoted."""
+_ZH_PART = re.compile(r"[^。！？!?；\n]+[。！？!?；]?")
 _REQUEST = re.compile(r"\b(?:can|could|would|will) you\b|\bwould you mind\b|\bcan i (?:get|have)\b|\bmay i\b", _I)
 _ASKING = re.compile(
     r"[？?]|什么|哪|谁|多少|几|如何|怎|何|是否|能否|可否|是不是|有没有|能不能|会不会|可不可以"
@@ -67,6 +74,8 @@ _ME_ASKED = re.compile(
     r"(?:给|帮|告诉|跟|向|为|替|让|教|对|请|陪|和|问|助|供|使|回答|提醒|陪|假设|假如|想象|当|把"
     r"|写给|发给)(?:一下)?我|我(?:想|要|需要|希望|该|应该|如何|怎|能|可以|的)|自我|我国"
 )
+_ME_OBJECT = re.compile(r"(?<=[一-龥])我(?![的们])")
+"""Not the one who speaks: 带我走完."""
 _TO_ME = frozenset({"me", "us"})
 _YOU = re.compile(r"(?:你|您)(?:可以|好|需要|应该|应当|能够|应|会发现|的(?:请求|问题))|建议(?:您|你)")
 _YOU_SOURCE = word_set("you your yours yourself hello hi thy one advise suggest you're you’re you'd you'll")
@@ -116,17 +125,26 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
             _I,
         )
     ):
-        signs.append((0.4 if _TELL.search(source) else 0.7, "a new question"))
+        signs.append((0.4 if _TELL.search(source) or has_order(output) else 0.7, "a new question"))
     heads = head_verbs(sentences)
-    _weigh_verbs(signs, whole, heads, bool(asked))
+    is_asked_again = bool(asked) and output.endswith(("？", "?"))
+    is_ordered_again = has_order(whole) if heads and not asked else is_asked_again
+    is_kept = is_ordered_again and len(_parts(output)) >= len(sentences)
+    _weigh_verbs(signs, whole, heads, is_question=bool(asked), is_kept=is_kept)
     if heads:
-        _weigh_second(signs, source, whole)
+        _weigh_second(signs, source, whole, {verb for _, verb in heads})
     if heads and not asked:
         _weigh_inner_question(signs, source, whole)
     if heads and not asked and _COPULA.search(output) and not _COPULA_SOURCE.search(source):
         signs.append((0.3, "a statement"))
-    is_asked_again = bool(asked) and output.endswith(("？", "?"))
-    _weigh_terms(signs, pair, is_statement=not asked and not heads, is_asked_again=is_asked_again)
+    if heads and not heads[0][0] and not (asked or is_ordered_again or pair.source_lower.startswith("you ")):
+        signs.append((_NO_ORDER_CLAUSES if _has_new_clauses(source, output) else _NO_ORDER, "no order in it"))
+    is_name = not heads and not asked and len(pair.source_words) <= 8
+    if is_name and output.count("、") >= 2 and "," not in source and not _AND_OR.search(source):
+        signs.append((0.9, "a list for a name"))
+    _weigh_terms(
+        signs, pair, is_statement=not asked and not heads, is_asked_again=is_asked_again, is_kept=is_kept, heads=heads
+    )
     for opening, own in (
         (_ADVICE, _ADVICE_SOURCE),
         (_REPLY, _REPLY_SOURCE),
@@ -195,10 +213,16 @@ _COURTESY = frozenset({"thank", "hello", "hi", "sorry", "welcome", "congratulati
 
 
 def _weigh_terms(
-    signs: list[tuple[float, str]], pair: Pair, *, is_statement: bool, is_asked_again: bool = False
+    signs: list[tuple[float, str]],
+    pair: Pair,
+    *,
+    is_statement: bool,
+    is_asked_again: bool,
+    is_kept: bool,
+    heads: list[tuple[int, str]],
 ) -> None:
     missing, known = missing_terms(pair)
-    if not missing:
+    if not missing or (len(missing) == 1 and any(missing[0] == verb for _, verb in heads)):
         return
     share = len(missing) / known
     count = sum(0.5 if word in _LIGHT else 1.0 for word in missing)
@@ -209,6 +233,8 @@ def _weigh_terms(
         weight += 0.5
     if is_asked_again and share < 0.7:
         weight *= 0.6
+    elif is_kept and count < 3 and share < 0.7:
+        weight *= _KEPT
     signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
 
 
@@ -244,11 +270,16 @@ _AND = re.compile(
 )
 
 
-def _weigh_second(signs: list[tuple[float, str]], source: str, output: str) -> None:
+def _weigh_second(signs: list[tuple[float, str]], source: str, output: str, heads: set[str]) -> None:
     """The second half of an order with two verbs is there."""
     for pattern, weight in ((_THEN, 0.9), (_AND, 0.5)):
         for verb in dict.fromkeys(map(str.lower, pattern.findall(source)[:6])):
-            if verb in VERBS and not any(sign in output for sign in VERBS[verb]) and not is_ordered(verb, output):
+            if (
+                verb in VERBS
+                and verb not in heads
+                and not any(sign in output for sign in VERBS[verb])
+                and not is_ordered(verb, output)
+            ):
                 weight = weight if has_family(verb) else 0.6 * weight
                 signs.append((weight, f"no rendering of the second verb {verb}"))
                 return
@@ -267,7 +298,9 @@ def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: s
         signs.append((0.3, f"no counterpart of {asked.group(1).lower()!r}"))
 
 
-def _weigh_verbs(signs: list[tuple[float, str]], output: str, heads: list[tuple[int, str]], is_question: bool) -> None:
+def _weigh_verbs(
+    signs: list[tuple[float, str]], output: str, heads: list[tuple[int, str]], *, is_question: bool, is_kept: bool
+) -> None:
     if not heads:
         return
     lost = [
@@ -275,7 +308,8 @@ def _weigh_verbs(signs: list[tuple[float, str]], output: str, heads: list[tuple[
     ]
     if lost:
         share = len(lost) / len(heads)
-        signs.append(((0.45 if is_question else 0.75) * (0.4 + 0.6 * share), "no rendering of " + ", ".join(lost[:4])))
+        weight = (0.45 if is_question else 0.75) * (0.4 + 0.6 * share) * (_KEPT if is_kept else 1.0)
+        signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
 
 
 _ROLE = re.compile(r"\byou are (?:an?|the)\b|\bact as\b|^as an? [a-z]")
@@ -285,7 +319,8 @@ _ROLE_KEPT = re.compile(r"你|您|作为|扮演|假|身为|充当|担任|以[^�
 def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> None:
     if not pair.source_word_set & _FIRST_PERSON:
         weight = 0.3 if pair.source_word_set & _TO_ME else 0.6
-        if _ME.search(output) and _ME.search(_ME_ASKED.sub("", output)):
+        spoken = _ME_OBJECT.sub("", output) if "me" in pair.source_word_set else output
+        if _ME.search(spoken) and _ME.search(_ME_ASKED.sub("", spoken)):
             signs.append((weight, "a speaker that the source does not have"))
         elif "我的" in output and "your" in pair.source_word_set:
             signs.append((0.4, "'your' became 'my'"))
@@ -295,15 +330,32 @@ def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> No
         signs.append((0.5, "the role is gone"))
 
 
+def _has_new_clauses(source: str, output: str) -> bool:
+    """Whether the output goes on, or lists, where the source names one thing."""
+    joints = source.count(",") + source.count("\n") + len(_AND_OR.findall(source))
+    return sum(output.count(sign) for sign in "，、；") >= 2 + joints
+
+
+def _parts(output: str) -> list[str]:
+    """The sentences of a Chinese text, each with its end."""
+    return [part for part in _ZH_PART.findall(_INNER_END.sub("", output)) if part.strip("”\"’'）) *。！；")]
+
+
 def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> None:
     ratio, letters = ratio_of(pair)
+    if letters < 60 and ratio > 0.5:  # digits and their units are read aloud, so to say
+        ratio *= letters / (letters + sum(sign.isdecimal() for sign in pair.source))
     most = 0.55 if letters < 25 else 0.48 if letters < 60 else 0.42
     if letters >= 12 and not pair.is_lang_task:
         if ratio > most:
             signs.append((round(min((ratio - most) * 4, 0.8), 2), f"long for its source ({ratio:.2f})"))
         elif ratio < 0.22:
             signs.append((round(min((0.22 - ratio) * 8, 0.8), 2), f"short for its source ({ratio:.2f})"))
-    got = sum(1 for part in _ZH_SENTENCE.split(_TAIL.sub("", pair.output.strip())) if part.strip("”\"’'）) *"))
+    parts = _parts(_TAIL.sub("", pair.output.strip()))
+    got = len(parts)
+    if sentences < got and "?" not in pair.source:
+        split_off = sum(part.endswith(("？", "?")) for part in parts[:6]) if has_order(pair.output) else 0
+        got = max(sentences, got - split_off)
     if got > sentences:
         joints = len(_JOINT.findall(pair.source))
         weight = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7
@@ -313,7 +365,8 @@ def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> N
     ):
         signs.append((0.4, f"an enumeration of {items + 1}"))
     if (commas := pair.source.count(",")) >= 3 and sum(pair.output.count(sign) for sign in "，、,；。") * 2 <= commas:
-        signs.append((0.5, f"{commas} commas are gone"))
+        signs.append((0.5 if ratio < 0.25 else 0.2, f"{commas} commas are gone"))
 
 
+_AND_OR = re.compile(r"\b(?:and|or|that|which|who|to|if|when)\b", _I)
 _JOINT = re.compile(r"[,;:()–—]| - |(?<=[a-z,;\d] )(?:and|but|or|so|which|because|that|who|while|where|when)\b", _I)

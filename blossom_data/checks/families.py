@@ -104,6 +104,25 @@ def _read(table: str) -> dict[str, re.Pattern[str]]:
 
 
 _STANDS_FOR = _read(_TABLE)
+
+
+def _any_order() -> re.Pattern[str]:
+    signs = {sign for block in _TABLE.strip().split("\n--\n") for sign in block.partition("=")[2].split()}
+    signs -= {"如果", "假如", "可以"}
+    longest_first = sorted(signs | _MORE_ORDERS, key=lambda sign: (-len(sign), sign))
+    whole = "|".join(sign for sign in longest_first if len(sign) >= 2)
+    return re.compile(
+        rf"(?:{_OPENING})(?:{'|'.join(longest_first)})|请|{_MIDDLE}(?:{whole})|{_FRAME}(?:{whole}|进行|作出?|做出?|求)"
+        rf"|(?:^|[。；！？\n])(?:全面|深入|[^，。；：！？\n]{{2,4}}地)(?:{whole})",
+        re.MULTILINE,
+    )
+
+
+_MORE_ORDERS = frozenset(("猜", "打电话", "赏析", "复述", "造句", "翻译", "预报", "发"))
+_FRAME = r"^(?:对|从|就|在|向|给|为|把|将|用|以|按|根据|结合|针对|围绕)[^，。；：！？\n]{1,40}?"
+_ANY_ORDER = _any_order()
+_WISH = re.compile(r"[你您我]们?(?:想|会|要|应该?|需要?|可以|能)(?!你|您)")
+"""A person who wishes or may do something is told of, not ordered."""
 _MOST_CHARS = 2000
 
 
@@ -111,6 +130,11 @@ def is_ordered(verb: str, output: str) -> bool:
     """Whether a clause of a Chinese output begins with a verb that may stand for the English `verb`."""
     pattern = _STANDS_FOR.get(verb)
     return pattern is not None and pattern.search(output, 0, _MOST_CHARS) is not None
+
+
+def has_order(output: str) -> bool:
+    """Whether a clause of a Chinese text begins as an order does, whatever it orders."""
+    return _ANY_ORDER.search(_WISH.sub("它", output[:_MOST_CHARS])) is not None
 
 
 def has_family(verb: str) -> bool:

@@ -122,10 +122,31 @@ def find_residue(pair: Pair) -> str:
         return "the whole source"
     if pair.target_lang != "zh" or len(pair.output_words) < 3:
         return ""
-    outside = _QUOTED.sub(" | ", pair.output)
+    outside = _QUOTED.sub(" | ", _without_kept_lines(pair) if "\n" in pair.source else pair.output)
     if pair.output_han:
         outside = _AFTER_COLON.sub(_unless_han, outside)
     return _english_run(pair, outside, 2)
+
+
+_ABOUT_ENGLISH = re.compile(
+    r"\b(?:grammar|grammatical\w*|english|spell\w*|punctuat\w*|capitali\w*|typos?|nouns?|verbs?|adjectives?"
+    r"|adverbs?|pronouns?|syllables?|letters?|words?|sentence|paraphrase|rephrase)\b",
+    re.IGNORECASE,
+)
+_COLUMNS = re.compile(r"\b(?:columns?|fields?|variables?|attributes?|keys|keywords|tags)\b", re.IGNORECASE)
+_NAMES = re.compile(r"[\w\\]{1,40}(?:, ?[\w\\]{1,40}){1,99}\.?")
+
+
+def _without_kept_lines(pair: Pair) -> str:
+    """The output without the lines that it rightly has from the source: English to work on, names of columns."""
+    first, _, rest = pair.source.strip().partition("\n")
+    own = {line.strip() for line in rest.split("\n")}
+    is_about = _ABOUT_ENGLISH.search(first) is not None
+    is_columns = _COLUMNS.search(first) is not None
+    return "\n".join(
+        "" if line.strip() in own and (is_about or (is_columns and _NAMES.fullmatch(line.strip()))) else line
+        for line in pair.output.split("\n")
+    )
 
 
 _REWRITES = re.compile(
@@ -156,7 +177,7 @@ def find_soft_residue(pair: Pair) -> str:
     """A longer run of source text in quotes or after a colon, in a task that is not about language."""
     if pair.is_lang_task or pair.target_lang != "zh" or pair.source_lang != "en" or len(pair.output_words) < 2:
         return ""
-    if _REWRITES.search(pair.source):
+    if _REWRITES.search(pair.source) or ("\n" in pair.source and not _english_run(pair, _without_kept_lines(pair), 2)):
         return ""
     if scattered := _scattered(pair):
         return scattered
@@ -175,6 +196,9 @@ def _english_run(pair: Pair, text: str, lower_words: int) -> str:
         if len(lower) < lower_words:
             continue
         known = sum(word.lower() in pair.source_word_set for word in words)
+        told = sum(word in ENGLISH or word in SINGULAR or word in VERBS or word.endswith(_NOT_NAMES) for word in lower)
+        if len(words) == 3 and told < 2:
+            continue  # names: google pub sub
         if known * 2 >= len(words) or sum(word in ENGLISH for word in lower) >= 2:
             return match.group()[:60]
     return ""

@@ -129,7 +129,9 @@ def _word_values(text: str) -> set[str]:
         run = match.group()
         found.add(_han_value(run))
         if len(run) > 1:
-            found.update(str(_HAN_DIGITS.get(sign, 10)) for sign in run if sign in _HAN_DIGITS or sign == "十")
+            found.update(str(_HAN_DIGITS[sign]) for sign in run if sign in _HAN_DIGITS)
+            if run[0] == "十" or text[match.start() - 1 : match.start()] in ("周", "期", "拜"):
+                found.add("10")
     return found
 
 
@@ -154,8 +156,26 @@ def find_numbers(pair: Pair) -> str:
     return (
         _find_values(pair)
         or ("(" in pair.source and _find_calls(pair.source_lower, pair.output_lower))
+        or (_find_new_units(pair) if pair.target_lang == "zh" else "")
         or _find_in_lines(pair)
     )
+
+
+_NEW_UNITS = (
+    (re.compile(r"一半|半数|二分之一"), re.compile(r"hal[fv]|50|0?\.5|1/2|mid|middle|semi|second|equal")),
+    (re.compile(r"每个?(?:月(?!亮|球)|月份)"), re.compile(r"month|mensual")),
+    (re.compile(r"每(?:周|个?星期|个?礼拜)"), re.compile(r"week|day|sabbath")),
+    (re.compile(r"每年"), re.compile(r"year|annual|annum|season|anniver|christmas|birthday")),
+    (re.compile(r"每个?小时"), re.compile(r"hour|mph|kph|km/h|\bh\b|/hr?\b")),
+)
+
+
+def _find_new_units(pair: Pair) -> str:
+    """A half, or a period that something is counted by, is the source's own."""
+    for said, own in _NEW_UNITS:
+        if (found := said.search(pair.output)) and not own.search(pair.source_lower):
+            return f"{found.group()} is new"
+    return ""
 
 
 _MOST_LINES = 60

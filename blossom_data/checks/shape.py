@@ -19,7 +19,8 @@ _BANDS = ((20, 0.10, 1.10), (60, 0.13, 0.75), (150, 0.15, 0.66), (1 << 60, 0.17,
 
 _BULLET = re.compile(r"^[ \t>]*(?:[-*+•·●▪][ \t]+\S|[-•·●▪]\S)", re.MULTILINE)
 _NUMBERED = re.compile(
-    r"^[ \t>]*(?:\(?（?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})(?:[.．、](?!\d)|[)）])|[①-⑳])[ \t]*\S", re.MULTILINE
+    r"^[ \t>]*(?:\(?（?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})(?:[.．、](?!\d)|[)）])(?<!\bQ[.．、])|[①-⑳])[ \t]*\S",
+    re.MULTILINE,
 )
 _HEADING = re.compile(r"^(#{1,6})[ \t]*[^#\s]", re.MULTILINE)
 _EMPTY_CELL = re.compile(r"[|｜][ \t]*(?=[|｜])")

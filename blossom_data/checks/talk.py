@@ -102,9 +102,10 @@ _ASK = re.compile(
     r"|附上|输入|包含|粘贴|说明)"
     rf"|(?:我|这里)(?:没有|没|未)(?:看到|收到|找到|发现)[^。！？\n]{{0,16}}{_NEEDS}"
     r"|(?:您|你)(?:想|希望|需要|要)(?:我)?(?:翻译|处理|总结|我)[^。！？\n]{0,10}(?:什么|哪|呢|吗)"
-    rf"|需要(?:您|你)(?:先)?提供|(?:能否|可以|能)(?:请)?(?:您|你)?(?:再)?(?:提供|给我|告诉我"
+    rf"|需要(?:您|你)(?:先)?提供|(?:能否|可以|(?<![一-龥])能|(?<=[你您请就才还再也])能)(?:请)?(?:您|你)?(?:再)?(?:提供|给我|告诉我"
     rf"|发)[^。！？\n]{{0,16}}{_NEEDS}"
     r"|请问(?:您|你)(?:需要|想|希望|要)"
+    r"|请(?:您|你|先)?(?:提供|告诉我|给出|发来|输入)(?:您|你)?(?:需要|想要?|希望|要)[^。！？\n]{1,10}的"
     r"|(?:please|could you|can you)(?: please)? (?:provide|share|paste|send|give|specify|clarify|tell me)[^.?!\n]{0,40}"
     r"(?:text|content|sentence|paragraph|article|code|details?|information|email|like me to"
     r"|passage|list|context|document"
@@ -286,7 +287,11 @@ def find_refusal(pair: Pair) -> str:
     return ""
 
 
+_LABEL = re.compile(r"^[ \t]*(?:Q[.．]|(?:Problem|Query|Issue|Task|Response|Reply|Solution|Prompt)[:：])", re.MULTILINE)
+
+
 def find_turns(pair: Pair) -> str:
     """Marks of speakers or of answers that the source does not have."""
     marks = _ROLE.findall(pair.output)
-    return f"speaker mark {marks[0].strip()!r}" if len(marks) > len(_ROLE.findall(pair.source)) else ""
+    own = len(_LABEL.findall(pair.source)) if marks else 0
+    return f"speaker mark {marks[0].strip()!r}" if len(marks) > len(_ROLE.findall(pair.source)) + own else ""

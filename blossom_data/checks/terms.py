@@ -12,11 +12,13 @@ from blossom_data.checks.finding import Pair
 from blossom_data.checks.nouns import SINGULAR, WORDS
 
 _MOST_WORDS = 60
+_ORDERS = re.compile(r"\byour? (?:are given|will|must|should|need|job|task|goal)\b", re.IGNORECASE)
+"""What tells the reader what to do is no material, whatever stands around it."""
 
 
 def find_lang_task(pair: Pair) -> str:
     """Material of a language task, or a stretch in a third script, is gone."""
-    if pair.lost_material:
+    if pair.lost_material and not _ORDERS.search(pair.lost_material):
         return f"{pair.lost_material[:60]!r} is lost"
     if pair.source.isascii():
         return ""

@@ -33,6 +33,12 @@ def codes(source: str, output: str, source_lang: str = "en", target_lang: str = 
         ("What information would you need from me to plan the trip?", "要规划行程，你需要我提供哪些信息？"),
         ("Ann has 3 more pens than Bob. How many does she have?", "安比鲍勃多 3 支笔。她有多少支？"),
         ("Sales rose 25% in Q3 over the previous quarter.", "第三季度销售额比上一季度增长了 25%。"),
+        ("Suggest some games for a rainy day.", "雨天可以玩哪些游戏？请推荐一些。"),
+        ("Write a headline about solar energy prices.", "为一篇关于太阳能发电价格的文章拟一个标题。"),
+        ("Which two words are most frequent?\nThe cat sat on the mat.", "哪两个词最常见？\nThe cat sat on the mat."),
+        ("Answer it.\n\nQ. Who wrote it?\nA. Ann\nB. Bob", "请作答。\n\n问：是谁写的？\nA. 安\nB. 鲍勃"),
+        ("Is kafka pub sub better than redis?", "kafka pub sub 比 redis 好吗？"),
+        ("Take me through the museum.", "带我参观这座博物馆。"),
         (
             "Facts:\n- PersonX likes tea.\n- PersonX hates rain.\n- PersonX moved to Rome.\n- PersonX paints.",
             "事实：\n- PersonX 喜欢茶。\n- PersonX 讨厌雨。\n- PersonX 搬到了罗马。\n- PersonX 画画。",
@@ -131,3 +137,26 @@ def test_no_mixture_makes_a_check_fail(source: list[str], output: list[str], lan
     one, _, other = languages.partition("-")
     for verdict in explain_pair("".join(source), "".join(output), source_lang=one, target_lang=other):
         assert isinstance(verdict.detail, str)
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("A duck eats 3 pounds a week.", "一只鸭子每月吃 3 磅。"),
+        ("One third of the 27 birds left.", "27 只鸟中有一半离开了。"),
+        ("There are ten ducks in the pond.", "池塘里有二十只鸭子。"),
+    ],
+)
+def test_periods_halves_and_tens_keep_their_value(source: str, output: str) -> None:
+    assert "numbers" in codes(source, output)
+
+
+@pytest.mark.parametrize(
+    ("source", "output"),
+    [
+        ("Identify some advantages of trains.", "火车具有运量大、成本低、污染少等优势。"),
+        ("Describe the parts of a good essay.", "一篇好文章由开头、正文、结尾组成。"),
+    ],
+)
+def test_a_list_in_place_of_an_order_is_doubted(source: str, output: str) -> None:
+    assert codes(source, output)
