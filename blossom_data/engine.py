@@ -25,6 +25,8 @@ from blossom_data.rows import BadRow
 
 DRAIN_S = 30.0
 """Longest wait for calls in flight after a signal; what else stops a run waits as long as a call may take."""
+_WINDOW_ROUNDS = 16
+"""Rounds of calls that go on while one record waits for its fifth try; what is done by then waits in memory."""
 _BREATHE = 32
 """Records that one worker may finish without a pause for the event loop (all replayed from the ledger)."""
 
@@ -166,7 +168,7 @@ class Engine:
         budget: Budget | None = None,
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
-        self.workers, self.window = workers, window or max(2_000, 2 * workers)
+        self.workers, self.window = workers, window or max(2_000, _WINDOW_ROUNDS * workers)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
