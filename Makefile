@@ -37,5 +37,8 @@ test: .venv/dev ## Set up, and run the tests
 kill: .venv/dev ## SIGKILL and fault tests only; KILLS=500 for a long run
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill
 
+gpu: .venv/dev ## Check and measure training on a CUDA device; says so where there is none
+	$(BIN)/python benchmarks/gpu_train.py
+
 bench: .venv/dev ## Run the benchmarks; each prints ratios to a baseline of the same run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

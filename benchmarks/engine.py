@@ -1,0 +1,396 @@
+"""What the engine costs and keeps to, as ratios measured in one run; the real command against a server of its own.
+
+    python benchmarks/engine.py [--only cpu,rate] [--rounds 3] [--full]
+
+    cpu 5,000 rows         0.21 s of CPU per 1,000 calls, bare aiohttp loop 0.25: ratio 0.84 (0.80 0.84 0.91)
+
+The server is mockllm, compiled from ../shared where that folder and a compiler are, else tests/loopback.py (parts that
+need its counters are left out, and said so). With two cores or more the server has one and the client another. CPU is
+user and system time of the whole command, start and end included. Walls are those of the server's log, first request
+to last answer; beside them stands the share of the time for which the client was ready and another process ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import math
+import os
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+MOCK_SOURCE = ROOT / ".." / "shared" / "tools" / "mockllm" / "mockllm.c"
+SLOTS = 256
+MEDIAN_S, SIGMA = 0.2, 0.5
+CORES = sorted(os.sched_getaffinity(0))
+MEAN_S = MEDIAN_S * math.exp(SIGMA**2 / 2)
+
+
+def say(name: str, text: str) -> None:
+    sys.stdout.write(f"{name:<22} {text}\n")
+    sys.stdout.flush()
+
+
+def pinned(core: int) -> Callable[[], None] | None:
+    """Keeps a child to one core, where there are two at least."""
+    return (lambda: os.sched_setaffinity(0, {CORES[core]})) if len(CORES) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one command took."""
+
+    code: int
+    cpu_s: float
+    wall_s: float
+    kept_waiting_s: float
+    """Ready to run while the core was taken."""
+    rss_mb: float
+    began_s: float
+    """In time.monotonic()."""
+    out: str
+
+
+class Server:
+    """mockllm or tests/loopback.py in a process of its own."""
+
+    def __init__(self, folder: Path, *options: str, latency: str = "0") -> None:
+        self.has_counters = binary() is not None
+        if self.has_counters:
+            port_file = folder / f"port-{time.monotonic_ns()}"
+            argv = [str(binary()), "--port", "0", "--port-file", str(port_file), "--latency", latency, *options]
+        else:
+            argv = [sys.executable, str(ROOT / "tests" / "loopback.py"), str(float(latency) / 1000)]
+        self.child = subprocess.Popen(
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=pinned(0),
+        )
+        if self.has_counters:
+            while not (port_file.exists() and port_file.read_text().strip()):
+                time.sleep(0.01)
+            self.base_url = f"http://127.0.0.1:{port_file.read_text().strip()}/v1"
+        else:
+            assert self.child.stdout is not None
+            self.base_url = self.child.stdout.readline().strip()
+
+    def stats(self) -> dict[str, Any]:
+        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + "/stats") as answer:
+            found: dict[str, Any] = json.loads(answer.read())
+            return found
+
+    def __enter__(self) -> Server:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.child.kill()
+        self.child.wait()
+
+
+_BINARY: list[Path | None] = []
+
+
+def binary() -> Path | None:
+    """mockllm, compiled once; None without its source or a compiler."""
+    if not _BINARY:
+        compiler = shutil.which("cc") or shutil.which("gcc")
+        target = Path(tempfile.mkdtemp(prefix="engine-bench-")) / "mockllm"
+        if compiler and MOCK_SOURCE.is_file():
+            subprocess.run([compiler, "-O2", "-o", str(target), str(MOCK_SOURCE), "-lm"], check=True)
+            _BINARY.append(target)
+        else:
+            _BINARY.append(None)
+    return _BINARY[0]
+
+
+def write_rows(folder: Path, rows: int) -> Path:
+    """Prompts of about 200 tokens, all different."""
+    path = folder / f"in-{rows}.jsonl"
+    if not path.exists():
+        with path.open("w") as file:
+            for row in range(rows):
+                text = f"[id:{row}] " + " ".join(f"word{(row * 7 + word) % 997}" for word in range(150))
+                file.write(json.dumps({"messages": [{"role": "user", "content": text}]}) + "\n")
+    return path
+
+
+def run(argv: list[str], *, until: Callable[[], bool] | None = None) -> Cost:
+    """Runs a command to its end; with `until`, only up to the moment at which that is true."""
+    began_s = time.monotonic()
+    child = subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=pinned(1), start_new_session=True
+    )
+    assert child.stdout is not None
+    waited_s = 0.0
+    while True:
+        ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        with contextlib.suppress(OSError, IndexError):
+            schedule = Path(f"/proc/{child.pid}/schedstat").read_text().split()
+            waited_s = int(schedule[1]) / 1e9
+        if ended is not None:
+            break
+        if until is not None and until():
+            os.killpg(child.pid, signal.SIGKILL)
+            break
+        time.sleep(0.02)
+    out = child.stdout.read().decode()
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return Cost(
+        child.returncode,
+        used.ru_utime + used.ru_stime,
+        time.monotonic() - began_s,
+        waited_s,
+        used.ru_maxrss / 1024,
+        began_s,
+        out,
+    )
+
+
+def annotate(folder: Path, rows: Path, server: Server, *, slots: int = SLOTS, fresh: bool = True, **how: Any) -> Cost:
+    """`blossom-data annotate` with a ledger, as a user runs it."""
+    if fresh:
+        shutil.rmtree(folder / "out", ignore_errors=True)
+        for old in folder.glob("ledger.sqlite*"):
+            old.unlink()
+    argv = [sys.executable, "-m", "blossom_data", "annotate", str(rows), "-o", str(folder / "out")]
+    argv += ["--ledger", str(folder / "ledger.sqlite"), "--base-url", server.base_url, "--model", "m"]
+    return run([*argv, "--max-in-flight", str(slots), "-q"], **how)
+
+
+async def bare_loop(base_url: str, rows: str) -> None:
+    """The yardstick: workers that read, post and write; nothing is checked, kept or limited."""
+    import aiohttp
+    import orjson
+
+    with Path(rows).open("rb") as file, Path(rows + ".out").open("wb") as out:
+        lines = iter(file.readlines())
+        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
+
+            async def work() -> None:
+                for line in lines:
+                    messages = orjson.loads(line)["messages"]
+                    body = orjson.dumps({"model": "m", "messages": messages, "temperature": 0.7})
+                    async with session.post(base_url + "/chat/completions", data=body) as response:
+                        found = orjson.loads(await response.read())
+                        out.write(orjson.dumps({"messages": [*messages, found["choices"][0]["message"]]}) + b"\n")
+
+            await asyncio.gather(*(work() for _ in range(SLOTS)))
+
+
+def bare(rows: Path, server: Server) -> Cost:
+    return run([sys.executable, __file__, "--bare", server.base_url, str(rows)])
+
+
+def span_s(server: Server) -> float:
+    stats = server.stats()
+    return float(stats["last_answer_mono"] - stats["first_request_mono"])
+
+
+def kept_off(cost: Cost) -> str:
+    return f"kept off its core for {cost.kept_waiting_s / cost.wall_s:.0%} of the time"
+
+
+def measure_cpu(folder: Path, rounds: int) -> None:
+    for count in (5_000, 20_000):
+        rows, ratios, ours_s, bare_s = write_rows(folder, count), [], [], []
+        for _ in range(rounds):
+            with Server(folder) as server:
+                bare_s.append(bare(rows, server).cpu_s / count * 1000)
+            with Server(folder) as server:
+                ours_s.append(annotate(folder, rows, server).cpu_s / count * 1000)
+            ratios.append(ours_s[-1] / bare_s[-1])
+        each = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        say(
+            f"cpu {count:,} rows",
+            f"{statistics.median(ours_s):.3f} s of CPU per 1,000 calls, bare aiohttp loop "
+            f"{statistics.median(bare_s):.3f}: ratio {statistics.median(ratios):.2f} ({each}); bar 1.5",
+        )
+
+
+def measure_saturation(folder: Path, rounds: int) -> None:
+    rows = write_rows(folder, 10_000)
+    for name, work in (("bare loop", bare), ("annotate", lambda rows, server: annotate(folder, rows, server))):
+        with Server(folder, latency="100") as server:
+            cost, stats = work(rows, server), server.stats()
+            share = 10_000 / span_s(server) / (SLOTS / 0.1)
+        say(
+            "100 ms, 256 at once",
+            f"{name}: {share:.0%} of slots/latency; at most {stats['max_in_flight']} in flight, "
+            f"{stats['connections']} connections; {kept_off(cost)}; bar 90%",
+        )
+    faults = "--err-500 .02 --err-502 .01 --err-reset .01 --err-trunc .01"
+    for name, options, bar in (("no faults", "", 1.05), ("5% faults", faults, 1.15)):
+        rows = write_rows(folder, 20_000)
+        with Server(folder, "--slots", str(SLOTS), *options.split(), latency="ln:200:0.5") as server:
+            cost = annotate(folder, rows, server)
+            stats, ratio = server.stats(), span_s(server) / (20_000 * MEAN_S / SLOTS)
+        resets = stats["injected"]["reset"] + stats["injected"]["trunc"]
+        say(
+            "log-normal 200 ms",
+            f"{name}: span / (rows x mean latency / 256) {ratio:.3f}, bar {bar}; {stats['requests']:,} requests for "
+            f"20,000 rows, {stats['connections']} connections ({resets} were cut); {kept_off(cost)}",
+        )
+
+
+def measure_rate(folder: Path, rounds: int) -> None:
+    with Server(folder, "--rps", "50", "--retry-after", "2", latency="20") as server:
+        annotate(folder, write_rows(folder, 400), server, slots=64)
+        stats, ratio = server.stats(), span_s(server) / (400 / 50)
+    say("429: 50/s, 400 rows", f"{stats['requests']} requests, bar 420; span / ideal {ratio:.2f}, bar 1.25")
+
+
+def measure_poison(folder: Path, rounds: int) -> None:
+    rows = write_rows(folder, 200)
+    for seed in range(100):
+        with Server(folder, "--poison", "0.005", "--seed", str(seed), latency="5") as server:
+            cost, stats = annotate(folder, rows, server), server.stats()
+        if stats["injected"]["400"]:
+            break
+    manifest = json.loads((folder / "out" / "manifest.json").read_text())
+    say(
+        "poison, 200 rows",
+        f"{manifest['kept']} results, {stats['injected']['400']} calls refused for {sum(manifest['failed'].values())} "
+        f"record, {stats['requests']} requests in all; exit code {cost.code}",
+    )
+
+
+def measure_start(folder: Path, rounds: int) -> None:
+    rows, times = write_rows(folder, 5_000), []
+    for _ in range(max(5, rounds)):
+        with Server(folder) as server:
+            began_s = time.monotonic()
+            annotate(folder, rows, server, until=lambda server=server: server.stats()["requests"] > 0)
+            times.append(server.stats()["first_request_mono"] - began_s)
+    say("first request", f"{statistics.median(times):.2f} s after start (best {min(times):.2f}), bar 0.7")
+
+
+def measure_ledger(folder: Path, rounds: int) -> None:
+    from blossom_data.asks import Ask, Reply, Usage
+    from blossom_data.ledger.sqlite import SqliteLedger
+    from blossom_data.records import Message
+
+    count, path = 50_000, folder / "bench.sqlite"
+    ask = Ask(stage="annotate", version=1, messages=(Message("user", "x"),))
+    replies = [
+        Reply(text=" ".join(f"word{(row * 7 + word) % 997}" for word in range(300)), model="m", usage=Usage())
+        for row in range(64)
+    ]
+    keys = [row.to_bytes(16, "big") for row in range(count)]
+
+    async def put_all(ledger: SqliteLedger) -> None:
+        numbers = iter(range(count))
+
+        async def work() -> None:
+            for number in numbers:
+                await ledger.put(keys[number], ask, replies[number % 64])
+
+        await asyncio.gather(*(work() for _ in range(2 * SLOTS)))
+
+    ledger = SqliteLedger(path)
+    began_s = time.monotonic()
+    asyncio.run(put_all(ledger))
+    put_s, began_s = time.monotonic() - began_s, time.monotonic()
+    for key in keys:
+        ledger.get(key)
+    get_s = time.monotonic() - began_s
+    ledger.close()
+    say("ledger", f"{count / put_s:,.0f} durable replies/s, bar 10,000; {count / get_s:,.0f} read/s; 300-word replies")
+
+
+def measure_resume(folder: Path, rounds: int, *, rows: int = 50_000) -> None:
+    source = write_rows(folder, rows)
+    with Server(folder) as server:
+        annotate(folder, source, server, until=lambda: server.stats()["answered_keys"] >= rows - 5_000)
+        settled = 10_000 * len(list((folder / "out" / ".building").glob("block-*.json")))
+    with Server(folder) as server:
+        began_s = time.monotonic()
+        cost = annotate(folder, source, server, fresh=False)
+        took_s = server.stats()["first_request_mono"] - began_s
+    say(
+        f"resume {settled:,}",
+        f"first new call {took_s:.1f} s after start: {took_s / settled * 1e6:.0f} s for 1,000,000, bar 60; "
+        f"{kept_off(cost)}",
+    )
+
+
+def measure_memory(folder: Path, rounds: int, *, sizes: tuple[int, int] = (20_000, 100_000)) -> None:
+    found = []
+    for count in sizes:
+        with Server(folder) as server:
+            found.append(annotate(folder, write_rows(folder, count), server).rss_mb)
+    say(
+        "memory",
+        f"{found[0]:.0f} MB at {sizes[0]:,} records, {found[1]:.0f} MB at {sizes[1]:,}: {found[1] / found[0]:.2f}; "
+        "bar 300 MB and 1.10 (at 100,000 and 1,000,000: --full)",
+    )
+
+
+PARTS: dict[str, Callable[[Path, int], None]] = {
+    "cpu": measure_cpu,
+    "saturation": measure_saturation,
+    "rate": measure_rate,
+    "poison": measure_poison,
+    "start": measure_start,
+    "ledger": measure_ledger,
+    "resume": measure_resume,
+    "memory": measure_memory,
+}
+WITHOUT_COUNTERS = {"cpu", "ledger", "memory"}
+
+
+@contextlib.contextmanager
+def workplace() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="engine-bench-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    flags.add_argument("--only", default="", help=f"parts, by comma: {', '.join(PARTS)}")
+    flags.add_argument("--rounds", type=int, default=3)
+    flags.add_argument("--full", action="store_true", help="resume and memory with 1,000,000 records (an hour)")
+    flags.add_argument("--bare", nargs=2, metavar=("BASE_URL", "ROWS"), help=argparse.SUPPRESS)
+    given = flags.parse_args()
+    if given.bare:
+        asyncio.run(bare_loop(*given.bare))
+        return
+    os.sched_setaffinity(0, CORES[:1])
+    wanted = given.only.split(",") if given.only else list(PARTS)
+    kind = "mockllm" if binary() else "tests/loopback.py (no mockllm source or no compiler)"
+    load = "/".join(f"{part:.1f}" for part in os.getloadavg())
+    say("conditions", f"{os.cpu_count()} cores, load {load}, Python {sys.version.split()[0]}, server {kind}")
+    for name in wanted:
+        if not binary() and name not in WITHOUT_COUNTERS:
+            say(name, "left out: it needs mockllm's counters")
+            continue
+        with workplace() as folder:
+            if given.full and name == "resume":
+                measure_resume(folder, given.rounds, rows=1_000_000)
+            elif given.full and name == "memory":
+                measure_memory(folder, given.rounds, sizes=(100_000, 1_000_000))
+            else:
+                PARTS[name](folder, given.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""A trained model as a folder that other programs load.
+
+    OUT/model.safetensors config.json      the weights; LoRA adapters are merged in
+    OUT/tokenizer.json ... chat_template   the base model's tokenizer with the template of the training
+    OUT/generation_config.json             every id that ends a reply
+    OUT/Modelfile                          for `ollama create NAME -f Modelfile`
+    OUT/manifest.json                      what it was trained on; written last
+
+Whether a server that tokenises the chat template's text at once sends the trained ids is in the packed set's gates.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.train.checkpoint import Checkpoint
+from blossom_data.train.encode import Encoder
+from blossom_data.train.folders import Building
+from blossom_data.train.merge import checkpoint_of, is_lora, network_of, provenance
+from blossom_data.train.templates import template_for
+from blossom_data.train.tokens import load_tokenizer
+
+CONVERTERS = ("convert_hf_to_gguf.py", "convert-hf-to-gguf")
+_NOT_HANDED_ON = ("generation_config.json",)
+
+
+def export(run: Path, out: Path, *, gguf: bool = False) -> dict[str, Any]:
+    """Writes the newest model of the run, or that of the checkpoint folder, `run` to `out`.
+
+    Args:
+        gguf: also write OUT.gguf beside it, with an installed converter of llama.cpp.
+
+    Raises:
+        ConfigError, InputError: no checkpoint, a damaged one, no converter, or `out` cannot be written.
+    """
+    converter = _converter() if gguf else ""
+    checkpoint = checkpoint_of(run)
+    tokenizer = load_tokenizer(Path(checkpoint.manifest["base_model"]))
+    template = checkpoint.manifest["template"]
+    encoder = template_for(template["name"], tokenizer)
+    stop_ids = _stop_ids(template["stop_ids"], tokenizer.eos_token_id)
+    with Building(out) as building:
+        _write_weights(checkpoint, building.folder)
+        _write_generation(building.folder, stop_ids, tokenizer)
+        # The name of a model's own template is bound to it: it must be taken apart before it is replaced.
+        (building.folder / "Modelfile").write_text(modelfile(encoder, template["stop_tokens"]), encoding="utf-8")
+        tokenizer.chat_template = template["chat_template"]
+        tokenizer.save_pretrained(str(building.folder))
+        manifest = building.finish({"kind": "model", **provenance(checkpoint), "stop_ids": stop_ids})
+    written = {"out": str(out), "checkpoint": str(checkpoint.folder), "stop_ids": stop_ids, "gguf": ""}
+    if converter:
+        written["gguf"] = str(_convert(converter, out))
+    return {**written, "files": [entry["file"] for entry in manifest["files"]]}
+
+
+def modelfile(encoder: Encoder, stop_tokens: list[str]) -> str:
+    """The Modelfile that gives Ollama the template: Go template text, stop tokens, default system text."""
+    template = encoder.template
+    joins = template.system_join is not None
+    system = template.forms.get("system")
+    body, branch = "", "if"
+    for role, form in template.forms.items():
+        if joins and role == "system":
+            continue
+        before = _first_system(template.system_lead, template.system_join or "") if joins and role == "user" else ""
+        content = f"{form.head}{form.lead}{before}{{{{ .Content }}}}{form.end}{form.after}"
+        body += f'{{{{ {branch} eq .Role "{role}" }}}}{content}'
+        branch = "else if"
+    start = "{{ $first := true }}" if joins else ""
+    unasked = template.intro and f"{{{{ if not .System }}}}{template.intro}{{{{ end }}}}"
+    text = (
+        f"{start}{unasked}{{{{ range .Messages }}}}{body}{{{{ end }}}}{{{{ end }}}}{template.forms['assistant'].head}"
+    )
+    lines = ["FROM .", f'TEMPLATE """{text}"""']
+    if template.default_system and system is not None:
+        lines.append(f'SYSTEM """{template.default_system}"""')
+    lines += [f'PARAMETER stop "{token}"' for token in stop_tokens]
+    return "\n".join(lines) + "\n"
+
+
+def _first_system(lead: str, join: str) -> str:
+    system = f"{{{{ if $.System }}}}{lead}{{{{ $.System }}}}{join}{{{{ end }}}}"
+    return f"{{{{ if $first }}}}{system}{{{{ end }}}}{{{{ $first = false }}}}"
+
+
+def _stop_ids(trained: list[int], eos_id: int | None) -> list[int]:
+    """Every id that ends a reply: what was trained, and what the base model ends texts with."""
+    return list(dict.fromkeys([*trained, *([] if eos_id is None else [eos_id])]))
+
+
+def _write_weights(checkpoint: Checkpoint, folder: Path) -> None:
+    if is_lora(checkpoint):
+        network_of(checkpoint).save_pretrained(folder)
+        return
+    for path in checkpoint.model.iterdir():
+        if path.name not in _NOT_HANDED_ON:
+            shutil.copyfile(path, folder / path.name)
+
+
+def _write_generation(folder: Path, stop_ids: list[int], tokenizer: Any) -> None:
+    from transformers import GenerationConfig
+
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop_ids[0]
+    GenerationConfig(eos_token_id=stop_ids, pad_token_id=pad, bos_token_id=tokenizer.bos_token_id).save_pretrained(
+        str(folder)
+    )
+
+
+def _converter() -> str:
+    found = next(filter(None, map(shutil.which, CONVERTERS)), None)
+    if found is None:
+        raise ConfigError(
+            "no GGUF converter is installed", hint=f"install llama.cpp's {CONVERTERS[0]} so that it is found in PATH"
+        )
+    return found
+
+
+def _convert(converter: str, folder: Path) -> Path:
+    target = folder.with_suffix(".gguf")
+    done = subprocess.run(
+        [converter, str(folder), "--outfile", str(target)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        line = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise BlossomError(f"{Path(converter).name} failed: {line[:200]}")
+    return target

@@ -1,0 +1,175 @@
+"""One training run from its recipe to its last checkpoint, in each of its processes.
+
+    train(Path("recipe.toml"), Path("runs/a"), tell=print)
+    {"steps": 1820, "tokens": 115200000, "loss": 0.913, "checkpoint": "checkpoints/stage-2-step-000910", ...}
+
+The same command again goes on from the newest checkpoint. SIGTERM and Ctrl-C end the step, save and leave.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+
+from blossom_data import __version__
+from blossom_data.errors import BlossomError, Locked
+from blossom_data.shards import FORMAT, MANIFEST, write_atomic
+from blossom_data.train.adapter import make_adapter
+from blossom_data.train.checkpoint import Position, load_state, newest, refuse_other_run, verify
+from blossom_data.train.flops import flops_of
+from blossom_data.train.loop import Loop
+from blossom_data.train.metrics import Metrics, read_metrics
+from blossom_data.train.model import build_model
+from blossom_data.train.prepare import LOCK, Prepared, meta_network, prepare
+from blossom_data.train.processes import Group, join_group
+from blossom_data.train.recipe import load_recipe
+
+
+def train(path: Path, out: Path, *, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Runs the recipe at `path` in this process, which is one of its group; gives what was done.
+
+    Raises:
+        ConfigError, InputError: something does not fit; nothing was computed.
+        Interrupted: a signal asked it to end; it was saved.
+        Locked: another run writes to `out`.
+    """
+    recipe = load_recipe(path)
+    group = join_group(always=recipe.deepspeed is not None)
+    if group.device.type == "cpu":
+        # More threads than processes would share the same cores, and sums in another order.
+        torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    if recipe.deterministic:
+        torch.use_deterministic_algorithms(True)
+    quiet: Callable[[str], None] = tell if group.is_first else lambda line: None
+    try:
+        with _locked(out, group), _stopping() as stop:
+            prepared = _prepared(path, out, group, quiet)
+            result = _run(prepared, out, group, quiet, stop)
+        group.leave()
+    except BaseException:
+        # The others wait in a barrier that will not come: the launcher ends them.
+        with contextlib.suppress(Exception):
+            if torch.distributed.is_initialized() and group.world == 1:
+                torch.distributed.destroy_process_group()
+        raise
+    return result
+
+
+def _prepared(path: Path, out: Path, group: Group, tell: Callable[[str], None]) -> Prepared:
+    """Prepares in the first process, which packs and compares hashes, then in the others."""
+    if group.is_first:
+        prepared = prepare(path, out, tell=tell)
+        group.barrier()
+        return prepared
+    group.barrier()
+    return prepare(path, out, tell=tell, verify=False)
+
+
+def _run(
+    prepared: Prepared, out: Path, group: Group, tell: Callable[[str], None], stop: Callable[[], int]
+) -> dict[str, Any]:
+    recipe, about = prepared.recipe, prepared.about(group.world)
+    checkpoint = newest(out)
+    if checkpoint is not None:
+        refuse_other_run(checkpoint, about)
+        if group.is_first:
+            verify(checkpoint)
+        group.barrier()
+    model, found = build_model(
+        recipe, device=group.device, tell=tell, weights=checkpoint.model if checkpoint is not None else None
+    )
+    tell(f"attention {found.backend}: leak {found.leak:.1e}, deviation {found.deviation:.1e}")
+    adapter = make_adapter(recipe, model, group)
+    position = checkpoint.position if checkpoint is not None else Position()
+    if checkpoint is not None:
+        load_state(checkpoint, adapter, group)
+        tell(f"going on after step {position.total:,} of {checkpoint.folder}")
+    metrics = Metrics(out, after=position.total) if group.is_first else None
+    loop = Loop(
+        recipe,
+        prepared.draws,
+        adapter,
+        group,
+        out=out,
+        pad_id=prepared.pad_id,
+        about=about,
+        metrics=metrics,
+        flops=flops_of(meta_network(prepared.config), lora=recipe.lora is not None),
+        tell=tell,
+        stop=stop,
+    )
+    try:
+        position = loop.run(position)
+    finally:
+        if metrics is not None:
+            metrics.close()
+    return _finish(prepared, out, group, position)
+
+
+def _finish(prepared: Prepared, out: Path, group: Group, position: Position) -> dict[str, Any]:
+    """Writes the manifest of a finished run; gives what was done."""
+    lines = [line for line in read_metrics(out) if line["kind"] == "train"]
+    last = newest(out)
+    assert last is not None
+    result = {
+        "steps": position.total,
+        "tokens": position.tokens,
+        "loss": lines[-1]["loss"] if lines else None,
+        "checkpoint": str(last.folder.relative_to(out)),
+        "stages": [{"name": draw.recipe.name, **draw.counts} for draw in prepared.draws],
+    }
+    if group.is_first:
+        manifest = {
+            "format": FORMAT,
+            "kind": "training",
+            "version": __version__,
+            **result,
+            **prepared.about(group.world),
+            "settings": prepared.recipe.to_dict(),
+        }
+        write_atomic(out / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    group.barrier()
+    return {**result, "out": str(out)}
+
+
+@contextlib.contextmanager
+def _locked(out: Path, group: Group) -> Iterator[None]:
+    """Holds the lock of the run's folder in the first process."""
+    if not group.is_first:
+        yield
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        file = (out / LOCK).open("w")
+    except OSError as why:
+        raise BlossomError(f"cannot write to {out}: {why.strerror}") from why
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as why:
+            raise Locked(f"another run writes to {out}", hint="wait for it, or name another folder with -o") from why
+        yield
+
+
+@contextlib.contextmanager
+def _stopping() -> Iterator[Callable[[], int]]:
+    """Gives a function that gives the number of the signal that asked this process to end, or 0."""
+    asked = [0]
+
+    def remember(number: int, _frame: object) -> None:
+        asked[0] = number
+
+    before = {number: signal.signal(number, remember) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield lambda: asked[0]
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
