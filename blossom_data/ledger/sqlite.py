@@ -17,7 +17,7 @@ import contextlib
 import sqlite3
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +50,14 @@ CREATE TABLE IF NOT EXISTS failures(
     detail TEXT NOT NULL);
 """
 _PUT = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_TOTAL = """INSERT INTO totals VALUES (?, ?, ?, 1, ?, ?, ?) ON CONFLICT DO UPDATE SET
-    replies = replies + 1, tokens_in = tokens_in + excluded.tokens_in, tokens_out = tokens_out + excluded.tokens_out,
-    tokens_cached = tokens_cached + excluded.tokens_cached"""
+_TOTAL = """INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+    replies = replies + excluded.replies, tokens_in = tokens_in + excluded.tokens_in,
+    tokens_out = tokens_out + excluded.tokens_out, tokens_cached = tokens_cached + excluded.tokens_cached"""
 _FACT = "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 _FAIL = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)"
 
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
-_Job = tuple[str, tuple[object, ...], _Waiting | None]
+_Job = tuple[str, tuple[Any, ...], _Waiting | None]
 
 
 class SqliteLedger:
@@ -220,6 +220,7 @@ class SqliteLedger:
 
     def _commit(self, database: sqlite3.Connection, jobs: list[_Job]) -> LedgerError | None:
         try:
+            sums: Counter[tuple[Any, ...]] = Counter()
             database.execute("BEGIN IMMEDIATE")
             for statement, row, _ in jobs:
                 if statement is not _PUT or not isinstance(row[-1], bytes):
@@ -228,7 +229,10 @@ class SqliteLedger:
                 is_new = database.execute(statement, (*row[:-1], self._packer.compress(row[-1]))).rowcount
                 if is_new:
                     _, stage, model, _, *tokens, job, _ = row
-                    database.execute(_TOTAL, (job, stage, model, *tokens))
+                    for place, number in enumerate((1, *tokens)):
+                        sums[job, stage, model, place] += number
+            for name in {name[:3] for name in sums}:
+                database.execute(_TOTAL, (*name, *(sums[*name, place] for place in range(4))))
             database.execute("COMMIT")
         except Exception as why:  # a writer that dies of anything would leave all who wait for it waiting
             with contextlib.suppress(sqlite3.Error):

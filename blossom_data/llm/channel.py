@@ -26,6 +26,7 @@ from blossom_data.llm.structured import Memory, Negotiation, names_format
 
 _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
+_CHANCE_IN_A_ROW = 2
 
 
 class Channel:
@@ -160,10 +161,12 @@ class Channel:
     async def _back_off(self, failure: Failure, tries: int) -> None:
         """Sleeps until it is time or the run stops; longer with each try, unless all goes well with the other calls."""
         in_a_row = self.governor.failures_in_a_row
-        wait_s = backoff_s(tries if failure.is_overload else min(tries, max(1, in_a_row)), self._draw, self._patience)
-        if tries == 1 and in_a_row <= 1 and not failure.is_overload:
+        if failure.is_overload or in_a_row > _CHANCE_IN_A_ROW:
+            failures = tries if failure.is_overload else min(tries, in_a_row)
+            wait_s = backoff_s(failures, self._draw, self._patience)
+        else:
             # The other calls are answered: this one met chance, and nobody gains by its waiting long.
-            wait_s /= 10.0
+            wait_s = backoff_s(tries, self._draw, self._patience) / 10.0
         self._counters.waiting += 1
         try:
             async with asyncio.timeout(wait_s):
