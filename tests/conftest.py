@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.fixture(scope="session", autouse=True)
 def signals_as_on_a_terminal() -> Iterator[None]:
-    """Commands that tests start hear SIGINT and SIGHUP, although nohup or a background job made the suite deaf to them."""
+    """Commands that tests start hear SIGINT and SIGHUP, although nohup made the suite itself deaf to them."""
     heard = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
     before = {number: signal.signal(number, handler) for number, handler in heard.items()}
     yield
