@@ -55,6 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits."""
     output.prepare()
     argv = list(sys.argv[1:] if arguments is None else arguments)
+    if argv and argv[0].startswith(("--local_rank=", "--local-rank=")):
+        # The deepspeed launcher puts it before everything else; the environment says the same.
+        del argv[0]
     is_debug = "--debug" in argv
     try:
         code = app.main(args=argv, prog_name="blossom-data", standalone_mode=False)

@@ -230,3 +230,8 @@ def test_standard_input_and_a_closed_pipe(tmp_path: Path) -> None:
     with Loopback() as server:
         done = blossom("annotate", "-", "-o", "out", *flags(server), "--json", cwd=tmp_path, stdin=lines)
     assert done.json["kept"] == 3
+
+
+def test_the_flag_that_the_deepspeed_launcher_puts_first_is_accepted(tmp_path: Path) -> None:
+    done = blossom("--local_rank=1", "train", "--help", cwd=tmp_path)
+    assert (done.code, "train" in done.out) == (0, True)
