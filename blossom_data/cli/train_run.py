@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,11 @@ def command(
         output.json_result(result)
     elif not flags["quiet"] and is_first_process():
         output.result(render_run(result))
+    if is_launched():
+        # Everything is saved and the group is left; torch's gloo threads may abort an interpreter that tears down.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
     return 0
 
 
