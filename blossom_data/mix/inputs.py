@@ -14,10 +14,10 @@ from typing import Any
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
 from blossom_data.records import Record
-from blossom_data.rows import BadRow, Row, SeenIds, read_rows
+from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.facts import fingerprint
 from blossom_data.rows.row import Unreadable
-from blossom_data.rows.valid import shown, valid_record
+from blossom_data.rows.valid import distinct_records, valid_record
 from blossom_data.shards import read_manifest
 
 
@@ -56,21 +56,7 @@ class Input:
 
     def records(self) -> Iterator[Record | BadRow]:
         """The records in order; a row that is none, or repeats an id, as BadRow."""
-        with SeenIds() as seen:
-            for row in read_rows(self.path):
-                if isinstance(row, BadRow):
-                    yield row
-                    continue
-                try:
-                    record = self.record(row)
-                except Unreadable as why:
-                    yield why.at(row.file, row.line, shown(row.value))
-                    continue
-                if seen.add(record.id):
-                    yield record
-                else:
-                    detail = f"the id {record.id[:80]!r} stands in an earlier row"
-                    yield BadRow(row.file, row.line, "duplicate_id", detail, shown(row.value))
+        return distinct_records(read_rows(self.path), self.record)
 
     def pick(self, places: Iterator[tuple[int, ...]]) -> Iterator[tuple[Record, tuple[int, ...]]]:
         """The records at `places` (each begins with an ordinal number, ascending), with what else stands there.

@@ -8,7 +8,7 @@ text, a number or null. Further keys are left out. Two records of one id do not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import orjson
 from blossom_data.records import LANGUAGES, ROLES, Lineage, Message, Record, content_id
 from blossom_data.rows.inputs import read_rows
 from blossom_data.rows.language import chat_language
-from blossom_data.rows.row import MAX_RAW_BYTES, BadRow, Unreadable
+from blossom_data.rows.row import MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
@@ -29,17 +29,18 @@ def read_records(path: Path | str) -> Iterator[Record | BadRow]:
     Raises:
         InputError: as read_rows.
     """
-    return _records(read_rows(path))
+    return distinct_records(read_rows(path), lambda row: valid_record(row.value))
 
 
-def _records(rows: Iterator[Any]) -> Iterator[Record | BadRow]:
+def distinct_records(rows: Iterable[Row | BadRow], read: Callable[[Row], Record]) -> Iterator[Record | BadRow]:
+    """What `read` makes of each row; a row that it cannot read (Unreadable), or that repeats an id, as BadRow."""
     with SeenIds() as seen:
         for row in rows:
             if isinstance(row, BadRow):
                 yield row
                 continue
             try:
-                record = valid_record(row.value)
+                record = read(row)
             except Unreadable as why:
                 yield why.at(row.file, row.line, shown(row.value))
                 continue
