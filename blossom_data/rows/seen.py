@@ -4,7 +4,7 @@
         seen.add("a")   # True: new
         seen.add("a")   # False
 
-A bitmap of fixed size answers for almost every new id; a private SQLite file in the temporary folder, gone with the
+A bitmap (bitmap.py) answers for almost every new id; a private SQLite file in the temporary folder, gone with the
 process, holds them all and is asked where the bitmap is not sure. Ids count as equal when their 128-bit hashes are.
 """
 
@@ -15,9 +15,9 @@ from hashlib import blake2b
 from types import TracebackType
 from typing import Self
 
+from blossom_data.bitmap import Bitmap
 from blossom_data.errors import BlossomError
 
-_BITMAP_BITS = 26
 _PENDING_MAX = 20_000
 _CACHE_KB = 2048
 
@@ -26,7 +26,7 @@ class SeenIds:
     """A set of ids of any number, in about 15 MB."""
 
     def __init__(self) -> None:
-        self._bitmap = bytearray(1 << (_BITMAP_BITS - 3))
+        self._bitmap = Bitmap()
         self._pending: set[bytes] = set()
         self._database = sqlite3.connect("", isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", f"cache_size = -{_CACHE_KB}"):
@@ -47,13 +47,9 @@ class SeenIds:
             BlossomError: the temporary folder is full.
         """
         digest = blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
-        bit = int.from_bytes(digest[:4], "little") & ((1 << _BITMAP_BITS) - 1)
-        byte, mask = bit >> 3, 1 << (bit & 7)
-        if self._bitmap[byte] & mask:
-            if digest in self._pending or self._is_stored(digest):
-                return False
-        else:
-            self._bitmap[byte] |= mask
+        if digest in self._bitmap and (digest in self._pending or self._is_stored(digest)):
+            return False
+        self._bitmap.add(digest)
         self._pending.add(digest)
         if len(self._pending) >= _PENDING_MAX:
             self._store()
