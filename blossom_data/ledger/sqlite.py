@@ -7,7 +7,7 @@
 
 Look into it by hand: sqlite3 .blossom/ledger.sqlite "select stage, model, count(*) from replies group by 1, 2".
 It must lie on a local disk: WAL does not work over a network. A reply whose commit fails (a full disk) is kept in
-memory and written again, into the room that reserve.py held back.
+memory and written again, into the room that reserve.py held back; one whose commit a SIGKILL prevents is in journal.py.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ import zstandard
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
 from blossom_data.errors import LedgerError
+from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import take_lock
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
@@ -57,7 +58,8 @@ _TOTAL = """INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDAT
 _FACT = "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 _FAIL = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)"
 
-_Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+_Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]", int | None]
+"""The last is the file of the journal that holds the row, None where it could not be written there."""
 _Job = tuple[str, tuple[Any, ...], _Waiting | None]
 
 
@@ -80,12 +82,17 @@ class SqliteLedger:
         self._lock = take_lock(path.with_name(path.name + ".lock"))
         try:
             self._reserve = Reserve(path.with_name(path.name + ".reserve"))
+            is_new = not path.exists()
+            self._unpack, self._packer = zstandard.ZstdDecompressor(), zstandard.ZstdCompressor(level=3)
             self._reader = _open(path)
+            self._journal = Journal(path)
+            if not is_new:
+                self._store_what_a_kill_left()
+            self._journal.begin()
             self._known = self._known_keys()
         except LedgerError:
             self._lock.close()
             raise
-        self._unpack, self._packer = zstandard.ZstdDecompressor(), zstandard.ZstdCompressor(level=3)
         self._jobs: deque[_Job] = deque()
         self._has_jobs = threading.Event()
         self._is_closing = False
@@ -131,7 +138,7 @@ class SqliteLedger:
         tokens = (usage.tokens_in, usage.tokens_out, usage.tokens_cached)
         row = (key, ask.stage, reply.model, time.time(), *tokens, self.job, body)
         self._known.add(key)
-        self._queue((_PUT, row, (loop, done)))
+        self._queue((_PUT, row, (loop, done, self._journal.note(row))))
         await done
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
@@ -153,6 +160,11 @@ class SqliteLedger:
         where, named = ("", ()) if job is None else ("WHERE job = ?", (job,))
         rows = self._read(f"SELECT stage, model, {sums} FROM totals {where} GROUP BY 1, 2 ORDER BY 1, 2", *named)
         return [StageTotals(*row) for row in rows]
+
+    def _store_what_a_kill_left(self) -> None:
+        left: list[_Job] = [(_PUT, row, None) for row in self._journal.rows()]
+        if left and (problem := self._commit(self._reader, left)):
+            raise problem
 
     def _known_keys(self) -> Bitmap:
         """The keys of all stored replies; about 0.7 s for a million of them."""
@@ -177,14 +189,15 @@ class SqliteLedger:
         """Writes what is queued, folds the WAL into the file and lets the lock go.
 
         Raises:
-            LedgerError: replies that were paid for could not be written.
+            LedgerError: replies that were paid for could be written nowhere.
         """
         self._is_closing = True
         self._has_jobs.set()
         self._writer.join()
         self._reader.close()
+        self._journal.close(is_all_stored=not self._unstored)
         self._lock.close()
-        lost = sum(statement is _PUT for statement, _, _ in self._unstored)
+        lost = sum(waiting is not None and waiting[2] is None for _, _, waiting in self._unstored)
         if lost and self._broken:
             raise LedgerError(f"{self._broken}; {lost:,} paid replies are lost", hint=self._broken.hint)
 
@@ -216,12 +229,15 @@ class SqliteLedger:
     def _store(self, database: sqlite3.Connection | None, jobs: list[_Job]) -> None:
         """Commits `jobs`, at need into the room held back, else they wait for the end; the ledger is broken by then."""
         problem = self._broken if database is None else self._commit(database, jobs)
-        if problem is None:
-            return
-        self._broken = self._broken or problem
-        self._reserve.let_go()
-        if database is None or self._commit(database, jobs) is not None:
-            self._unstored += jobs
+        if problem is not None:
+            self._broken = self._broken or problem
+            self._reserve.let_go()
+            if database is None or self._commit(database, jobs) is not None:
+                self._unstored += jobs
+                return
+        for file, rows in Counter(waiting[2] for _, _, waiting in jobs if waiting is not None).items():
+            if file is not None:
+                self._journal.forget(file, rows)
 
     def _store_rest(self, database: sqlite3.Connection | None) -> None:
         """Tries for the last time what could not be written."""

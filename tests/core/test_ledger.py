@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,66 @@ def test_what_was_acknowledged_survives_a_sigkill(tmp_path: Path) -> None:
     ledger.close()
 
 
+def killed_before_any_commit(path: Path, count: int) -> None:
+    """A process that has got `count` replies, and is killed before one of them is committed."""
+    script = f"""
+        import asyncio, os, signal
+        from pathlib import Path
+        from blossom_data.asks import Ask, Reply, Usage
+        from blossom_data.ledger import sqlite
+        from blossom_data.records import Message
+
+        sqlite.LINGER_S = 60.0
+
+        async def main():
+            ledger = sqlite.SqliteLedger(Path({str(path)!r}), job="j")
+            for number in range({count}):
+                ask = Ask(stage="annotate", version=1, messages=(Message("user", str(number)),))
+                reply = Reply(text="word " * 500 + str(number), model="m", usage=Usage(tokens_in=3, tokens_out=5))
+                asyncio.ensure_future(ledger.put(ask.key("m"), ask, reply))
+            await asyncio.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        asyncio.run(main())
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script)])
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_replies_that_a_sigkill_kept_from_being_committed_are_there_and_counted_once(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    count = 1_500
+    for _ in range(2):
+        killed_before_any_commit(path, count)
+    ledger = SqliteLedger(path, job="j")
+    for number in range(count):
+        found = ledger.get(ask_of(str(number)).key("m"))
+        assert found is not None and found.text == "word " * 500 + str(number)
+    assert [(row.replies, row.tokens_out) for row in ledger.totals("j")] == [(count, 5 * count)]
+    ledger.close()
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "ledger.sqlite",
+        "ledger.sqlite.lock",
+        "ledger.sqlite.reserve",
+    ]
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-7], lambda data: data + bytes(64), lambda data: data + b"\xff" * 64]
+)
+def test_a_journal_that_a_power_cut_tore_gives_the_rows_before_the_tear(
+    tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "ledger.sqlite"
+    killed_before_any_commit(path, 3)
+    journal = tmp_path / "ledger.sqlite.journal-0"
+    journal.write_bytes(damage(journal.read_bytes()))
+    ledger = SqliteLedger(path)
+    assert ledger.get(ask_of("0").key("m")) and ledger.get(ask_of("1").key("m"))
+    assert sum(row.replies for row in ledger.totals()) in (2, 3)
+    ledger.close()
+
+
 def test_a_ledger_that_cannot_be_trusted_is_refused_never_rebuilt(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"this is not a database" * 100)
@@ -128,6 +189,23 @@ def test_a_reply_that_cannot_be_stored_is_an_error_to_who_waits(tmp_path: Path) 
     with pytest.raises(LedgerError, match="cannot write"):
         put(ledger, "after")
     other.close()
+    ledger.close()
+    ledger = SqliteLedger(path)
+    assert ledger.get(ask_of("after").key("m")) is not None
+    ledger.close()
+
+
+def test_a_reply_that_can_be_written_nowhere_is_said_to_be_lost(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    for number in (0, 1):
+        path.with_name(f"{path.name}.journal-{number}").mkdir()
+    ledger = SqliteLedger(path)
+    other = sqlite3.connect(path)
+    other.execute("DROP TABLE replies")
+    other.commit()
+    other.close()
+    with pytest.raises(LedgerError, match="cannot write"):
+        put(ledger, "after")
     with pytest.raises(LedgerError, match="1 paid replies are lost"):
         ledger.close()
 
