@@ -16,7 +16,6 @@ Values are put in once, as they are: a `${x}` inside a value stays text.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
+from blossom_data.toml_file import read_toml
 
 _KEYS = {"version", "placeholders", "system", "user", "example"}
 
@@ -74,12 +74,7 @@ def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
         path = folder / f"{name}.toml"
     else:
         path = bundled("prompts") / f"{name}.toml"
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as why:
-        raise ConfigError(f"cannot read prompt {path}: {why.strerror}") from why
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
-        raise ConfigError(f"prompt {path} is not valid TOML: {why}") from why
+    raw = read_toml(path, "prompt")
     return _checked(raw, path)
 
 

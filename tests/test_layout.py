@@ -17,7 +17,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # Lower never imports higher; names on one line may import each other.
 LAYERS = [
     ["errors"],
-    ["records", "asks", "prompts", "config", "counters", "bitmap"],
+    ["records", "asks", "prompts", "config", "counters", "bitmap", "toml_file"],
     ["pipelines", "shards", "rows", "ledger"],
     ["llm", "answers", "checks", "translation"],
     ["sources", "pull", "stages"],

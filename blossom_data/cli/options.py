@@ -51,16 +51,21 @@ def common(function: Function) -> Function:
     return function
 
 
+def max_bad_option(function: Function) -> Function:
+    """--max-bad: how much of the input may be unreadable."""
+    return click.option(
+        "--max-bad",
+        type=Share(),
+        default=0.01,
+        show_default="1%",
+        help="Largest share of unreadable rows; above it nothing is written and the exit code is 2.",
+    )(function)
+
+
 def job_options(function: Function) -> Function:
     """Input and output of a command that turns records into a data set."""
     for option in (
-        click.option(
-            "--max-bad",
-            type=Share(),
-            default=0.01,
-            show_default="1%",
-            help="Largest share of unreadable rows; above it nothing is written and the exit code is 2.",
-        ),
+        max_bad_option,
         click.option(
             "--shard-records",
             type=click.IntRange(min=1),

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from blossom_data.cli.jobs import count_skipped, describe_source, finish
-from blossom_data.cli.options import Share, common
+from blossom_data.cli.options import common, max_bad_option
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
@@ -35,13 +35,7 @@ from blossom_data.shards import SHARD_RECORDS
 @click.option("--revision", help="Branch, tag or commit of a hub data set.")
 @click.option("--subset", help="Configuration of a hub data set.")
 @click.option("--split", default="train", show_default=True, help="Split of a hub data set.")
-@click.option(
-    "--max-bad",
-    type=Share(),
-    default=0.01,
-    show_default="1%",
-    help="Largest share of unreadable rows; above it nothing is written and the exit code is 2.",
-)
+@max_bad_option
 @common
 def command(
     source: str,

@@ -11,7 +11,6 @@ A model is found by its name, without a provider before the last slash and witho
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import Any
 
 from blossom_data.asks import Usage
 from blossom_data.errors import ConfigError
+from blossom_data.toml_file import read_toml
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
 _DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
@@ -74,12 +74,7 @@ def load_prices(path: Path | None = None) -> dict[str, Price]:
         ConfigError: the file cannot be read, or a price is not a number from 0.
     """
     file = path or PRICES_FILE
-    try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as why:
-        raise ConfigError(f"cannot read prices {file}: {why.strerror}") from why
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
-        raise ConfigError(f"prices {file} are not valid TOML: {why}") from why
+    raw = read_toml(file, "prices")
     models = raw.get("models")
     if not isinstance(models, dict) or not isinstance(raw.get("as_of"), str):
         raise ConfigError(f"prices {file} need `as_of` (a date) and [models]", hint=f"the layout of {PRICES_FILE}")

@@ -22,7 +22,6 @@ It checks values; blending is write.py's part.
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from blossom_data.config import reject_unknown
 from blossom_data.errors import ConfigError
 from blossom_data.mix.plan import Mix, Part
 from blossom_data.shards import SHARD_RECORDS
+from blossom_data.toml_file import read_toml
 
 _NAME = re.compile(r"\w[\w.-]{0,99}")
 _MIX = (
@@ -59,12 +59,7 @@ def load_recipe(path: Path, *, out: Path | None = None) -> tuple[Mix, ...]:
     Raises:
         ConfigError: not TOML, an unknown key (with the nearest known one), a missing or wrong value.
     """
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as why:
-        raise ConfigError(f"cannot read recipe {path}: {why.strerror}") from why
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
-        raise ConfigError(f"recipe {path} is not valid TOML: {why}") from why
+    raw = read_toml(path, "recipe")
     reject_unknown(raw, ("mix",), f"recipe {path}")
     return read_mixes(raw.get("mix"), where=f"recipe {path}", folder=path.resolve().parent, out=out)
 

@@ -5,7 +5,6 @@ table.whole("limit")     ->  100, or: pipeline math.toml line 12: limit in [[sou
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 from blossom_data.config import reject_unknown
 from blossom_data.errors import ConfigError, UnknownKey
 from blossom_data.pipelines import places
+from blossom_data.toml_file import read_toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +56,8 @@ def read_file(path: Path) -> File:
     Raises:
         ConfigError: it cannot be read, or is not TOML.
     """
-    try:
-        text = path.read_bytes().decode("utf-8").replace("\r\n", "\n")
-        return File(path, tomllib.loads(text), places.find_lines(text))
-    except OSError as why:
-        raise ConfigError(f"cannot read pipeline {path}: {why.strerror}") from why
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
-        raise ConfigError(f"pipeline {path} is not valid TOML: {why}") from why
+    values = read_toml(path, "pipeline")
+    return File(path, values, places.find_lines(path.read_text(encoding="utf-8")))
 
 
 def _path_of(table: Mapping[str, Any], values: Any) -> places.Path | None:
