@@ -38,6 +38,7 @@ def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, 
     job = Job(
         label=name,
         work=stage_work(flags["records"], [stage], flags["limit"]),
+        is_piped=str(flags["records"]) == "-",
         stages=(name,),
         out=flags["out"],
         endpoints=(build_endpoint(endpoint),) if needs_endpoint else (),

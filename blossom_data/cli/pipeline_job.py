@@ -85,6 +85,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
     return Job(
         label=pipeline.name,
         work=_work(pulls, stages, wanted.limit, counters),
+        is_piped=any(pulled.origin.may_stall for _, pulled in pulls),
         stages=tuple(stages),
         out=_out(pipeline, wanted),
         endpoints=endpoints,

@@ -75,6 +75,7 @@ def command(
     job = Job(
         label="pull",
         work=_work(pulled, counters),
+        is_piped=pulled.origin.may_stall,
         out=out,
         about={"sources": [describe_source(source, pulled, licence)]},
         counters=counters,

@@ -26,6 +26,7 @@ from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.books import Books
 from blossom_data.executors.limits import Deadline, Thrifty
 from blossom_data.executors.open_files import allow_open_files
+from blossom_data.executors.piped import Piped
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch_settings import BatchSettings
 from blossom_data.llm.budget import Budget
@@ -50,6 +51,8 @@ class Job:
     label: str
     """Shown in progress and stored in the manifest: a stage's name or the pipeline's."""
     work: Iterable[Work]
+    is_piped: bool = False
+    """Whether the next item of `work` may be long in coming: from standard input, or a hub."""
     stages: tuple[str, ...] = ()
     """Names of the stages, in the order in which records go through them."""
     out: Path
@@ -187,7 +190,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
         budget = _budget(job, ledger) if job.endpoints else None
         engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=workers, budget=budget)
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
-            await engine.run(blocks, books)
+            await engine.run(Piped(blocks) if job.is_piped else blocks, books)
 
 
 def _patience(job: Job) -> Patience | None:

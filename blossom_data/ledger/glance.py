@@ -44,6 +44,8 @@ def glance(path: Path) -> Glance | None:
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as database:
+            if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+                return Glance()
             sums = "stage, model, sum(replies), sum(tokens_in), sum(tokens_out), sum(tokens_cached)"
             totals = database.execute(f"SELECT {sums} FROM totals GROUP BY 1, 2 ORDER BY 1, 2").fetchall()
             failures = database.execute("SELECT count(*) FROM failures").fetchone()[0]

@@ -46,6 +46,8 @@ _FOREIGN = {
     b"version https://git-lfs": "a Git LFS pointer: the data itself was not fetched",
 }
 _BOM = b"\xef\xbb\xbf"
+_MAGIC_BYTES = 32
+"""A pipe may give fewer at first; by so many every kind of file is known."""
 _PEEK_BYTES = 1 << 16
 _ARRAY_OF_OBJECTS = re.compile(rb"\[\s*+(?:\{|\Z|\]\s*+\Z)")
 _OBJECT_OVER_LINES = re.compile(rb"\{[ \t]*+\r?\n")
@@ -59,7 +61,9 @@ def read_rows(path: Path | str) -> Iterator[Row | BadRow]:
         ConfigError: a Parquet file without pyarrow.
     """
     if str(path) == "-":
-        return _require_a_row(_read_stream(sys.stdin.buffer, "<stdin>", ""), "standard input")
+        # Without the buffer rows come as they are written, and a thread that waits for one holds no lock at the end.
+        stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+        return _require_a_row(_read_stream(stream, "<stdin>", ""), "standard input")
     name = label(path)
     try:
         folder = Path(path)
@@ -158,6 +162,8 @@ def _refuse_pipe(mode: int, name: str) -> None:
 def _read_stream(file: BinaryIO, name: str, file_name: str) -> Iterator[Row | BadRow]:
     """The rows of an open file whose name (in lower case, "" for a stream) helps where the content leaves a choice."""
     head = file.read(BLOCK_BYTES)
+    while len(head) < _MAGIC_BYTES and (more := file.read(BLOCK_BYTES)):
+        head += more
     if head.startswith(PARQUET_MAGIC):
         if not file_name:
             raise InputError("Parquet cannot be read from standard input", hint="pass the file's path")
@@ -183,7 +189,9 @@ def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
     first = b""
     for block in blocks:
         first += block
-        if len(first) >= _PEEK_BYTES:
+        start = first.removeprefix(_BOM).lstrip()
+        # With its first line a row in lines is known: who writes into a pipe may take a while for the next one.
+        if len(first) >= _PEEK_BYTES or (start.startswith(b"{") and b"\n" in start):
             break
     first = first.removeprefix(_BOM)
     return first, chain([first], blocks)

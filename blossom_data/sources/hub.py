@@ -32,6 +32,11 @@ class Origin:
     revision: str = ""
     licence: str = ""
 
+    @property
+    def may_stall(self) -> bool:
+        """Whether the next row may be long in coming: over the network, or a pipe."""
+        return bool(self.revision) or self.path == "-"
+
 
 def is_hub_id(path: Path | str) -> bool:
     """Whether `path` names a hub data set: `hf:org/name`, or `org/name` where no such path or folder exists here."""

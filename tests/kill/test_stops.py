@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from blossom_data import engine
 from blossom_data.config import Endpoint
 from blossom_data.errors import BlossomError, Interrupted, StoppedEarly
 from blossom_data.executors.local import Job, run_job
+from blossom_data.ledger.glance import glance
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 
@@ -165,3 +168,28 @@ def test_a_lock_file_left_by_a_dead_process_does_not_matter(tmp_path: Path) -> N
     (tmp_path / "ledger.sqlite.lock").write_text('{"pid": 1, "host": "elsewhere", "since": "2020-01-01T00:00:00"}')
     with Loopback(respond=respond) as server:
         assert finish(annotate(server), tmp_path).code == 0
+
+
+def test_a_stalled_pipe_keeps_neither_a_reply_nor_a_signal_waiting(tmp_path: Path) -> None:
+    with Loopback(respond=respond, latency_s=0.05) as server:
+        command = [word if word != "in.jsonl" else "-" for word in annotate(server)]
+        child = start(command, tmp_path, stdin=subprocess.PIPE)
+        assert child.stdin is not None
+        for number in range(3):
+            child.stdin.write(json.dumps(user(f"What is item {number}?")) + "\n")
+        child.stdin.flush()
+        # The pipe stays open, and nothing more comes: the replies have to be in the ledger all the same.
+        wait_for(lambda: stored_replies(tmp_path) == 3, child)
+        assert stored_replies(tmp_path) == 3
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(timeout=20) == 143
+        with child:
+            assert child.stdout is not None
+            assert '"exit_code":143' in child.stdout.read()
+    assert server.bought_twice == 0
+
+
+def stored_replies(folder: Path) -> int:
+    """What a ledger that is in use holds."""
+    seen = glance(folder / "ledger.sqlite")
+    return seen.replies if seen else 0
