@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -51,6 +51,29 @@ class Asker(Protocol):
         """No further request is sent; a `complete` that waits for its turn raises EndpointError."""
 
     def complete(self, ask: Ask) -> Awaitable[Reply]: ...
+
+
+class Feed(Protocol):
+    """Where the work of a run comes from, item by item, with its number from 0."""
+
+    async def take(self) -> tuple[int, Work] | None:
+        """The next item, None behind the last."""
+
+    def stop(self) -> None:
+        """No more is wanted: who waits for an item gets None."""
+
+
+class Iterated:
+    """A Feed of an iterable that never waits long, such as a file."""
+
+    def __init__(self, work: Iterable[Work]) -> None:
+        self._items = enumerate(work)
+
+    async def take(self) -> tuple[int, Work] | None:
+        return next(self._items, None)
+
+    def stop(self) -> None:
+        """Nobody ever waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +196,7 @@ class Engine:
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
         self._order: InOrder | None = None
+        self._feed: Feed | None = None
 
     def stop(self, why: BaseException) -> None:
         """Stops buying; calls in flight end and are stored, then `run` raises `why`."""
@@ -180,16 +204,21 @@ class Engine:
             self._stop_reason = why
             self.asker.stop()
             self._stopped.set()
+            if self._feed is not None:
+                self._feed.stop()
 
-    async def run(self, work: Iterable[Work], sink: Callable[[int, Outcome], None]) -> None:
+    async def run(self, work: Iterable[Work] | Feed, sink: Callable[[int, Outcome], None]) -> None:
         """Drives all of `work`; `sink` gets (index, outcome) in input order.
+
+        Args:
+            work: a Feed where the next item may be long in coming.
 
         Raises:
             BlossomError: what stopped the run (AuthError, EndpointError, LedgerError, Interrupted ...).
         """
         self._order = InOrder(sink, self.window)
-        source = enumerate(work)
-        tasks = [asyncio.create_task(self._work(source, self._order)) for _ in range(self.workers)]
+        self._feed = Iterated(work) if isinstance(work, Iterable) else work
+        tasks = [asyncio.create_task(self._work(self._feed, self._order)) for _ in range(self.workers)]
         everything: asyncio.Future[Any] = asyncio.gather(*tasks)
         stopped: asyncio.Future[Any] = asyncio.create_task(self._stopped.wait())
         await asyncio.wait({everything, stopped}, return_when=asyncio.FIRST_COMPLETED)
@@ -205,11 +234,12 @@ class Engine:
         if self._stop_reason is not None:
             raise self._stop_reason
 
-    async def _work(self, source: Iterator[tuple[int, Work]], order: InOrder) -> None:
+    async def _work(self, feed: Feed, order: InOrder) -> None:
         """One worker: takes the next record, drives it, hands on what came of it."""
         unpaid = 0
         try:
-            for index, (item, stages) in source:
+            while (taken := await feed.take()) is not None:
+                index, (item, stages) = taken
                 if self._stop_reason is None and (turn := order.room(index)) is not None:
                     await turn
                 if self._stop_reason is not None:
@@ -279,10 +309,15 @@ class Engine:
             steps.close()
 
     async def _ask_all(self, asks: Sequence[Ask], outcome: Outcome) -> list[Reply]:
-        """The replies of questions that are sent side by side."""
+        """The replies of questions that are sent side by side; when one fails, the others are waited for and stored."""
         if len(asks) == 1:
             return [await self._ask(asks[0], outcome)]
-        return list(await asyncio.gather(*(self._ask(ask, outcome) for ask in asks)))
+        answers = await asyncio.gather(*(self._ask(ask, outcome) for ask in asks), return_exceptions=True)
+        problems = [answer for answer in answers if isinstance(answer, BaseException)]
+        if problems:
+            # What ends the run goes before what fails this one record.
+            raise min(problems, key=lambda why: isinstance(why, RecordRefused))
+        return [answer for answer in answers if isinstance(answer, Reply)]
 
     async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
         """The reply of `ask`: from the ledger, from a twin that is being bought, or bought and stored."""

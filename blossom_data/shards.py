@@ -40,8 +40,12 @@ _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\u
 _SPACE_HINT = "what was bought is in the ledger; mend it or free some space, and run the same command again"
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Replaces `path` by `data`: a reader sees the old file or the new one, a power cut included."""
+def write_atomic(path: Path, data: bytes, *, hint: str = _SPACE_HINT) -> None:
+    """Replaces `path` by `data`: a reader sees the old file or the new one, a power cut included.
+
+    Raises:
+        BlossomError: the disk is full or broken; `hint` says what to do then.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -53,7 +57,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     except OSError as why:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise BlossomError(f"cannot write {path}: {why.strerror}", hint=_SPACE_HINT) from why
+        raise BlossomError(f"cannot write {path}: {why.strerror}", hint=hint) from why
 
 
 def steerless(text: str) -> str:
@@ -160,7 +164,7 @@ class DatasetWriter:
         self._lock: int | None = None
         refuse_foreign_folder(folder)
         try:
-            for inner in (self.building, folder / "rejects"):
+            for inner in (self.building, self.building / "rejects", folder / "rejects"):
                 if inner.is_symlink():
                     raise ConfigError(f"{inner} is a link", hint="take it away, or name a new folder with -o")
             folder.mkdir(parents=True, exist_ok=True)
@@ -232,7 +236,7 @@ class DatasetWriter:
                     self.building / "rejects" / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
                 }
                 if all(_sha256(file) == digest for file, digest in shards.items()):
-                    self._blocks[int(note.stem[-5:])] = about
+                    self._blocks[int(note.stem.removeprefix("block-"))] = about
                     keep |= {note, *shards}
             except (OSError, ValueError, KeyError, TypeError):
                 continue

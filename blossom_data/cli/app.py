@@ -67,7 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BlossomError as why:
         output.error(why, is_json="--json" in argv)
         if is_debug:
-            raise
+            import traceback
+
+            output.say(traceback.format_exc())
         code = why.exit_code
     except (click.Abort, KeyboardInterrupt):
         code = 130
@@ -78,17 +80,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as why:
         if is_debug:
             raise
-        output.error(_unforeseen(why), is_json="--json" in argv)
+        output.error(output.unforeseen(why), is_json="--json" in argv)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _unforeseen(why: Exception) -> BlossomError:
-    """An error that nobody caught: what the system refused is told as that, anything else as a bug."""
-    if isinstance(why, OSError) and why.strerror:
-        return BlossomError(f"{why.strerror}: {os.fsdecode(why.filename)}" if why.filename else why.strerror)
-    if isinstance(why, MemoryError):
-        return BlossomError("out of memory", hint="run the same command again with fewer calls in flight")
-    return BlossomError(
-        f"{type(why).__name__}: {why}", hint="this is a bug; run again with --debug and report the traceback"
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,6 @@ def _text(old: Path, new: Path, found: Difference) -> str:
         for sample in found.samples[kind]:
             lines.append(f"  {kind} {sample['id']}  {sample['source']} {sample['lang']}: {', '.join(sample['causes'])}")
     if found.samples["changed"]:
-        record = found.samples["changed"][0]["id"]
-        lines.append(f"look at one: blossom-data show {new} --id {record} --original {old}")
+        after, record, before = (shlex.quote(str(word)) for word in (new, found.samples["changed"][0]["id"], old))
+        lines.append(f"look at one: blossom-data show {after} --id={record} --original {before}")
     return "\n".join(lines)

@@ -15,7 +15,8 @@ from blossom_data.cli import output
 from blossom_data.cli.options import DEFAULT_LEDGER, build_endpoint, common
 from blossom_data.config import Endpoint
 from blossom_data.doctor import FAIL, OK, WARN, Finding, attempt
-from blossom_data.errors import BlossomError
+from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.ledger.lock import lock_of
 from blossom_data.pipelines import Pipeline, open_pipeline
 
 _FLAGS: dict[str, Any] = {"max_in_flight": 1, "timeout_s": 60.0, "rpm": None, "tpm": None, "structured": "auto"}
@@ -100,7 +101,7 @@ def _settings(pipeline: Pipeline) -> Iterator[Finding]:
     """Stages with their prompts, mixes, what is published, and each source's first row."""
     from blossom_data.cli.pipeline_job import Wanted, build_stages, open_source
     from blossom_data.refresh.notify import webhook
-    from blossom_data.refresh.products import check_licences, mixes_of, parts_of
+    from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
     from blossom_data.stages.build import prompts_of
 
     def stages() -> str:
@@ -111,6 +112,7 @@ def _settings(pipeline: Pipeline) -> Iterator[Finding]:
     def products() -> str:
         mixes = mixes_of(pipeline)
         parts = parts_of(pipeline, mixes)
+        check_train(pipeline, parts)
         # The licence of a hub data set stands on its card, which is read when it is.
         local = [source for source in pipeline.sources if source.licence or not source.path.startswith("hf:")]
         check_licences(pipeline, [{"source": source.kind, "licence": source.licence} for source in local])
@@ -146,7 +148,10 @@ def _machine(out: Path, ledger: Path, *private: Path) -> Iterator[Finding]:
     yield machine.check_writable(out)
     yield machine.check_file_system("ledger", ledger, must_be_local=True)
     yield machine.check_file_system("data set", out, must_be_local=False)
-    yield machine.check_lock("ledger", ledger.with_name(f"{ledger.name}.lock"))
+    try:
+        yield machine.check_lock("ledger", lock_of(ledger))
+    except ConfigError as why:
+        yield Finding("lock", FAIL, str(why), why.hint)
     for path in (ledger, *private):
         if (finding := machine.check_mode(path)) is not None:
             yield finding

@@ -68,7 +68,7 @@ def with_engine(settings: Mapping[str, Any], *, ledger: Path) -> tuple[dict[str,
     from blossom_data.llm.local import plan_embedded, plan_served
 
     model, start_s = str(settings.get("model") or ""), float(settings.get("serve_start_s") or _START_S)
-    log = ledger.with_suffix(".engine.log")
+    log = ledger.parent / f"{ledger.stem}.engine.log"
     if serve:
         base_url = str(settings.get("base_url") or "")
         if "{port}" not in serve and base_url and urlsplit(base_url).hostname not in _LOOPBACK:

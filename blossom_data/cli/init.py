@@ -132,7 +132,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
         if there := [name for name in files if os.path.lexists(folder / name)]:
             raise ConfigError(f"{folder / there[0]} is there already: nothing was written", hint="name a new folder")
         for name, text in files.items():
-            with (folder / name).open("x", encoding="utf-8") as file:
+            with (folder / name).open("x", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
     except OSError as why:
         raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why

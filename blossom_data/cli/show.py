@@ -13,6 +13,7 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.errors import ConfigError
+from blossom_data.publish.reading import located
 from blossom_data.report.pages import render_record, render_reject, sampled
 from blossom_data.rows import BadRow, Row, read_rows
 
@@ -38,10 +39,12 @@ def command(
 ) -> int:
     """Look at the records of DATASET, or at what was rejected and why.
 
+    DATASET is a data set, a version or a file; for the folder of a published data set its `current` is taken.
+
     \b
     Example: blossom-data show demo/dataset --sample 3 --seed 1
     """
-    rows = _rejects(dataset, rejected) if rejected else _values(dataset)
+    rows = _rejects(dataset, rejected) if rejected else _values(located(dataset))
     if record_id:
         rows = (row for row in rows if str(row.get("id", "")).startswith(record_id))
     chosen = sampled(rows, sample, seed) if sample else list(itertools.islice(rows, limit))
@@ -79,7 +82,7 @@ def _rejects(dataset: Path, wanted: str) -> Iterator[dict[str, Any]]:
 
 
 def _originals(dataset: Path, ids: set[str]) -> dict[str, dict[str, Any]]:
-    return {str(row["id"]): row for row in _values(dataset) if str(row.get("id", "")) in ids}
+    return {str(row["id"]): row for row in _values(located(dataset)) if str(row.get("id", "")) in ids}
 
 
 def _hint(rejected: str | None, record_id: str | None) -> str:

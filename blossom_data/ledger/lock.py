@@ -14,7 +14,29 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from blossom_data.errors import LedgerError, Locked
+from blossom_data.errors import ConfigError, LedgerError, Locked
+
+
+def real_ledger(path: Path) -> Path:
+    """The file that the ledger `path` is, a link followed: what stands beside it is the same under all its names.
+
+    Raises:
+        ConfigError: no file can be there.
+    """
+    try:
+        real = path.resolve()
+        is_folder = real.is_dir()
+    except (OSError, ValueError, RuntimeError) as why:
+        raise ConfigError(f"the ledger {str(path)!r} can be no file: {why}", hint="check its name, and links") from why
+    if is_folder:
+        raise ConfigError(f"the ledger {path} is a folder", hint=f"name a file, such as {path / 'ledger.sqlite'}")
+    return real if path.is_symlink() else path
+
+
+def lock_of(ledger: Path) -> Path:
+    """The lock of the ledger `ledger`; raises as real_ledger."""
+    real = real_ledger(ledger)
+    return real.with_name(f"{real.name}.lock")
 
 
 def take_lock(path: Path) -> IO[str]:

@@ -28,7 +28,7 @@ from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
 from blossom_data.errors import LedgerError
 from blossom_data.ledger.journal import Journal
-from blossom_data.ledger.lock import take_lock
+from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
 
@@ -69,17 +69,19 @@ class SqliteLedger:
     `job` says which job buys: it is stored with each reply, so that a budget can hold over all runs of the job.
 
     Raises:
+        ConfigError: `path` can be no file.
         Locked: another process uses it.
         LedgerError: not a ledger, made by a newer version, damaged, or not writable.
     """
 
     def __init__(self, path: Path, *, job: str = "") -> None:
+        path = real_ledger(path)
         self.path, self.job = path, job
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:
             raise LedgerError(f"cannot make the folder of the ledger {path}: {why.strerror}") from why
-        self._lock = take_lock(path.with_name(path.name + ".lock"))
+        self._lock = take_lock(lock_of(path))
         try:
             self._reserve = Reserve(path.with_name(path.name + ".reserve"))
             is_new = not path.exists()
@@ -90,7 +92,7 @@ class SqliteLedger:
                 self._store_what_a_kill_left()
             self._journal.begin()
             self._known = self._known_keys()
-        except LedgerError:
+        except BaseException:
             self._lock.close()
             raise
         self._jobs: deque[_Job] = deque()
@@ -162,7 +164,13 @@ class SqliteLedger:
         return [StageTotals(*row) for row in rows]
 
     def _store_what_a_kill_left(self) -> None:
-        left: list[_Job] = [(_PUT, row, None) for row in self._journal.rows()]
+        try:
+            left: list[_Job] = [(_PUT, row, None) for row in self._journal.rows()]
+        except OSError as why:
+            raise LedgerError(
+                f"cannot read {why.filename or self.path}: {why.strerror}",
+                hint="it holds replies that were paid for: make it readable, or move it away to do without them",
+            ) from why
         if left and (problem := self._commit(self._reader, left)):
             raise problem
 
@@ -255,7 +263,7 @@ class SqliteLedger:
             sums: Counter[tuple[Any, ...]] = Counter()
             database.execute("BEGIN IMMEDIATE")
             for statement, row, _ in jobs:
-                if statement is not _PUT or not isinstance(row[-1], bytes):
+                if statement is not _PUT:
                     database.execute(statement, row)
                     continue
                 is_new = database.execute(statement, (*row[:-1], self._packer.compress(row[-1]))).rowcount
@@ -294,14 +302,15 @@ def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:
                 future.set_result(None)
 
     for loop, futures in waiting.items():
-        if not loop.is_closed():
+        # A loop that is closed has nobody left who waits; it may be closed between any question and this call.
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(wake, futures)
 
 
 def _open(path: Path) -> sqlite3.Connection:
     try:
         is_new = not path.exists()
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+        database = sqlite3.connect(path.absolute(), isolation_level=None, check_same_thread=False, timeout=30)
         if is_new:
             path.chmod(0o600)
         version = database.execute("PRAGMA user_version").fetchone()[0]
@@ -311,8 +320,8 @@ def _open(path: Path) -> sqlite3.Connection:
             )
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
-        database.executescript(_SCHEMA)
-        database.execute(f"PRAGMA user_version={VERSION}")
+        # At once: who looks in meanwhile sees all tables or none.
+        database.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
     except (sqlite3.Error, OSError) as why:
         raise LedgerError(
             f"cannot open the ledger {path}: {why}", hint="it is never rebuilt by itself; keep a copy"

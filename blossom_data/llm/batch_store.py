@@ -60,7 +60,7 @@ class BatchStore:
     def __init__(self, path: Path) -> None:
         self._path = path
         with self._told():
-            self._database = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._database = sqlite3.connect(path.absolute(), isolation_level=None, timeout=30)
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(_SCHEMA)
             self._database.execute("DELETE FROM batch_tries WHERE key IN (SELECT key FROM replies)")

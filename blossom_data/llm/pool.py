@@ -20,7 +20,7 @@ from typing import Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import ConfigError, EndpointError
+from blossom_data.errors import AuthError, ConfigError, EndpointError
 from blossom_data.llm.channel import Channel
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.structured import Memory, Negotiation
@@ -58,6 +58,7 @@ class Pool:
             for number, endpoint in enumerate(endpoints)
         ]
         self._counters, self._seed = counters, seed
+        self._is_stopping = False
         self._stack = AsyncExitStack()
         self._by_stage: dict[str, list[Channel]] = {}
         for role in {role for endpoint in endpoints for role in endpoint.roles}:
@@ -83,6 +84,7 @@ class Pool:
 
     def stop(self) -> None:
         """Sends nothing more; calls that wait for their turn end with an EndpointError, those under way go on."""
+        self._is_stopping = True
         for channel in self._channels:
             channel.stop()
 
@@ -103,7 +105,10 @@ class Pool:
             try:
                 return await channel.complete(ask)
             except EndpointError as error:
-                self._counters.notes[f"endpoint {channel.endpoint.label} was passed over while it was down"] += 1
+                if self._is_stopping:
+                    raise
+                why = "it refused the key, or its quota is used up" if isinstance(error, AuthError) else "it was down"
+                self._counters.notes[f"endpoint {channel.endpoint.label} was passed over: {why}"] += 1
                 errors.append(error)
         raise errors[0]
 

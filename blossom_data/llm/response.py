@@ -101,24 +101,25 @@ class ResponseReader:
         return Response(self.status, self.headers, body, self._keeps_open)
 
     def _feed_head(self, data: bytes) -> bool:
-        seen = len(self._head)
+        seen, start = len(self._head), 0
         head = self._head + data if seen else data
-        # An end may have begun in the bytes before; what lies further back was searched already.
-        end = _HEAD_END.search(head, max(0, seen - 3))
-        if end is None or end.start() > MAX_HEAD_BYTES:
-            if len(head) > MAX_HEAD_BYTES:
-                raise BadResponse(f"a response whose headers take more than {MAX_HEAD_BYTES} bytes")
-            self._head = head
-            return False
-        self._head = b""
-        status = self._read_head(head[: end.start()].decode("latin-1"))
-        rest = head[end.end() :]
-        if status < 200:
+        while start < len(head):
+            # An end may have begun in the bytes before; what lies further back was searched already.
+            end = _HEAD_END.search(head, max(start, seen - 3))
+            if end is None or end.start() - start > MAX_HEAD_BYTES:
+                if len(head) - start > MAX_HEAD_BYTES:
+                    raise BadResponse(f"a response whose headers take more than {MAX_HEAD_BYTES} bytes")
+                break
+            status = self._read_head(head[start : end.start()].decode("latin-1"))
+            start = end.end()
             if status == 101:
                 raise BadResponse("a response that changes the protocol, which was not asked for")
-            return self._feed_head(rest) if rest else False
-        self.status = status
-        return self._begin_body(rest)
+            if status >= 200:
+                self._head = b""
+                self.status = status
+                return self._begin_body(head[start:])
+        self._head = head[start:]
+        return False
 
     def _read_head(self, head: str) -> int:
         """Reads status line and headers; gives the status."""
@@ -171,14 +172,15 @@ class ResponseReader:
 
     def _feed_chunk_line(self, data: bytes) -> bool:
         """Reads the line that gives the length of a chunk; the bytes of a torn one wait in `_head`."""
+        at = 0
         while True:
-            end = data.find(b"\n")
-            if len(self._head) + (len(data) if end < 0 else end) > _MAX_CHUNK_LINE_BYTES:
+            end = data.find(b"\n", at)
+            if len(self._head) + (len(data) if end < 0 else end) - at > _MAX_CHUNK_LINE_BYTES:
                 raise BadResponse("a chunk without a length")
             if end < 0:
-                self._head += data
+                self._head += data[at:]
                 return False
-            line, data = (self._head + data[:end]).rstrip(b"\r"), data[end + 1 :]
+            line, at = (self._head + data[at:end]).rstrip(b"\r"), end + 1
             self._head = b""
             found = _CHUNK_LINE.match(line)
             if found is None:
@@ -187,17 +189,17 @@ class ResponseReader:
             if self._left == 0:
                 self._step = ResponseReader._feed_trailers
                 self._head = b"\n"
-                return self._feed_trailers(data)
-            taken = min(self._left, len(data))
-            if self._keep(data[:taken]):
+                return self._feed_trailers(data[at:])
+            taken = min(self._left, len(data) - at)
+            if self._keep(data[at : at + taken]):
                 return True
             self._left -= taken
-            data = data[taken:]
-            if self._left or not data:
+            at += taken
+            if self._left or at == len(data):
                 self._step = ResponseReader._feed_chunk
                 return False
-            data = self._end_chunk(data)
-            if not data:
+            at = self._end_chunk(data, at)
+            if at == len(data):
                 return False
 
     def _feed_chunk(self, data: bytes) -> bool:
@@ -208,20 +210,21 @@ class ResponseReader:
         self._left -= taken
         if taken == len(data):
             return False
-        data = self._end_chunk(data[taken:])
-        return bool(data) and self._step(self, data)
+        rest = data[self._end_chunk(data, taken) :]
+        return bool(rest) and self._step(self, rest)
 
-    def _end_chunk(self, data: bytes) -> bytes:
-        """Takes the line end behind a chunk off `data`; "" when it is not there yet."""
-        data, self._head = self._head + data, b""
-        if data == b"\r":
-            self._head, self._step = data, ResponseReader._feed_chunk
-            return b""
-        end = 2 if data[:2] == b"\r\n" else 1
-        if data[end - 1 : end] != b"\n":
+    def _end_chunk(self, data: bytes, at: int) -> int:
+        """Passes over the line end behind a chunk, which goes on at `at`; gives its end, that of `data` when torn."""
+        before, self._head = len(self._head), b""
+        mark = (b"\r" if before else b"") + data[at : at + 2]
+        if mark == b"\r":
+            self._head, self._step = mark, ResponseReader._feed_chunk
+            return len(data)
+        end = 2 if mark[:2] == b"\r\n" else 1
+        if mark[end - 1 : end] != b"\n":
             raise BadResponse("a chunk that is longer than its length")
         self._step = ResponseReader._feed_chunk_line
-        return data[end:]
+        return at + end - before
 
     def _feed_trailers(self, data: bytes) -> bool:
         """Passes over the trailers to the empty line; `_head` begins with the end of the line before."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
@@ -52,7 +51,7 @@ class Input:
         listed = manifest.get("sources", [])
         self.sources = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
         """Where its records came from, with licences, as its manifest says."""
-        self.facts = self._fingerprint()
+        self.facts = fingerprint(self.path)
 
     def records(self) -> Iterator[Record | BadRow]:
         """The records in order; a row that is none, or repeats an id, as BadRow."""
@@ -93,15 +92,9 @@ class Input:
 
     def require_unchanged(self) -> None:
         """Raises InputError when the input is another than at the beginning."""
-        if self._fingerprint() != self.facts:
+        if fingerprint(self.path) != self.facts:
             raise self.changed()
 
     def changed(self) -> InputError:
         """The error of an input that was not the same at both readings."""
         return InputError(f"{self.data} changed while it was mixed", hint="wait until it is written, then run again")
-
-    def _fingerprint(self) -> dict[str, Any]:
-        try:
-            return fingerprint(self.path)
-        except OSError as why:
-            raise InputError(f"cannot read {self.data}: {why.strerror}", hint="check its permissions") from why

@@ -21,6 +21,7 @@ import orjson
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
+from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.mix.card import render_mix_card
 from blossom_data.mix.draws import Draws, Taken
@@ -146,20 +147,9 @@ def _reject(
     row: BadRow | None = None,
 ) -> None:
     """Counts and stores a reject, in the form that every stage's rejects have."""
-    counters.rejected[f"{stage}/{code}"] += 1
-    told = {
-        "id": record.id if record else "",
-        "stage": stage,
-        "code": code,
-        "detail": detail,
-        "file": row.file if row else "",
-        "line": row.line if row else 0,
-        "reply": "",
-        "history": [],
-        "failed": False,
-        "record": record.to_dict() if record else None,
-    }
-    writer.write(index, rejects=[orjson.dumps(told, option=orjson.OPT_APPEND_NEWLINE)])
+    rejected = Rejected(stage, code, detail, record=record, row=row)
+    counters.rejected[rejected.name] += 1
+    writer.write(index, rejects=[orjson.dumps(rejected.to_dict(), option=orjson.OPT_APPEND_NEWLINE)])
 
 
 def _require_readable(mix: Mix, books: _Books, counters: Counters) -> None:

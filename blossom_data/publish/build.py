@@ -23,7 +23,7 @@ from blossom_data.publish.shard_files import LAYOUTS, Shards, shard_prefix, sums
 from blossom_data.publish.steps import step
 from blossom_data.publish.survey import Digest, Survey, distinct
 from blossom_data.report.card import render_card
-from blossom_data.shards import FORMAT, MANIFEST, sync_folder
+from blossom_data.shards import FORMAT, MANIFEST, steerless, sync_folder
 
 CARD = "README.md"
 
@@ -74,7 +74,8 @@ def build_version(
     write_synced(folder / CARD, render_card(manifest, str(about["name"])))
     step("card")
     manifest["card"] = {"file": CARD, **sums(folder / CARD)}
-    write_synced(folder / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+    write_synced(folder / MANIFEST, steerless(text).encode())
     step("manifest")
     sync_folder(folder)
     step("sync")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blossom_data.errors import ConfigError, LedgerError
-from blossom_data.ledger.lock import take_lock
+from blossom_data.ledger.lock import lock_of, take_lock
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 
 _DAY_S = 86_400.0
@@ -53,9 +53,9 @@ def free_replies(
         raise ConfigError(f"there is no ledger {ledger}")
     parts = [Part(path) for path in datasets]
     asked = _asked(parts)
-    with take_lock(ledger.with_name(ledger.name + ".lock")):
+    with take_lock(lock_of(ledger)):
         try:
-            with closing(sqlite3.connect(ledger, isolation_level=None)) as database:
+            with closing(sqlite3.connect(ledger.absolute(), isolation_level=None)) as database:
                 return _free(database, parts, asked, time.time() - older_than_days * _DAY_S, is_exact, is_dry_run)
         except sqlite3.Error as why:
             raise LedgerError(f"cannot clean up the ledger {ledger}: {why}", hint="nothing is lost") from why

@@ -10,6 +10,7 @@ The number counts up, so runs sort in their order whatever the clock says. Only 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -23,7 +24,7 @@ import orjson
 
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError
-from blossom_data.shards import write_atomic
+from blossom_data.shards import steerless, write_atomic
 
 RESULT, LOG, LAST = "result.json", "log.jsonl", "last"
 PROGRESS_S = 60.0
@@ -59,7 +60,7 @@ class RunLog:
         """Adds a line to the log; a log that cannot be written stops nothing."""
         line = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "event": event, **facts}
         with contextlib.suppress(OSError):
-            os.write(self._file, orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE, default=str))
+            os.write(self._file, _json(line))
 
     @contextlib.contextmanager
     def watching(self, counters: Counters) -> Iterator[None]:
@@ -85,8 +86,7 @@ class RunLog:
             BlossomError: the result cannot be written.
         """
         self.note("end", exit_code=result["exit_code"], outcome=result["outcome"])
-        data = orjson.dumps(dict(result), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE, default=str)
-        write_atomic(self.folder / RESULT, data)
+        write_atomic(self.folder / RESULT, _json(dict(result), indent=2))
         try:
             (self.folder / RESULT).chmod(_PRIVATE_FILE)
             link = self.home / f".{LAST}-{os.getpid()}"
@@ -100,6 +100,12 @@ class RunLog:
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def _json(value: dict[str, Any], *, indent: int | None = None) -> bytes:
+    """`value` as JSON that may be looked at in a terminal; "?" for each byte of a file name that is not UTF-8."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent, default=str).encode("utf-8", "replace").decode()
+    return f"{steerless(text)}\n".encode()
 
 
 def run_names(home: Path) -> list[str]:

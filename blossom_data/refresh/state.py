@@ -14,7 +14,7 @@ from typing import Any
 
 from blossom_data.errors import ConfigError
 from blossom_data.ledger.glance import glance
-from blossom_data.ledger.lock import holder_of
+from blossom_data.ledger.lock import holder_of, lock_of
 from blossom_data.pipelines import Pipeline
 from blossom_data.publish.names import CURRENT, NAME
 from blossom_data.publish.retention import list_versions
@@ -29,13 +29,12 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
     """The state of a pipeline."""
     last = last_result(pipeline.refresh.logs / pipeline.name)
     manifest = read_manifest(pipeline.out)
-    ledger_lock = pipeline.ledger.with_name(f"{pipeline.ledger.name}.lock")
     published = pipeline.publish
     return {
         "pipeline": pipeline.name,
         "file": str(pipeline.file),
         "running": holder_of(pipeline.lock),
-        "ledger_in_use": holder_of(ledger_lock),
+        "ledger_in_use": holder_of(lock_of(pipeline.ledger)),
         "last": {name: last.get(name) for name in _LAST} if last else None,
         "out": str(pipeline.out),
         "records": manifest["records"] if manifest else None,

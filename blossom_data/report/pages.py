@@ -7,7 +7,11 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+import orjson
+
 from blossom_data.report.codes import meaning
+from blossom_data.rows.row import Unreadable
+from blossom_data.rows.valid import valid_record
 
 _RULE = "─" * 72
 _REPLY_CHARS = 1_000
@@ -27,7 +31,14 @@ def sampled(rows: Iterable[dict[str, Any]], size: int, seed: int) -> list[dict[s
 
 
 def render_record(row: dict[str, Any], original: dict[str, Any] | None = None) -> str:
-    """One record: its head line, then its turns; with `original` each turn's first text above the new one."""
+    """One record: its head line, then its turns; with `original` each turn's first text above the new one.
+
+    A row that is no record (of another layout, or broken) is shown as the JSON that it is.
+    """
+    if fault := _fault(row):
+        return f"{_RULE}\n{fault}\n{orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()}"
+    if original and _fault(original):
+        original = None
     head = [str(row.get(key)) for key in ("id", "source", "lang") if row.get(key)]
     if row.get("gold"):
         head.append(f"gold {row['gold']}")
@@ -44,6 +55,15 @@ def render_record(row: dict[str, Any], original: dict[str, Any] | None = None) -
     if stages:
         lines.append("── " + " → ".join(stages))
     return "\n".join(lines)
+
+
+def _fault(row: dict[str, Any]) -> str:
+    """Why `row` is no record, "" when it is one."""
+    try:
+        valid_record(row)
+    except Unreadable as why:
+        return f"no record: {why.detail}"
+    return ""
 
 
 def render_reject(row: dict[str, Any], original: dict[str, Any] | None = None) -> str:

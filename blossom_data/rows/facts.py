@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,11 @@ _BLOCK_BYTES = 1 << 20
 
 
 def count_records(path: Path | str) -> int | None:
-    """The number of records at `path`, None where only reading would tell; lines are counted, not parsed."""
+    """The number of records at `path`, None where only reading would tell; lines are counted, not parsed.
+
+    Raises:
+        InputError: it cannot be read. So with all of these.
+    """
     place = Path(path)
     if place.is_dir():
         manifest = read_manifest(place)
@@ -26,7 +32,7 @@ def count_records(path: Path | str) -> int | None:
     if str(path) == "-" or place.suffix not in (".jsonl", ".ndjson") or not place.is_file():
         return None
     lines, last = 0, b"\n"
-    with place.open("rb") as file:
+    with _told(place), place.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             lines += block.count(b"\n")
             last = block
@@ -39,20 +45,30 @@ def fingerprint(path: Path | str) -> dict[str, Any]:
     file = place / MANIFEST if place.is_dir() else place
     if str(path) == "-" or not file.is_file():
         return {"name": "stdin" if str(path) == "-" else label(place.name), "sha256": ""}
-    with file.open("rb") as opened:
-        return {"name": label(place.name), "sha256": hashlib.file_digest(opened, "sha256").hexdigest()}
+    return {"name": label(place.name), "sha256": _sha256(file)}
 
 
 def content_digest(path: Path) -> str:
     """The sha256 of all bytes that a source at `path` is read from; of a folder, with the names of its files."""
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     digest = hashlib.sha256()
-    try:
-        for file in files:
-            with file.open("rb") as opened:
-                inner = hashlib.file_digest(opened, "sha256").hexdigest()
-            name = os.fsencode(file.relative_to(path)) if path.is_dir() else b""
-            digest.update(name + f"\0{inner}\n".encode())
-    except OSError as why:
-        raise InputError(f"cannot read {why.filename or path}: {why.strerror}", hint="check the path") from why
+    for file in files:
+        name = os.fsencode(file.relative_to(path)) if path.is_dir() else b""
+        digest.update(name + f"\0{_sha256(file)}\n".encode())
     return digest.hexdigest()
+
+
+def _sha256(file: Path) -> str:
+    with _told(file), file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+@contextmanager
+def _told(file: Path) -> Iterator[None]:
+    """Turns what the system refuses into an InputError."""
+    try:
+        yield
+    except OSError as why:
+        raise InputError(
+            f"cannot read {label(file)}: {why.strerror}", hint="check the path and its permissions"
+        ) from why

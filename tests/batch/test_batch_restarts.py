@@ -158,7 +158,7 @@ def test_the_key_is_in_no_file_and_no_output(server: BatchServer, rows: Path) ->
     outputs = [run(server, folder, "--detach")]
     server.status_401 = True
     outputs.append(run(server, folder, "--debug"))
-    assert [done.code for done in outputs] == [4, 1]
+    assert [done.code for done in outputs] == [4, 2]
     assert "OPENAI_API_KEY" in outputs[1].err
     assert not any(KEY in done.out + done.err for done in outputs)
     files = [file for file in folder.rglob("*") if file.is_file()]

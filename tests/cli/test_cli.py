@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command import blossom, user, values, write_lines
@@ -146,6 +147,10 @@ def test_a_dry_run_calls_nothing_and_knows_the_ledger(tmp_path: Path) -> None:
         (["annotate", "in.jsonl", "-o", "out", "--base-url", "ftp://x", "--model", "m"], "ftp://x"),
         (["annotate", "in.jsonl", "-o", "out", "--base-url", "http://127.0.0.1:9/v1"], "no model"),
         (["annotate", "in.jsonl", "-o", "out", "--max-inflight", "3"], "--max-in-flight"),
+        (
+            ["annotate", "in.jsonl", "-o", "out", "--model", "m", "--ledger", ".", "--serve", "sleep {port}", "-q"],
+            "is a folder",
+        ),
         (["anotate"], "annotate"),
         (["pull", "gsm9k", "in.jsonl", "-o", "out"], "gsm9k"),
         (["pull", "gsm8k", "in.jsonl", "-o", "out"], "messages"),
@@ -165,6 +170,13 @@ def test_a_mistake_gets_one_clear_line_and_exit_2(tmp_path: Path, arguments: lis
     as_json = blossom(*arguments, "--json", cwd=tmp_path)
     assert as_json.json["error"]["exit_code"] == 2
     assert (tmp_path / "in.jsonl").read_text()
+
+
+def test_debug_shows_the_traceback_and_changes_no_exit_code(tmp_path: Path) -> None:
+    done = blossom("run", "nowhere.toml", "--debug", "--json", cwd=tmp_path)
+    assert (done.code, done.json["error"]["exit_code"]) == (2, 2)
+    assert "Traceback" in done.err
+    assert "ConfigError: " in done.err
 
 
 def test_a_dead_endpoint_is_exit_4_and_can_be_resumed(tmp_path: Path) -> None:
@@ -223,6 +235,34 @@ def test_show_pages_records_rejects_and_hides_control_characters(tmp_path: Path)
     ]
     assert drawn[0] == drawn[1]
     assert len(drawn[0]["records"]) == 1
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"messages": [{"role": "user"}]},
+        {"messages": "text", "tags": [1]},
+        {"messages": [None]},
+        {"conversations": [{"from": "human", "value": "shown as it is"}]},
+        {"messages": [{"role": "user", "content": "shown as it is"}], "lineage": [{}]},
+    ],
+)
+def test_show_gives_a_row_that_is_no_record_as_it_is(tmp_path: Path, row: dict[str, Any]) -> None:
+    write_lines(tmp_path / "odd.jsonl", [{"id": "a", **row}])
+    write_lines(tmp_path / "in.jsonl", [user("a question", id="a")])
+    shown = blossom("show", "odd.jsonl", cwd=tmp_path)
+    assert shown.code == 0, shown
+    assert "no record: " in shown.out
+    assert json.loads(shown.out[shown.out.index("{") :]) == {"id": "a", **row}
+    assert blossom("show", "in.jsonl", "--original", "odd.jsonl", cwd=tmp_path).code == 0
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+@pytest.mark.parametrize("command", [["verify-math", "in.jsonl", "-o", "out"], ["show", "in.jsonl"]])
+def test_an_input_that_cannot_be_read_is_exit_2(tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "in.jsonl").symlink_to("/proc/self/mem")
+    done = blossom(*command, cwd=tmp_path)
+    assert (done.code, "cannot read in.jsonl" in done.err) == (2, True), done
 
 
 def test_standard_input_and_a_closed_pipe(tmp_path: Path) -> None:

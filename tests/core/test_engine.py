@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Fault, Loopback, LoopbackRequest
+from loopback import Fault, Loopback, LoopbackRequest, Response, refused
 
 from blossom_data.asks import Ask, Stage, Steps
 from blossom_data.config import Endpoint
@@ -137,6 +137,20 @@ def test_asks_side_by_side_are_answered_in_their_order(tmp_path: Path) -> None:
     with Loopback(respond=lambda request: str(request.try_number)) as server:
         outcomes, _ = drive(tmp_path, server, [record("q")], [Side()])
     assert [turn.content for turn in outcomes[0].kept[0].messages] == ["0", "1", "2"]
+
+
+def test_replies_beside_one_that_is_refused_are_stored(tmp_path: Path) -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        return refused(422, "no") if request.try_number == 0 else "bought"
+
+    def latency_s(request: LoopbackRequest) -> float:
+        return 0.3 * request.try_number
+
+    with Loopback(respond=respond, latency_s=latency_s) as server:
+        for _ in range(2):
+            outcomes, _ = drive(tmp_path, server, [record("a")], [Side()])
+            assert [rejected.name for rejected in outcomes[0].rejected] == ["side/refused_422"]
+        assert (server.paid, server.bought_twice, server.aborted) == (2, 0, 0)
 
 
 def test_every_record_is_kept_rejected_or_failed(tmp_path: Path) -> None:

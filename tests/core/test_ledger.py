@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from blossom_data.asks import Ask, Reply, Usage
-from blossom_data.errors import LedgerError, Locked
+from blossom_data.errors import ConfigError, LedgerError, Locked
 from blossom_data.ledger.sqlite import SqliteLedger
+from blossom_data.llm.batch_store import BatchStore
 from blossom_data.records import Message
 
 
@@ -200,6 +201,7 @@ def test_a_reply_that_can_be_written_nowhere_is_said_to_be_lost(tmp_path: Path) 
     for number in (0, 1):
         path.with_name(f"{path.name}.journal-{number}").mkdir()
     ledger = SqliteLedger(path)
+    put(ledger, "before")
     other = sqlite3.connect(path)
     other.execute("DROP TABLE replies")
     other.commit()
@@ -237,3 +239,53 @@ def test_the_ledger_is_for_its_owner_alone(tmp_path: Path) -> None:
         os.umask(0o022)
     assert (tmp_path / "own").stat().st_mode & 0o077 == 0
     assert (tmp_path / "own" / "ledger.sqlite").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", ["", ".", "/", "folder", "nul\0", "loop"])
+def test_a_ledger_that_can_be_no_file_is_a_mistake_of_the_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigError, match="the ledger"):
+        SqliteLedger(Path(name))
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["folder", "loop"]
+
+
+@pytest.mark.parametrize("name", [":memory:", "file:x?mode=memory", "a?b#c%41.sqlite", "-x", "\udcff\n.sqlite"])
+def test_a_ledger_is_the_file_of_its_name_however_odd(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ledger = SqliteLedger(Path(name))
+    put(ledger, "a")
+    BatchStore(Path(name)).close()
+    ledger.close()
+    assert (tmp_path / name).stat().st_size > 0
+    ledger = SqliteLedger(Path(name))
+    assert ledger.get(ask_of("a").key("m")) is not None
+    ledger.close()
+
+
+def test_a_ledger_under_another_name_is_the_same_ledger(tmp_path: Path) -> None:
+    path, alias = tmp_path / "big disk" / "ledger.sqlite", tmp_path / "ledger.sqlite"
+    alias.symlink_to(path)
+    killed_before_any_commit(alias, 3)
+    ledger = SqliteLedger(path)
+    assert sum(row.replies for row in ledger.totals()) == 3
+    with pytest.raises(Locked):
+        SqliteLedger(alias)
+    ledger.close()
+    assert [entry.name for entry in tmp_path.iterdir() if entry != path.parent] == ["ledger.sqlite"]
+
+
+def test_a_journal_that_cannot_be_read_is_not_thrown_away(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    SqliteLedger(path).close()
+    journal = tmp_path / "ledger.sqlite.journal-1"
+    journal.mkdir()
+    with pytest.raises(LedgerError, match=r"journal-1.*directory"):
+        SqliteLedger(path)
+    journal.rmdir()
+    SqliteLedger(path).close()

@@ -65,3 +65,21 @@ def test_a_folder_of_somebody_else_is_not_written_to(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not a folder"):
         DatasetWriter(tmp_path / "link")
     assert [entry.name for entry in (tmp_path / "thesis").iterdir()] == ["chapter1.tex"]
+
+
+def test_a_link_in_the_folder_of_the_unfinished_run_leads_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter1.tex").write_text("...")
+    (tmp_path / "out" / ".building").mkdir(parents=True)
+    (tmp_path / "out" / ".building" / "rejects").symlink_to(tmp_path / "thesis")
+    with pytest.raises(ConfigError, match="is a link"):
+        write(tmp_path / "out", {0: [b"new\n"]}, {0: [b"reject\n"]})
+    assert [entry.name for entry in (tmp_path / "thesis").iterdir()] == ["chapter1.tex"]
+
+
+def test_a_settled_block_is_found_again_under_its_whole_number(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "out", shard_records=1) as writer:
+        writer.write(100_000, kept=[b"late\n"])
+        writer.settle(100_000, {"digest": "d"})
+    with DatasetWriter(tmp_path / "out", shard_records=1) as writer:
+        assert [writer.settled(block) for block in (0, 100_000)] == ["", "d"]

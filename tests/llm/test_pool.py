@@ -140,3 +140,25 @@ def test_stop_ends_the_waits_and_lets_the_calls_under_way_finish() -> None:
     assert sum(isinstance(outcome, Reply) for outcome in outcomes) == server.paid == 2
     assert sum(isinstance(outcome, EndpointError) for outcome in outcomes) == 8
     assert len(server.requests) == 3
+
+
+def test_a_stop_is_no_failure_of_an_endpoint() -> None:
+    async def run(*servers: Loopback) -> Counters:
+        counters = Counters()
+        async with Pool([endpoint(server, max_in_flight=1) for server in servers], counters=counters) as pool:
+            calls = [asyncio.create_task(pool.complete(question(n))) for n in range(10)]
+            while not all(server.in_flight for server in servers):
+                await asyncio.sleep(0.01)
+            pool.stop()
+            await asyncio.gather(*calls, return_exceptions=True)
+        return counters
+
+    with Loopback(latency_s=0.2) as one, Loopback(latency_s=0.2) as two:
+        assert not asyncio.run(run(one, two)).notes
+
+
+def test_a_refused_key_is_not_called_an_outage() -> None:
+    with Loopback(respond=lambda request: refused(401, "bad key")) as broken, Loopback() as sound:
+        _, counters = ask_all([endpoint(broken), endpoint(sound)], [question(n) for n in range(20)])
+    assert [note for note in counters.notes if "refused the key" in note]
+    assert not [note for note in counters.notes if "was down" in note]

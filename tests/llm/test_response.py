@@ -168,3 +168,10 @@ def test_a_long_body_is_refused_and_of_an_error_the_beginning_is_kept() -> None:
     assert found is not None
     assert found.body == b"x" * 120
     assert not found.is_reusable
+
+
+def test_a_flood_of_interim_answers_is_passed_over() -> None:
+    interim = b"HTTP/1.1 100 Continue\r\n\r\n" * 10_000
+    found = read([interim + interim[:30], interim[30:] + b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"])
+    assert found is not None
+    assert (found.status, found.body) == (200, b"{}")

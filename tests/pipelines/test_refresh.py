@@ -378,3 +378,18 @@ def test_a_notice_that_fails_changes_no_exit_code(tmp_path: Path, trouble: str) 
     assert done.err.startswith("warning: ")
     assert "SECRET-PATH" not in done.err
     assert (tmp_path / "published/small/current").is_symlink()
+
+
+def test_a_folder_of_any_bytes_can_be_refreshed_and_its_log_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"f\xff\xc2\x9b2J")
+    folder.mkdir()
+    small(folder)
+    with Loopback(respond=lambda request: refused(422, "no")) as server:
+        for _ in range(2):
+            done = blossom("refresh", folder / "small.toml", "--json", cwd=tmp_path, env=flags(server))
+            assert (done.code, done.json["outcome"]) == (3, "gate failed"), done
+    last = folder / ".blossom/logs/small/last"
+    assert json.loads((last / "result.json").read_text())["outcome"] == "gate failed"
+    assert "\x9b" not in (last / "result.json").read_text() + (last / "log.jsonl").read_text()
+    assert "gate failed (exit 3)" in blossom("status", folder / "small.toml", cwd=tmp_path).out
+    assert blossom("init", folder / "new", cwd=tmp_path).code == 0

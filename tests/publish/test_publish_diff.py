@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,6 +79,15 @@ def test_published_versions_compare_with_each_other_and_by_configuration(tmp_pat
     assert found.samples["changed"][0]["config"] == "b"
 
 
+def test_an_id_in_the_hint_is_no_shell_command(tmp_path: Path) -> None:
+    hostile = "x'; touch owned; '$(touch owned)"
+    make(tmp_path / "a", [record(1, id=hostile)])
+    make(tmp_path / "b", [reworded(record(1, id=hostile))])
+    told = blossom("diff", "a", "b", cwd=tmp_path)
+    hint = next(line for line in told.out.splitlines() if line.startswith("look at one: "))
+    assert f"--id={hostile}" in shlex.split(hint)
+
+
 def test_the_command_tells_people_and_scripts(tmp_path: Path) -> None:
     make(tmp_path / "a", [record(1), record(2)])
     make(tmp_path / "b", [reworded(record(1)), record(3)])
@@ -85,7 +95,12 @@ def test_the_command_tells_people_and_scripts(tmp_path: Path) -> None:
     told = blossom("diff", "data/x", "b", cwd=tmp_path)
     assert told.code == 0
     assert "annotate: another reply" in told.out
-    assert f"--id {record(1).id}" in told.out
+    hint = next(line for line in told.out.splitlines() if line.startswith("look at one: "))
+    shown = blossom(*shlex.split(hint)[4:], cwd=tmp_path)
+    assert (shown.code, record(1).id in shown.out, "assistant (original)" in shown.out) == (0, True, False)
+    assert "other words" in shown.out
+    beside = blossom("show", "data/x", "--id", record(1).id, "--original", "b", cwd=tmp_path)
+    assert "It is 2." in beside.out
     found = blossom("diff", "data/x", "b", "--json", "--limit", "0", cwd=tmp_path).json
     assert (found["added"], found["removed"], found["changed"]) == (1, 1, 1)
     assert found["samples"] == {"added": [], "removed": [], "changed": []}

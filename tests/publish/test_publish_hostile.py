@@ -193,3 +193,12 @@ def test_the_card_says_what_the_hub_asks_for(tmp_path: Path) -> None:
 def test_licences_are_spelled_as_the_hub_does(licences: list[str], front: dict[str, Any]) -> None:
     found = hub_licence(licences)
     assert {key: found[key] for key in found if key != "license_link"} == front
+
+
+def test_a_manifest_steers_no_terminal_and_keeps_its_texts(tmp_path: Path) -> None:
+    steering = "s\x9b2J\u202e\x7f\u2028"
+    source = make(tmp_path / "in", [record(1, source=steering)], sources=[{**MIT, "source": steering}])
+    done = publish([Part(source)], root=tmp_path / "data", name="x", layout="jsonl")
+    written = "".join((done.path / name).read_text(encoding="utf-8") for name in ("manifest.json", "README.md"))
+    assert not set("\x9b\u202e\x7f\u2028") & set(written)
+    assert list(done.manifest["by_source"]) == [steering]
