@@ -2,26 +2,32 @@
 
     python benchmarks/translation_guard.py [--show bad|good] [--kind KIND] [--cases DIR]
 
-Prints recall by kind, false rejects (hard) and flags (hard or soft) on good outputs, the wire-level score,
-microseconds per pair, the time for 1 MB of hostile text, and what real data gives. It calls no model.
+Prints recall by kind, false rejects (hard) and flags (hard or soft) on good outputs, both again with a share of the
+word tables' entries gone, the wire-level score, microseconds per pair, the time for 1 MB of hostile text, and what
+real data gives. It calls no model.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blossom_data.asks import Reply
+from blossom_data.checks import act_zh_en
+from blossom_data.checks.nouns import WORDS
 from blossom_data.checks.pairs import check_pair
 from blossom_data.checks.shape import MAX_CHARS
+from blossom_data.checks.verbs import VERBS
 from blossom_data.prompts import load_prompt
 from blossom_data.records import Message, Record, Reject
 from blossom_data.stages.translate import Translate
@@ -80,6 +86,38 @@ def score_value(cases: list[dict[str, Any]], show: str, kind: str) -> None:
     if total["n"]:
         hard, either = (100 * total[name] / total["n"] for name in ("hard", "any"))
         print(f"good outputs {total['n']}: hard {hard:.2f} %, hard or soft {either:.2f} %  {dict(codes)}")
+
+
+@contextmanager
+def forgotten(share: float, seed: int) -> Iterator[None]:
+    """The word tables with `share` of their words bereft of all renderings, as those of unseen texts may be."""
+    chance = random.Random(seed)
+    saved: list[tuple[dict[str, Any], str, Any]] = []
+    tables: list[dict[str, Any]] = [WORDS, VERBS, act_zh_en._TERMS, act_zh_en._ENGLISH]  # type: ignore[list-item]
+    for table in tables:
+        for word in chance.sample(sorted(table), round(share * len(table))):
+            saved.append((table, word, table[word]))
+            table[word] = type(table[word])()
+    try:
+        yield
+    finally:
+        for table, word, renderings in reversed(saved):
+            table[word] = renderings
+
+
+def score_forgotten(cases: list[dict[str, Any]], seeds: int = 5) -> None:
+    """What a gap in the tables costs: flags on good outputs and recall where a share of the words is unknown."""
+    for share in (0.1, 0.2):
+        tally: Counter[str] = Counter()
+        for seed in range(seeds):
+            with forgotten(share, seed):
+                for case in cases:
+                    source, target = languages(case)
+                    found = check_pair(case["source"], case["output"], source_lang=source, target_lang=target)
+                    tally[case["label"]] += 1
+                    tally[f"{case['label']} found"] += bool(found)
+        good, bad = (100 * tally[f"{label} found"] / max(1, tally[label]) for label in ("good", "bad"))
+        print(f"with {share:.0%} of the words unknown: good flagged {good:.2f} %, bad caught {bad:.2f} %")
 
 
 def score_wire(cases: list[dict[str, Any]], show: str) -> None:
@@ -198,6 +236,7 @@ def main() -> None:
     score_value(value, args.show, args.kind)
     score_wire([case for case in cases if case["level"] == "wire"], args.show)
     if not args.quick:
+        score_forgotten(value)
         score_ladder()
         score_speed(value)
         score_real()

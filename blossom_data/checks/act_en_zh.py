@@ -5,16 +5,25 @@ from __future__ import annotations
 import re
 
 from blossom_data.checks.answering import count_answering
-from blossom_data.checks.families import has_family, has_order, is_ordered
+from blossom_data.checks.families import has_order, is_ordered
 from blossom_data.checks.finding import Pair
+from blossom_data.checks.parts import (
+    find_filled_list,
+    find_reordered,
+    weigh_fewer_clauses,
+    weigh_lost_part,
+    weigh_second,
+)
+from blossom_data.checks.replies import weigh_reply
 from blossom_data.checks.shape import ratio_of
 from blossom_data.checks.stopwords import word_set
-from blossom_data.checks.terms import missing_terms
+from blossom_data.checks.terms import missing_terms, weigh_missing
 from blossom_data.checks.verbs import VERBS
 
-_NO_ORDER = 0.13
-"""Not enough with a head verb that has no rendering: what the tables lack, they lack for both."""
-_NO_ORDER_CLAUSES = 0.25
+_NO_VERB, _NO_VERB_ORDERED, _FAINT_VERB = 0.6, 0.4, 0.25
+"""A head verb without rendering: alone it is no finding, and where the output orders all the same it is little."""
+_NO_ORDER, _NO_ORDER_CLAUSES = 0.3, 0.4
+"""No clause begins as an order does, whatever it might order; and more clauses than the source has."""
 _KEPT = 0.7
 """What missing words and verbs weigh where the output asks or orders as the source does, in as many sentences."""
 _I = re.IGNORECASE
@@ -78,6 +87,7 @@ _ME_OBJECT = re.compile(r"(?<=[一-龥])我(?![的们])")
 """Not the one who speaks: 带我走完."""
 _TO_ME = frozenset({"me", "us"})
 _YOU = re.compile(r"(?:你|您)(?:可以|好|需要|应该|应当|能够|应|会发现|的(?:请求|问题))|建议(?:您|你)")
+_YOURS = re.compile(r"你|您")
 _YOU_SOURCE = word_set("you your yours yourself hello hi thy one advise suggest you're you’re you'd you'll")
 _FIRST_PERSON = word_set("i my mine myself we our ours ourselves let's i'm i'd i've i'll self ego i’m i’ve i’d i’ll")
 _CONDITION = re.compile(
@@ -114,92 +124,89 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     asked = [part for part in sentences if part.rstrip("\"”'’) *_").endswith("?")]
     signs: list[tuple[float, str]] = []
     if asked:
-        _weigh_question(signs, source, output, asked)
-    elif (
-        whole == output
-        and ("？" in output or "?" in output)
-        and not re.search(
-            r"\?|\b(?:what|why|how|who\w*|where|when|which|whether|if|ask\w*|question\w*|wonder\w*|(?:can"
-            r"|could|would|do|did|are|is|will) (?:you|i|we|it|they|he|she|there|this|that))\b",
-            source,
-            _I,
-        )
-    ):
-        signs.append((0.4 if _TELL.search(source) or has_order(output) else 0.7, "a new question"))
+        _weigh_question(signs, source, output, asked, sentences)
     heads = head_verbs(sentences)
-    is_asked_again = bool(asked) and output.endswith(("？", "?"))
-    is_ordered_again = has_order(whole) if heads and not asked else is_asked_again
+    marks = output.count("？") + output.count("?")
+    if heads and not asked:
+        output = _ORDER_AFTER.sub("", output)
+    is_asked_again = bool(asked) and (output.endswith(("？", "?")) or marks == source.count("?"))
+    is_ordered_again = has_order(whole) or bool(_ASKED_INSTEAD.search(whole)) if heads and not asked else is_asked_again
     is_kept = is_ordered_again and len(_parts(output)) >= len(sentences)
-    _weigh_verbs(signs, whole, heads, is_question=bool(asked), is_kept=is_kept)
-    if heads:
-        _weigh_second(signs, source, whole, {verb for _, verb in heads})
+    lost = _weigh_verbs(signs, whole, heads, is_question=bool(asked), is_ordered_again=is_ordered_again)
+    if heads or not asked:
+        signs += weigh_second(source, whole, {verb for _, verb in heads})
     if heads and not asked:
         _weigh_inner_question(signs, source, whole)
-    if heads and not asked and _COPULA.search(output) and not _COPULA_SOURCE.search(source):
+    is_stated = _COPULA.search(output) or (not is_ordered_again and _STATES.search(output))
+    if heads and not asked and is_stated and not _COPULA_SOURCE.search(source):
         signs.append((0.3, "a statement"))
-    if heads and not heads[0][0] and not (asked or is_ordered_again or pair.source_lower.startswith("you ")):
+    if any(verb != "thank" for _, verb in heads) and not (
+        asked or is_ordered_again or pair.source_lower.startswith("you ")
+    ):
         signs.append((_NO_ORDER_CLAUSES if _has_new_clauses(source, output) else _NO_ORDER, "no order in it"))
     is_name = not heads and not asked and len(pair.source_words) <= 8
     if is_name and output.count("、") >= 2 and "," not in source and not _AND_OR.search(source):
         signs.append((0.9, "a list for a name"))
-    _weigh_terms(
-        signs, pair, is_statement=not asked and not heads, is_asked_again=is_asked_again, is_kept=is_kept, heads=heads
-    )
-    for opening, own in (
-        (_ADVICE, _ADVICE_SOURCE),
-        (_REPLY, _REPLY_SOURCE),
-        (_PARDON, _PARDON_SOURCE),
-        (_GLAD, _GLAD_SOURCE),
+    missing = _weigh_terms(signs, pair, heads, is_asked_again=is_asked_again, is_kept=is_kept)
+    if (
+        not asked
+        and _TAIL.sub("", whole) == whole
+        and "？" in output.replace("?", "？")
+        and not _ASKS_IN_WORDS.search(source)
     ):
-        if (said := opening.match(output)) and not own.search(source):
-            signs.append((0.8, f"a reply: {said.group()}"))
+        is_asked_back = _YOURS.search(output) and not pair.source_word_set & _YOU_SOURCE
+        is_instead = heads and len(missing) <= 1 and not is_asked_back
+        signs.append(
+            (0.2 if is_instead else 0.4 if _TELL.search(source) or is_ordered_again else 0.7, "a new question")
+        )
+    if open_list := find_filled_list(source, output):
+        signs.append((0.9, open_list))
+    weight, gone = weigh_lost_part(sentences, missing, lost, is_shorter=len(_parts(output)) < len(sentences))
+    if gone:
+        signs.append((weight, gone))
+    if reordered := find_reordered(source, output):
+        signs.append((0.9, reordered))
+    signs += weigh_reply(source, output)
     if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
         signs.append((0.5, "all in quotes"))
     _weigh_person(signs, pair, output)
     if answering := count_answering(source, output, "zh"):
         signs.append((min(0.4 * answering, 0.9), "words of an answer"))
-    _weigh_size(signs, pair, len(sentences))
+    _weigh_size(signs, pair, output, len(sentences))
     return signs
 
 
+_ORDER_AFTER = re.compile(r"(?<=[？?])\s?[^，。！？\n]{1,8}[。！]?$")
+"""The order itself, after the question that it came with: 怎么撤销？演示一下。"""
+_ASKS_IN_WORDS = re.compile(
+    r"\?|\b(?:what|why|how|who\w*|where|when|which|whether|if|ask\w*|question\w*|wonder\w*|(?:can"
+    r"|could|would|do|did|are|is|will) (?:you|i|we|it|they|he|she|there|this|that))\b",
+    _I,
+)
 _TAIL = re.compile(
-    r"(?<=[？?])\s?请?(?:你|您)?(?:帮我)?(?:详细|简要|简单|具体)?(?:说一|解释|说明|回答|作答|解答|告诉我|告知"
+    r"(?<=[？?])\s?(?:请|试|说|讲|谈|列|举|给|想|找|描述|解|介绍|概|详|简|加以|并|推荐|算|求)[^，。！？\n]{1,7}[。！]?$|(?<=[？?])\s?请?(?:你|您)?(?:帮我)?(?:详细|简要|简单|具体)?(?:说一|解释|说明|回答|作答|解答|告诉我|告知"
     r"|举例|举个?例子?|列举|谈谈|说说)"
     r"[^。！？\n]{0,4}[。！]?$"
 )
 """What a translator adds to a question that was put as an order: 请告诉我。"""
+_ASKED_INSTEAD = re.compile(
+    r"哪[些个一种里位几五三两]?|[吗呢][？?]|还是[^，。]+[？?]|(?:什么|怎么|如何|多少|几)[^，。]*[？?]"
+)
+"""A question in place of an order: 下面哪一个不属于同类."""
 _ORDERED = re.compile(
     r"^\W{0,2}(?:请|麻烦|帮我|试|你能)?[你您]?(?:告诉|说明|解释|举|列|求|计算|判断|指出|说出|描述|介绍|谈|说说"
     r"|讲|分析|给出|找出|选出|写出)"
 )
 """An order that asks."""
 _COPULA = re.compile(r"^[^，。；：？！\n请你您]{1,30}(?<![还或就要总但只便而更可能])是(?![否不什谁哪多几])")
+_STATES = re.compile(
+    r"属于|位于|具有|拥有|来自|称为|叫做|等于|包括|分为|约为|达到|散发|能够|可以|都是|需要|就是|由[^，。]{1,12}组成"
+)
 _COPULA_SOURCE = re.compile(
     r"\b(?:is|are|was|were|be|am|been|being|means?|whether|if|what|who|how|why)\b|['’](?:s|re|m)\b", _I
 )
 _TELL = re.compile(r"\b(?:tell|give|name|find|identify|determine|calculate|compute|list|state)\b", _I)
 """Orders that a question may stand for."""
-_REPLY = re.compile(
-    r"^\W{0,2}(?:不好意思|谢谢你的|感谢[你您]的|收到|我马上|好呀|好啊|哈哈|你好！我|嗨！我"
-    r"|听到这|听起来|我理解|我明白|我很|我建议|我推荐|我认为|我觉得|我会)"
-)
-_ADVICE = re.compile(r"^\W{0,2}我(?:会|强烈|想|愿意)?(?:推荐|建议)")
-_ADVICE_SOURCE = re.compile(r"\b(?:i|we)(?:['’]d| would| will|['’]ll)?(?: \w+)? (?:recommend|suggest|advise)", _I)
-_GLAD = re.compile(r"^\W{0,2}(?:很|非常|真)?(?:高兴|开心|荣幸|乐意)")
-_GLAD_SOURCE = re.compile(r"glad|happ|pleas|delight|nice|honou?r|joy|excit|fun\b|love", _I)
-_PARDON = re.compile(r"^\W{0,2}(?:没关系|不客气|不用谢|别客气|没事|不用担心|别担心|别难过|祝你|祝您|恭喜)")
-_PARDON_SOURCE = re.compile(
-    r"no problem|never ?mind|welcome|it'?s (?:ok|fine|all right)|doesn't matter|worry|\bwish"
-    r"|congrat|all right|good luck|happy|may you|enjoy|have a",
-    _I,
-)
-_REPLY_SOURCE = re.compile(
-    r"\b(?:sorry|excuse|no problem|never mind|welcome|thank\w*|ok|okay|grateful|appreciat\w*"
-    r"|received?|got it|glad|happy|pleased|hear\w*|sounds?"
-    r"|i (?:understand|see|recommend|suggest|think|believe|feel|will|am|get|guess|find|would)|i'm"
-    r"|i'll|i'd|haha|in my|it's (?:ok|fine)|my)\b",
-    _I,
-)
 
 
 _LIGHT = word_set(
@@ -209,36 +216,41 @@ _LIGHT = word_set(
     "required provided various"
 )
 """Words that a good translation often does without."""
+_SWAPPED = 3
+"""So many known words, and none of them with a rendering: another text."""
 _COURTESY = frozenset({"thank", "hello", "hi", "sorry", "welcome", "congratulations", "goodbye"})
 
 
 def _weigh_terms(
     signs: list[tuple[float, str]],
     pair: Pair,
+    heads: list[tuple[int, str]],
     *,
-    is_statement: bool,
     is_asked_again: bool,
     is_kept: bool,
-    heads: list[tuple[int, str]],
-) -> None:
-    missing, known = missing_terms(pair)
-    if not missing or (len(missing) == 1 and any(missing[0] == verb for _, verb in heads)):
-        return
+) -> list[str]:
+    """Weighs the words without rendering, and returns them."""
+    missing, known = missing_terms(pair, {verb for _, verb in heads})
+    if not missing:
+        return missing
     share = len(missing) / known
     count = sum(0.5 if word in _LIGHT else 1.0 for word in missing)
-    weight = min(0.35 * count, 0.9 * share) if known < 4 else min(max(0.0, 2.4 * (count / known - 0.15)), 1.0)
-    if count == known and (known >= 3 or is_statement) and not pair.is_lang_task:
-        weight = 0.9 if known >= 2 or (len(pair.source_words) <= 3 and missing[0] in _COURTESY) else weight
-    elif len(pair.source_words) <= 8 and any(word in _COURTESY for word in missing):
-        weight += 0.5
+    weight = weigh_missing(count, known - len(missing))
+    if len(missing) == known >= _SWAPPED:
+        weight = max(weight, 0.9)
+    if len(pair.source_words) <= 8 and any(word in _COURTESY for word in missing):
+        weight += 0.6
     if is_asked_again and share < 0.7:
         weight *= 0.6
     elif is_kept and count < 3 and share < 0.7:
         weight *= _KEPT
     signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
+    return missing
 
 
-def _weigh_question(signs: list[tuple[float, str]], source: str, output: str, asked: list[str]) -> None:
+def _weigh_question(
+    signs: list[tuple[float, str]], source: str, output: str, asked: list[str], sentences: list[str]
+) -> None:
     last_mark = max(output.rfind("？"), output.rfind("?"))
     is_request = bool(_REQUEST.search(asked[-1]))
     if last_mark < 0:
@@ -251,8 +263,14 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str, as
         if after:
             is_split = "," in asked[-1] and len(after) < 0.3 * len(source)
             signs.append((0.5 if is_split or len(after) < 2 else 1.0, "text after the question"))
+    if (parts := _parts(output)) and len(parts) == len(sentences) > 1:
+        for one, other in zip(sentences, parts, strict=True):
+            if one in asked and not (_ASKING.search(other) or _ORDERED.match(other) or _REQUEST.search(one)):
+                signs.append((0.9, f"{other[:20]!r} asks no more"))
+                break
     words = sum(len(word.findall(" ".join(asked))) for word in _COUNTED)
-    if words >= 2 and len(_ASKING.findall(output)) < words:
+    marks = output.count("？") + output.count("?")
+    if words >= 2 and max(marks, len(_ASKING.findall(output)) - marks) < words:
         signs.append((0.4, f"{words} question words"))
     for question in asked[:4]:
         for word, renderings in _QUESTION_WORDS:
@@ -260,29 +278,6 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str, as
                 if not renderings.search(output) and not (last_mark < 0 and _ORDERED.match(output)):
                     signs.append((0.7, f"no counterpart of {word.search(question).group().lower()!r}"))  # type: ignore[union-attr]
                 break
-
-
-_THEN = re.compile(r"(?:[,;] (?:and )?then|\band then) ([a-z]+)", _I)
-_AND = re.compile(
-    r"\band (explain|justify|describe|list|write|discuss|compare|give|provide|suggest|summarize|identify"
-    r"|translate|draw)\b",
-    _I,
-)
-
-
-def _weigh_second(signs: list[tuple[float, str]], source: str, output: str, heads: set[str]) -> None:
-    """The second half of an order with two verbs is there."""
-    for pattern, weight in ((_THEN, 0.9), (_AND, 0.5)):
-        for verb in dict.fromkeys(map(str.lower, pattern.findall(source)[:6])):
-            if (
-                verb in VERBS
-                and verb not in heads
-                and not any(sign in output for sign in VERBS[verb])
-                and not is_ordered(verb, output)
-            ):
-                weight = weight if has_family(verb) else 0.6 * weight
-                signs.append((weight, f"no rendering of the second verb {verb}"))
-                return
 
 
 _INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)
@@ -298,18 +293,32 @@ def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: s
         signs.append((0.3, f"no counterpart of {asked.group(1).lower()!r}"))
 
 
+_LIGHT_VERB = 0.5
+_LIGHT_VERBS = word_set("let take get have go keep look see mind put")
+"""Verbs that a good translation often does without."""
+
+
 def _weigh_verbs(
-    signs: list[tuple[float, str]], output: str, heads: list[tuple[int, str]], *, is_question: bool, is_kept: bool
-) -> None:
-    if not heads:
-        return
+    signs: list[tuple[float, str]],
+    output: str,
+    heads: list[tuple[int, str]],
+    *,
+    is_question: bool,
+    is_ordered_again: bool,
+) -> list[str]:
+    """Weighs the head verbs without rendering, and returns them."""
     lost = [
         verb for _, verb in heads if not any(sign in output for sign in VERBS[verb]) and not is_ordered(verb, output)
     ]
+    if not is_question and not is_ordered_again and heads and not lost:
+        whole = [sign for _, verb in heads for sign in VERBS[verb] if len(sign) >= 2]
+        if not any(sign in output for sign in whole):
+            signs.append((_FAINT_VERB, "hardly a rendering of " + ", ".join(verb for _, verb in heads[:4])))
     if lost:
-        share = len(lost) / len(heads)
-        weight = (0.45 if is_question else 0.75) * (0.4 + 0.6 * share) * (_KEPT if is_kept else 1.0)
+        share = sum(_LIGHT_VERB if verb in _LIGHT_VERBS else 1.0 for verb in lost) / len(heads)
+        weight = (0.45 if is_question else _NO_VERB_ORDERED if is_ordered_again else _NO_VERB) * (0.4 + 0.6 * share)
         signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
+    return lost
 
 
 _ROLE = re.compile(r"\byou are (?:an?|the)\b|\bact as\b|^as an? [a-z]")
@@ -341,21 +350,25 @@ def _parts(output: str) -> list[str]:
     return [part for part in _ZH_PART.findall(_INNER_END.sub("", output)) if part.strip("”\"’'）) *。！；")]
 
 
-def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> None:
+def _weigh_size(signs: list[tuple[float, str]], pair: Pair, output: str, sentences: int) -> None:
     ratio, letters = ratio_of(pair)
     if letters < 60 and ratio > 0.5:  # digits and their units are read aloud, so to say
         ratio *= letters / (letters + sum(sign.isdecimal() for sign in pair.source))
     most = 0.55 if letters < 25 else 0.48 if letters < 60 else 0.42
+    least, most_short = (0.22, 0.4) if letters < 40 else (0.24, 0.6) if letters < 100 else (0.25, 0.8)
     if letters >= 12 and not pair.is_lang_task:
         if ratio > most:
-            signs.append((round(min((ratio - most) * 4, 0.8), 2), f"long for its source ({ratio:.2f})"))
-        elif ratio < 0.22:
-            signs.append((round(min((0.22 - ratio) * 8, 0.8), 2), f"short for its source ({ratio:.2f})"))
-    parts = _parts(_TAIL.sub("", pair.output.strip()))
+            signs.append((round(min((ratio - most) * 4, 0.9), 2), f"long for its source ({ratio:.2f})"))
+        elif ratio < least:
+            signs.append((round(min((least - ratio) * 10, most_short), 2), f"short for its source ({ratio:.2f})"))
+    parts = _parts(output)
     got = len(parts)
     if sentences < got and "?" not in pair.source:
         split_off = sum(part.endswith(("？", "?")) for part in parts[:6]) if has_order(pair.output) else 0
         got = max(sentences, got - split_off)
+    weight, fewer = weigh_fewer_clauses(pair)
+    if fewer:
+        signs.append((weight, fewer))
     if got > sentences:
         joints = len(_JOINT.findall(pair.source))
         weight = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7

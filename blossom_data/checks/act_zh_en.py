@@ -10,6 +10,7 @@ from blossom_data.checks.finding import Pair
 from blossom_data.checks.nouns import CHINESE
 from blossom_data.checks.shape import ratio_of
 from blossom_data.checks.stopwords import word_set
+from blossom_data.checks.terms import missing_terms, weigh_missing
 from blossom_data.checks.verbs import RENDERED, VERBS
 
 _I = re.IGNORECASE
@@ -35,10 +36,10 @@ _ASKING_EN = re.compile(
     _I,
 )
 _IMPERATIVE = re.compile(
-    r"^(?:请|帮|麻烦|给我|替我|把|将|用|以|根据|按|从|对|为|写|列|编|画|算|译|改|找|讲|说|查|选|给"
+    r"^(?![^，。\n]{1,5}[：:])(?:请|帮|麻烦|给我|替我|把|将|用|以|根据|按|从|对|为|写|列|编|画|算|译|改|找|讲|说|查|选|给"
     r"|问|猜|教|推荐|设计|生成|解释|描述|总结|翻译|分析|比较|创建|创作|计算|介绍)|请[你您]?"
 )
-_ASKS = re.compile("哪|什么|怎么|如何|原因|假如|假使|倘若|要是|同时|时间")
+_ASKS = re.compile("列表|哪|什么|怎么|如何|原因|假如|假使|倘若|要是|同时|时间")
 _HEADS = sorted(
     (
         sign
@@ -50,12 +51,29 @@ _HEADS = sorted(
 )
 _ENGLISH = {head: frozenset().union(*(RENDERED[sign] for sign in RENDERED if sign in head)) for head in _HEADS}
 """Chinese verb -> English verbs that it, or a part of it, may stand for."""
-_HEAD = re.compile("|".join(map(re.escape, _HEADS)))
+_HEAD = re.compile("|".join("(?<![并系下行])列(?!表)" if head == "列" else re.escape(head) for head in _HEADS))
 _FIRST_EN = re.compile(
     r"^\W*(?:(?:please|kindly|now|then|also|can you|could you|would you|will you|help me(?: to)?"
     r"|let's|in|using|based|from|for|with|given|as|try to)\b[,]?\s*)*([a-z]+)",
     _I,
 )
+_ORDER_EN = re.compile(
+    rf"(?:^|[.?!:;,\n]\s*)[\s\W\d]{{0,6}}(?:(?:please|now|then|also|and|briefly|next|first|finally"
+    rf"|i(?:'d| would) like you to|i want you to|help me(?: to)?|let's"
+    rf"|(?:can|could|would|will) you|you (?:should|must|need to|have to))\b,?\s*)*"
+    rf"(?:{'|'.join(sorted(VERBS))})\b(?!(?: \w+)? (?:is|are|was|were|has|have|can|will)\b)|\bplease\b|\?"
+    r"|^\W{0,3}(?!(?:in|on|at|for|with|by|from|to|and|but|as|all|both|half|is|are|was|like|of|after|before|if|when"
+    r"|where|while|because|since|once|about|under|over|then|so|only|not|even|such|than|or|that|there|here)\b)"
+    r"[a-z]{2,}(?<!s)(?<!ed)(?<!ing)(?<!ly)"
+    r" (?:the|an?|this|these|your|my|me|each|one|two|three|five|\d+|up|out|it|whether|how|what|why)\b",
+    _I,
+)
+"""A clause that orders or asks, whatever."""
+_LEADS = re.compile(r"请|帮我|给我|麻烦")
+_TELLS = re.compile(r"(?:根据|从|对|为|按|以|用)[^。！？\n]{1,24}，(?:您|你|我|他|她|它|这|该)")
+"""A means or a ground before a subject: 根据您的成绩，您的 GPA 为 3.6."""
+_NO_VERB, _NO_ORDER = 0.4, 0.5
+_STANDS_FOR = {"解释": frozenset({"why", "because"}), "说明": frozenset({"why", "say", "explain"})}
 _ME = re.compile(r"\b(?:i|i'm|i've|i'd|i'll)\b", _I)
 _ME_ZH = re.compile(r"我|咱|本人|俺|自己")
 _REPLY = re.compile(
@@ -121,15 +139,15 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str) ->
 
 
 _ORDER = re.compile(
-    rf"(?:{'|'.join(re.escape(head) for head in _HEADS if len(head) >= 2)})"
-    r"(?!表明|显示|发现|者|人员|所|生|院|[是的为与和了过]|[一-龥]{0,3}[是为了])"
+    rf"(?![^，。\n]{{1,5}}[：:])(?:{'|'.join(re.escape(head) for head in _HEADS if len(head) >= 2)})"
+    r"(?!表明|显示|发现|者|人员|所|生|院|[是的为与和了过]|[一-龥]?[是为了])"
 )
 """A verb at the very beginning is an order, unless it is the subject of what follows."""
 
 
 _NO_HEAD = word_set(
     "根据 对于 要求 使用 利用 说 给 可以 开始 指出 关于 通过 简要 简短 简单 详细 分别 展开 尽量 一定 务必 "
-    "注意 最好 确认 按照 考虑 基于 属于 展示"
+    "注意 最好 确认 按照 考虑 基于 属于 展示 如果 进行 提供 参加"
 )
 """Verbs and half-verbs that come before the verb of an order."""
 _BEFORE_ORDER = re.compile(
@@ -139,11 +157,13 @@ _BEFORE_ORDER = re.compile(
 
 
 def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks: bool) -> None:
-    if asks or not (_IMPERATIVE.search(source) or _ORDER.match(source)):
+    if asks or _TELLS.match(source) or not (_IMPERATIVE.search(source) or _ORDER.match(source)):
         return
     found = [head for head in islice(_HEAD.finditer(source[:200]), 40) if head.group() not in _NO_HEAD]
     leading = [head.group() for head in found if _BEFORE_ORDER.search(source, max(0, head.start() - 6), head.start())]
     heads = list(dict.fromkeys(leading or [head.group() for head in found]))[:8]
+    if (heads or _LEADS.match(source)) and not _ORDER_EN.search(output):
+        signs.append((_NO_ORDER, "no order in it"))
     if not heads:
         return
     words = set(re.findall(r"[a-z]+", output.lower()))
@@ -155,27 +175,47 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
     lost = [head for head in heads if not _ENGLISH[head] & stems]
     first = _FIRST_EN.match(output)
     if len(lost) == len(heads):
-        is_order = first and first.group(1).lower() in VERBS
-        weight = 0.4 if output.lower().startswith("please") else 0.75 if is_order else 0.9
+        weight = _NO_VERB
         signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
+    _weigh_second(signs, source, stems)
     verbs = frozenset().union(*(_ENGLISH[head] for head in heads))
     if (
-        first
+        not _ORDER_EN.search(output)
+        and first
         and first.group(1).lower() not in verbs
         and first.group(1).lower() in ("the", "a", "an", "it", "there", "i", "my", "here", "once", "dear", "this")
     ):
         signs.append((0.4, f"begins with {first.group(1)!r}"))
 
 
+_THEN = re.compile(
+    rf"(?:[，,]并且?|然后|[，,]再|同时|以及)(?:简要|详细|简单)?({'|'.join(h for h in _HEADS if len(h) >= 2)})"
+)
+
+
+def _weigh_second(signs: list[tuple[float, str]], source: str, stems: set[str]) -> None:
+    """The second half of an order with two verbs is there."""
+    for head in _THEN.findall(source[:400]):
+        if not (_ENGLISH[head] | _STANDS_FOR.get(head, frozenset())) & stems:
+            signs.append((0.8, f"no rendering of the second verb {head}"))
+            return
+
+
 def _weigh_terms(signs: list[tuple[float, str]], pair: Pair, *, is_asked_again: bool) -> None:
     if pair.is_lang_task:
         return
-    known = list(dict.fromkeys(_TERM.findall(pair.source[:400])))
+    new, known = missing_terms(Pair(pair.output, pair.source))
+    terms = list(dict.fromkeys(_TERM.findall(pair.source[:400])))
     text = pair.output_lower
-    missing = [term for term in known if not any(word[: max(3, len(word) - 2)] in text for word in _TERMS[term])]
-    if missing:
-        weight = min(0.3 * len(missing), 0.8 * len(missing) / len(known)) * (0.6 if is_asked_again else 1.0)
-        signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
+    missing = [term for term in terms if not any(word[: max(3, len(word) - 2)] in text for word in _TERMS[term])]
+    weights = (
+        (weigh_missing(len(new), known - len(new)), "not in the source: " + ", ".join(new[:6])),
+        (0.7 * weigh_missing(len(missing), len(terms) - len(missing)), "no " + ", ".join(missing[:6])),
+    )
+    weight, what = max(weights)
+    if weight:
+        is_asked_again = is_asked_again and (len(new) < known or len(missing) < len(terms))
+        signs.append((round(weight * (0.5 if is_asked_again else 1.0), 2), what))
 
 
 _JOINT_ZH = re.compile(r"[，：；—…]")
@@ -184,8 +224,9 @@ _JOINT_ZH = re.compile(r"[，：；—…]")
 def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> None:
     ratio, letters = ratio_of(pair)
     if letters >= 12 and not pair.is_lang_task:
-        if ratio > 0.48:
-            signs.append((round(min((ratio - 0.48) * 4, 0.8), 2), f"short for its source ({ratio:.2f})"))
+        ratio *= letters / (letters + 2 * sum(sign.isdecimal() for sign in pair.output))
+        if ratio > 0.46:
+            signs.append((round(min((ratio - 0.46) * 4, 0.8), 2), f"short for its source ({ratio:.2f})"))
         elif ratio < 0.2:
             signs.append((round(min((0.2 - ratio) * 8, 0.8), 2), f"long for its source ({ratio:.2f})"))
     source = pair.source

@@ -38,7 +38,8 @@ _ZH = (
         r"^(?!对[这它他她])(?:是的|对的|不是|没错|不对|不可以|不能|可以|能|会|不会|不|没有|有的|正确|错误|真|假|积极"
         r"|消极|正面|负面|中性|对|错)"
         r"[，,。！]?(?:$|[^\w]|因|它|这|他|她)",
-        r"^(?:yes|no|not|right|wrong|true|false|correct|positive|negative|don't|never|can|may|there)\b",
+        r"^(?!true or false|yes or no|right or wrong)"
+        r"(?:yes|no|not|right|wrong|true|false|correct|positive|negative|don't|never|can|may|there)\b",
     ),
     (
         r"答案[是为：:]|答[：:]|结果[是为：:]|等于\s?\d|共(?:有|计)?\s?\d+\s?[个只元美]|[=＝]\s?[\d.]+",
@@ -53,6 +54,10 @@ _ZH = (
         r"的(?:例子|方法|名字|标题|答案|原因|定义|面积|结果|名称|作者|一种|一个)[^。]{0,2}(?:是|为"
         r"|有)(?!什么|谁|多少|哪|几)",
         r"\b(?:is|are|was|were|be|being)\b|['’]s\b",
+    ),
+    (
+        r"^\W{0,3}(?:好的，)?我?已(?:经)?(?:成功|完成|为您|为你|按|将|把)",
+        r"\b(?:already|have|has|had|been|was|were|done|is|are)\b|['’]ve\b",
     ),
     (r"^这是一|^这里有|^这里是", r"this|here|it\b|that"),
     (
@@ -71,7 +76,7 @@ _EN = (
     (r"\b(?:in conclusion|overall|finally|in summary),", r"总|最后|综|终"),
     (r"\b(?:because|since|due to)\b", r"因|由于|原因|为什么|故|缘|自|既然"),
     (r"\b(?:therefore|thus|hence)\b", r"因此|所以|故|从而|于是|则"),
-    (r"\b(?:for example|such as|for instance|including)\b", r"例|比如|如|包|诸|等|像"),
+    (r"\b(?:for example|such as|for instance|including)\b", r"例|比如|如|包|诸|等|像|样|之类"),
     (
         r"^(?:yes|no|true|false|positive|negative|correct)\b[,.]?",
         r"^(?:是|不|对|没|正|负|真|假|积|消|错|好|别|嗯|无|禁)",

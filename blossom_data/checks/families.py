@@ -112,7 +112,7 @@ def _any_order() -> re.Pattern[str]:
     longest_first = sorted(signs | _MORE_ORDERS, key=lambda sign: (-len(sign), sign))
     whole = "|".join(sign for sign in longest_first if len(sign) >= 2)
     return re.compile(
-        rf"(?:{_OPENING})(?:{'|'.join(longest_first)})|请|{_MIDDLE}(?:{whole})|{_FRAME}(?:{whole}|进行|作出?|做出?|求)"
+        rf"(?:{_OPENING})(?:{'|'.join(longest_first)})(?!机)|(?<![邀申宴聘])请(?![求愿假客教])|{_MIDDLE}(?:{whole})|{_FRAME}(?:{whole}|进行|作出?|做出?|求)"
         rf"|(?:^|[。；！？\n])(?:全面|深入|[^，。；：！？\n]{{2,4}}地)(?:{whole})",
         re.MULTILINE,
     )
@@ -121,6 +121,19 @@ def _any_order() -> re.Pattern[str]:
 _MORE_ORDERS = frozenset(("猜", "打电话", "赏析", "复述", "造句", "翻译", "预报", "发"))
 _FRAME = r"^(?:对|从|就|在|向|给|为|把|将|用|以|按|根据|结合|针对|围绕)[^，。；：！？\n]{1,40}?"
 _ANY_ORDER = _any_order()
+_PIECE = r"(?:[一两几三]?个|一[首篇段份条句种项则封张套款位次番下些道副幅]|出|成|为|几[个首篇段条句种])"
+_SHORT_ORDER = re.compile(
+    rf"^(?:为|给|把|将|对|从|在|用|以|按|根据|针对|就|围绕|拿|由|跟|向|替|帮|随便)[^，。：；\n]{{1,40}}?(?<![是有])[一-龥]{_PIECE}"
+    r"|(?:^|[。；！？\n，])\s?(?:请|再|先|并|然后|就|只|都|分别|简要|简单|详细)?"
+    r"[写编拟起列造做画讲说给教数求换改添加补转校评猜证答解读看记填选挑找算查译排分来]"
+    rf"(?:{_PIECE}|下|给|我|明|一[写编数猜说讲算])"
+    r"|(?:^|[。；！？\n，])\s?[写来作编拟起列讲说想举找给画做][首个篇段份句条种点些封张]"
+    rf"|^[\s\W]{{0,3}}(?![^，。\n]{{0,2}}[是有像为每这那另])[一-龥]{{1,2}}{_PIECE}"
+    r"|^[\s\W]{0,3}(?:教我|打个|记得|记住|小心|当心|注意|别|勿|切勿|禁止|求|已知|给定|给你|如果你|你需要|你应该?|你要|你来|只|校对|模拟|继续|运行|执行|实现|证明|勾勒"
+    r"|定义|重复|倒着|数)",
+    re.MULTILINE,
+)
+"""A verb of one character before what it is to bring about: 拟一个, 改成; and openings that only orders have."""
 _WISH = re.compile(r"[你您我]们?(?:想|会|要|应该?|需要?|可以|能)(?!你|您)")
 """A person who wishes or may do something is told of, not ordered."""
 _MOST_CHARS = 2000
@@ -134,7 +147,8 @@ def is_ordered(verb: str, output: str) -> bool:
 
 def has_order(output: str) -> bool:
     """Whether a clause of a Chinese text begins as an order does, whatever it orders."""
-    return _ANY_ORDER.search(_WISH.sub("它", output[:_MOST_CHARS])) is not None
+    text = output[:_MOST_CHARS]
+    return _ANY_ORDER.search(_WISH.sub("它", text)) is not None or _SHORT_ORDER.search(text) is not None
 
 
 def has_family(verb: str) -> bool:

@@ -14,12 +14,13 @@ from blossom_data.checks.finding import Pair
 MAX_CHARS = 50_000
 """A longer text is refused unread, for no check is made for it; a call holds about 2,000 tokens."""
 
-_BANDS = ((20, 0.10, 1.10), (60, 0.13, 0.75), (150, 0.15, 0.66), (1 << 60, 0.17, 0.60))
+_BANDS = ((20, 0.08, 1.10), (35, 0.11, 0.75), (60, 0.13, 0.75), (150, 0.15, 0.66), (1 << 60, 0.17, 0.60))
 """(below this many Latin letters, least, most) of (Han + 0.35 Latin letters) / Latin letters of the English side."""
 
 _BULLET = re.compile(r"^[ \t>]*(?:[-*+•·●▪][ \t]+\S|[-•·●▪]\S)", re.MULTILINE)
 _NUMBERED = re.compile(
-    r"^[ \t>]*(?:\(?（?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{1,4})(?:[.．、](?!\d)|[)）])(?<!\bQ[.．、])|[①-⑳])[ \t]*\S",
+    r"^[ \t>]*(?:\(?（?(?:\d{1,3}|(?!.[.][A-Z])[a-zA-Z]|[ivxIVX]{1,4})"
+    r"(?:[.．、](?!\d)|[)）])(?<!\bQ[.．、])|[①-⑳])[ \t]*\S",
     re.MULTILINE,
 )
 _HEADING = re.compile(r"^(#{1,6})[ \t]*[^#\s]", re.MULTILINE)

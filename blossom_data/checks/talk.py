@@ -126,7 +126,7 @@ _ASK_SELF = re.compile(
     _I,
 )
 _ASK_YOURS = re.compile(
-    r"请(?:您|你|先)?(?:将|把)(?:您|你)[^。！？\n]{0,24}(?:发|提供|粘贴|贴|告诉|给|上传|分享)[^。！？\n]{0,3}我"
+    r"请(?:您|你|先)?(?:将|把)[^。！？\n]{1,16}(?:发|贴|粘贴|上传|传|提供)(?:送|过来)?(?:给|到)我|请(?:您|你|先)?(?:将|把)(?:您|你)[^。！？\n]{0,24}(?:发|提供|粘贴|贴|告诉|给|上传|分享)[^。！？\n]{0,3}我"
     r"|^\W{0,2}请问(?:您|你)(?!.{0,3}(?:能|可以|可否|是否|会|好))[^。！\n]{0,40}(?:什么|多少|哪|几|吗|多大|怎)"
     r"|^\W{0,2}(?:what|which|could you|can you|how)\b[^.!?\n]{0,60}\byou(?:r| want| need| prefer| like)\b",
     _I,
@@ -199,7 +199,7 @@ _REFUSALS = (
         re.compile(
             r"can(?:'|’)?t|cannot|can not|unable|not able|couldn(?:'|’)?t|won(?:'|’)?t|refus|declin"
             r"|\bnot\b|n(?:'|’)t\b|\bnever|violat|inappropriate|无法|不能|不会|没法|不便|拒绝|不可以|不应"
-            r"|不愿|没有|违反",
+            r"|不愿|没有|违反|我[^。！？\n]{0,8}[不没]",
             _I,
         ),
     ),
@@ -264,6 +264,8 @@ def find_description(pair: Pair) -> str:
         r"original|\buser|source|原文|用户", pair.source_lower
     ):
         return match.group()[:40]
+    if pair.source.rstrip().endswith("?") and pair.output.rstrip().endswith(("？", "?")):
+        return ""
     match = _DESCRIPTION.match(pair.output)
     return match.group()[:40] if match and not _DESCRIPTION_SELF.search(pair.source) else ""
 

@@ -271,7 +271,7 @@ provide: 写 列 举 介绍 说
 describe: 谈 讲 说 介绍 形容 概括 写 叙
 analyze: 剖析 研究 解读 探讨 看
 calculate: 求 算 得出 多少 换算
-classify: 归 判断 属于 划 分成 分为 判定 辨
+classify: 归 判断 划 分成 分为 判定 辨
 rewrite: 改成 换 重述 重新 变 调整 润色
 edit: 改写 完善 调整 删改 编
 suggest: 想 列 举 出 说 提供 给出
