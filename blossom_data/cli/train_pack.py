@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,7 @@ import click
 
 from blossom_data.cli import output
 from blossom_data.cli.jobs import refuse_same_folder
-from blossom_data.cli.options import Share, common
+from blossom_data.cli.options import common, max_bad_option
 from blossom_data.train.forms import TEMPLATES
 
 TEMPLATE_HELP = f"How chats are written: {', '.join(TEMPLATES)}, plain (as bloom), or own: the model's chat template."
@@ -30,14 +31,9 @@ TEMPLATE_HELP = f"How chats are written: {', '.join(TEMPLATES)}, plain (as bloom
     show_default=True,
     help="What is learnt: every assistant turn, or the last of each chat.",
 )
+@click.option("--pairs", is_flag=True, help="DATASET holds preference pairs; their replies are learnt, in a dpo stage.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the order of documents and rows.")
-@click.option(
-    "--max-bad",
-    type=Share(),
-    default=0.01,
-    show_default="1%",
-    help="Largest share of unreadable rows; above it nothing is written and the exit code is 2.",
-)
+@max_bad_option
 @common
 def command(
     datasets: tuple[Path, ...],
@@ -46,6 +42,7 @@ def command(
     template: str,
     seq_len: int,
     supervise: Literal["all", "last"],
+    pairs: bool,
     seed: int,
     max_bad: float,
     **flags: Any,
@@ -53,7 +50,8 @@ def command(
     """Encode the chats of each DATASET and pack them into rows for training.
 
     DATASET is a data set folder, a JSONL or Parquet file of {"messages": [...]}, or - for standard input; chats need
-    assistant turns. A template that fails the prompt-prefix or the stop-token gate packs nothing (exit code 2).
+    assistant turns. With --pairs it holds {"prompt", "chosen", "rejected"}, and a row is twice --seq-len long. A
+    template that fails the prompt-prefix or the stop-token gate packs nothing (exit code 2).
 
     \b
     Example: blossom-data train pack sft/gsm8k sft/orca -o packed/stage-1 --tokenizer models/base --template chatml
@@ -62,19 +60,14 @@ def command(
 
     try:
         from blossom_data.train.pack import pack_dataset
+        from blossom_data.train.pack_pairs import pack_pairs
     except ImportError as why:
         raise missing_extra() from why
     for dataset in datasets:
         refuse_same_folder(str(dataset), out)
-    manifest = pack_dataset(
-        list(datasets),
-        out,
-        tokenizer=tokenizer,
-        template=template,
-        seq_len=seq_len,
-        supervise=supervise,
-        seed=seed,
-        max_bad=max_bad,
+    pack = pack_pairs if pairs else partial(pack_dataset, supervise=supervise)
+    manifest = pack(
+        list(datasets), out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad
     )
     if flags["is_json"]:
         output.json_result({**manifest, "out": str(out)})
@@ -86,17 +79,23 @@ def command(
 def render_packed(manifest: dict[str, Any], out: str) -> str:
     """What was packed and what was left out, for people."""
     counts, gates = manifest["counts"], manifest["gates"]
+    first = {code: f" ({', '.join(places[:3])})" for code, places in counts.get("dropped_at", {}).items()}
     left_out = {**counts["dropped"], **counts["bad_rows"]}
+    units, row_tokens = "documents", manifest["seq_len"]
+    if manifest.get("pairs"):
+        units, row_tokens = "pairs    ", 2 * row_tokens
     cut, served = counts["cut"], gates["served_as_one_text"]
     prefixes, stops = gates["prompt_prefix"]["prompts"], gates["stop_token"]["turns"]
     lines = [
-        f"{out}: {manifest['rows']:,} rows of {manifest['seq_len']:,} tokens, {manifest['fill']:.2%} full",
-        f"  documents   {manifest['documents']:,} of {counts['read']:,} records",
+        f"{out}: {manifest['rows']:,} rows of {row_tokens:,} tokens, {manifest['fill']:.2%} full",
+        f"  {units}   {counts['kept']:,} of {counts['read']:,} records",
         f"  tokens      {manifest['tokens']:,}, {manifest['supervised']:,} supervised ({manifest['supervise']})",
         f"  gates       prompt prefix {prefixes:,} of {prefixes:,}, stop token {stops:,} of {stops:,}",
     ]
     if left_out:
-        lines.append("  left out    " + ", ".join(f"{code} {number:,}" for code, number in left_out.items()))
+        lines.append(
+            "  left out    " + ", ".join(f"{code} {number:,}{first.get(code, '')}" for code, number in left_out.items())
+        )
     if cut["documents"]:
         lines.append(
             f"  cut         {cut['documents']:,} documents lost {cut['turns']:,} turns, {cut['tokens']:,} tokens"

@@ -29,6 +29,7 @@ BAD_ROW_CODES = {
     "duplicate_id": "an id that an earlier row has",
     "wrong_layout": "the row's fields are of none of the source's layouts",
     "unknown_role": "a turn of a role that is neither a person's, the system's, a model's nor a tool's",
+    "prompt_mismatch": "a preference pair whose two replies do not answer the same turns",
     "unsupported_content": "an instruction that holds an image, a sound or a file beside its text",
 }
 

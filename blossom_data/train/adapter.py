@@ -1,14 +1,15 @@
 """What the loop asks of whatever drives the model; plain.py and deepspeed.py do it.
 
-    loss = adapter.backward(batch, scale=1 / tokens_of_the_step, is_last=True)
+    sums = adapter.backward(batch, scale=1 / tokens_of_the_step, is_last=True)
     norm = adapter.step(learning_rate)
 
-Gradients are summed over batches and processes, never averaged: `scale` alone normalises, by the supervised tokens of
-the whole step. So the result does not depend on how rows are spread over batches and processes.
+Gradients are summed over batches and processes, never averaged: `scale` alone normalises, by the supervised tokens or
+the preference pairs of the whole step. So the result does not depend on how rows are spread over batches and processes.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -30,7 +31,7 @@ class Adapter(Protocol):
     """Whether `state` differs between processes."""
 
     def backward(self, batch: Batch, *, scale: float, is_last: bool) -> Tensor:
-        """Adds the gradients of scale * summed loss; gives the summed loss of this process's batch."""
+        """Adds the gradients of scale * summed loss; gives what the model sums over this batch, the loss first."""
 
     def step(self, learning_rate: float) -> Tensor:
         """Updates the weights after the last `backward` of a step; gives the norm of the gradient before clipping."""
@@ -39,7 +40,7 @@ class Adapter(Protocol):
         """Forgets the optimiser's states, as at the beginning of a stage."""
 
     def evaluate(self, batch: Batch) -> Tensor:
-        """The summed loss, nothing learnt."""
+        """What the model sums over this batch, the loss first; nothing is learnt."""
 
     def weights(self) -> dict[str, Tensor]:
         """All weights on the CPU, by stored name; every process must call it, the first one gets them."""
@@ -49,6 +50,15 @@ class Adapter(Protocol):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Puts back what `state` gave; the weights were loaded before."""
+
+
+def loading(recipe: Recipe, group: Group) -> AbstractContextManager[None]:
+    """The block in which a run's model is loaded: under ZeRO-3 each process takes its share of each weight alone."""
+    if recipe.deepspeed is None or recipe.deepspeed.stage < 3:
+        return nullcontext()
+    from blossom_data.train.deepspeed import sharding
+
+    return sharding(recipe, group)
 
 
 def make_adapter(recipe: Recipe, model: LossModel, group: Group) -> Adapter:

@@ -4,6 +4,7 @@ batch = make_batch([rows.row(0), rows.row(1)], pad_id=0, width=2048, device=torc
 batch.ids        int64 [2, 2048]   documents, then padding, which is a document of its own
 batch.places     int64 [n]         positions, rows laid end to end, whose next token is supervised
 batch.targets    int64 [n]         those tokens
+batch.counts     (412, 97, ...)    how many of them each document has
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from blossom_data.train.attention import Layout
+from blossom_data.train.preference import Preference
 from blossom_data.train.store import PackedRow
 
 
@@ -29,14 +31,17 @@ class Batch:
     places: Tensor
     targets: Tensor
     layout: Layout
+    counts: tuple[int, ...]
+    preference: Preference | None = None
+    """How the documents are judged where they are preference pairs."""
 
 
-def make_batch(rows: Sequence[PackedRow], *, pad_id: int, width: int, device: torch.device) -> Batch:
-    """`rows` padded to `width` tokens; without any row a batch that nothing is learnt from."""
-    count = max(1, len(rows))
+def make_batch(rows: Sequence[PackedRow], *, pad_id: int, width: int, device: torch.device, least: int = 1) -> Batch:
+    """`rows` padded to `width` tokens, and to `least` rows, of which the further ones teach nothing."""
+    count = max(1, least, len(rows))
     ids = np.full((count, width), pad_id, dtype=np.int64)
     positions = np.zeros((count, width), dtype=np.int64)
-    places, starts = [], [[0] for _ in range(count)]
+    places, starts, counts = [], [[0] for _ in range(count)], list[int]()
     for number, row in enumerate(rows):
         length = len(row.ids)
         ids[number, :length] = row.ids
@@ -48,6 +53,7 @@ def make_batch(rows: Sequence[PackedRow], *, pad_id: int, width: int, device: to
         # The first token of a document follows the last of another, which must not predict it.
         learnt[row.starts] = False
         places.append(np.flatnonzero(learnt) - 1 + number * width)
+        counts += np.add.reduceat(learnt, row.starts, dtype=np.int64).tolist()
     at = np.concatenate(places) if places else np.zeros(0, dtype=np.int64)
     return Batch(
         _tensor(ids, device),
@@ -55,6 +61,7 @@ def make_batch(rows: Sequence[PackedRow], *, pad_id: int, width: int, device: to
         _tensor(at, device),
         _tensor(ids.reshape(-1)[at + 1], device),
         Layout.of(starts, width, device),
+        tuple(counts),
     )
 
 

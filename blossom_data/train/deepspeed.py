@@ -16,7 +16,7 @@ import contextlib
 import importlib
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -58,10 +58,10 @@ class DeepSpeedAdapter:
     def backward(self, batch: Batch, *, scale: float, is_last: bool) -> Tensor:
         self.model.attention.layout = batch.layout
         self._engine.set_gradient_accumulation_boundary(is_last)
-        loss = self._engine(batch.ids, batch.positions, batch.places, batch.targets)
+        sums = self._engine(batch.ids, batch.positions, batch.places, batch.targets, batch.preference)
         # The engine averages over processes and accumulated batches; the loop wants sums.
-        self._engine.backward(loss * (scale * self._group.world * self._accumulation))
-        return loss.detach()  # type: ignore[no-any-return]
+        self._engine.backward(sums[0] * (scale * self._group.world * self._accumulation))
+        return sums.detach()  # type: ignore[no-any-return]
 
     def step(self, learning_rate: float) -> Tensor:
         for part in self._engine.optimizer.param_groups:
@@ -78,7 +78,7 @@ class DeepSpeedAdapter:
     def evaluate(self, batch: Batch) -> Tensor:
         self.model.attention.layout = batch.layout
         with torch.no_grad():
-            return self._engine(batch.ids, batch.positions, batch.places, batch.targets)  # type: ignore[no-any-return]
+            return self._engine(batch.ids, batch.positions, batch.places, batch.targets, batch.preference)  # type: ignore[no-any-return]
 
     def weights(self) -> dict[str, Tensor]:
         found = {}
@@ -142,6 +142,23 @@ def import_deepspeed(device: torch.device) -> Any:
         # Without it DeepSpeed builds a shared-memory kernel at start and fails where there is no C++ compiler.
         deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
     return deepspeed
+
+
+@contextlib.contextmanager
+def sharding(recipe: Recipe, group: Group) -> Iterator[None]:
+    """Within the block transformers loads a model weight by weight, of which this process keeps its share (ZeRO-3)."""
+    library = import_deepspeed(group.device)
+    os.environ.setdefault("LOCAL_RANK", "0")
+    library.init_distributed()
+    from transformers.integrations.deepspeed import HfDeepSpeedConfig, unset_hf_deepspeed_config
+
+    # transformers looks for it by a weak reference: it must stay alive here.
+    settings = HfDeepSpeedConfig(engine_settings(recipe, group))
+    try:
+        yield
+    finally:
+        unset_hf_deepspeed_config()
+        del settings
 
 
 def engine_settings(recipe: Recipe, group: Group) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,38 +27,48 @@ from blossom_data.train.recipe import DataPart, Recipe, StageRecipe
 from blossom_data.train.store import PackedRow, PackedSet
 
 Numbers = NDArray[np.int64]
+_COLUMNS = ("number", "tokens", "targets", "squares")
 
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """Documents of several packed sets: for each its set, its number there, its tokens and its targets."""
+    """Documents of several packed sets: for each its set, its number there, its tokens and its targets.
+
+    A preference pair counts as one document, of the tokens and targets of both its chats.
+    """
 
     sets: tuple[PackedSet, ...]
     which: Numbers
     number: Numbers
     tokens: Numbers
     targets: Numbers
+    squares: Numbers
+    """The squared lengths of its chats, summed: what attention takes."""
 
     def __len__(self) -> int:
         return len(self.which)
 
     def take(self, chosen: Numbers) -> Documents:
         """Those at the places `chosen`."""
-        return Documents(self.sets, *(part[chosen] for part in (self.which, self.number, self.tokens, self.targets)))
+        return Documents(self.sets, **{name: getattr(self, name)[chosen] for name in ("which", *_COLUMNS)})
 
     def hashes(self) -> list[str]:
         """The hash of each."""
-        return [self.sets[a].doc_hash(b) for a, b in zip(self.which.tolist(), self.number.tolist(), strict=True)]
+        places = zip(self.which.tolist(), self.number.tolist(), strict=True)
+        return [self.sets[a].doc_hash(b * self.sets[a].together) for a, b in places]
 
     def join(self, chosen: Sequence[int]) -> PackedRow:
         """Those at the places `chosen`, one after the other."""
-        parts = [self.sets[int(self.which[place])].document(int(self.number[place])) for place in chosen]
+        parts = []
+        for place in chosen:
+            packed, number = self.sets[int(self.which[place])], int(self.number[place])
+            parts.append(packed.join(range(number * packed.together, (number + 1) * packed.together)))
         ends = np.cumsum([0, *(len(part.ids) for part in parts)])
         return PackedRow(
             ids=np.concatenate([part.ids for part in parts]),
             supervised=np.concatenate([part.supervised for part in parts]),
-            starts=ends[:-1].astype(np.int64),
-            doc_hashes=[part.doc_hashes[0] for part in parts],
+            starts=np.concatenate([part.starts + end for part, end in zip(parts, ends.tolist(), strict=False)]),
+            doc_hashes=[text for part in parts for text in part.doc_hashes],
         )
 
 
@@ -73,17 +83,25 @@ class EpochRows:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def places(self, start: int, end: int) -> Numbers:
+        """Where in `documents` those of the rows from `start` to `end` stand."""
+        return self.order[self.starts[start] : self.starts[end]]
+
     def row(self, index: int) -> PackedRow:
         """The documents of row `index`."""
-        return self.documents.join(self.order[self.starts[index] : self.starts[index + 1]].tolist())
+        return self.documents.join(self.places(index, index + 1).tolist())
 
     def targets(self, start: int, end: int) -> int:
         """Supervised tokens of the rows from `start` to `end`."""
-        return int(self.documents.targets[self.order[self.starts[start] : self.starts[end]]].sum())
+        return int(self.documents.targets[self.places(start, end)].sum())
 
     def tokens(self, start: int, end: int) -> int:
         """Tokens of the rows from `start` to `end`."""
-        return int(self.documents.tokens[self.order[self.starts[start] : self.starts[end]]].sum())
+        return int(self.documents.tokens[self.places(start, end)].sum())
+
+    def squares(self, start: int, end: int) -> int:
+        """The squared lengths of the chats of the rows from `start` to `end`, summed."""
+        return int(self.documents.squares[self.places(start, end)].sum())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +112,7 @@ class StageDraw:
     index: int
     seed: int
     seq_len: int
+    """Tokens of a row; of preference pairs twice the recipe's, so that any pair fits."""
     packing: bool
     documents: Documents
     held_out: Documents
@@ -108,9 +127,17 @@ class StageDraw:
         """The rows of the held-out documents; None where there are none."""
         return _rows(self.held_out, self.seq_len, 0, packing=self.packing) if len(self.held_out) else None
 
+    def samples(self, count: int) -> Iterator[PackedRow]:
+        """`count` of the held-out documents, always the same ones; of a pair the preferred chat."""
+        chosen = _sample(self.held_out, count, f"{self.seed}/samples")
+        for place in range(len(chosen)):
+            row = chosen.join([place])
+            end = int(row.starts[1]) if len(row.starts) > 1 else len(row.ids)
+            yield PackedRow(row.ids[:end], row.supervised[:end], row.starts[:1], row.doc_hashes[:1])
+
 
 def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDraw]:
-    """The draws of all stages; `sets` holds the opened packed set of each path of the recipe.
+    """The draws of all stages; `sets` holds the opened packed set of each part, by its place.
 
     Raises:
         ConfigError: a part has fewer documents than are asked for, or nothing is left to train on.
@@ -119,7 +146,7 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
     for index, stage in enumerate(recipe.stages):
         parts, held_out = [], []
         for part in stage.data:
-            whole = all_documents(sets[part.path])
+            whole = all_documents(sets[part.place])
             is_held = _held_out(recipe, whole)
             held_out.append(whole.take(np.flatnonzero(is_held)))
             parts.append(_part(whole.take(np.flatnonzero(~is_held)), part, f"{recipe.seed}/{stage.name}"))
@@ -138,7 +165,7 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
                 recipe=stage,
                 index=index,
                 seed=recipe.seed,
-                seq_len=recipe.seq_len,
+                seq_len=recipe.seq_len * (2 if stage.dpo else 1),
                 packing=recipe.packing,
                 documents=documents,
                 held_out=_together(held_out),
@@ -151,11 +178,10 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
 @functools.lru_cache(maxsize=16)
 def all_documents(packed: PackedSet) -> Documents:
     """All documents of one packed set."""
-    count = len(packed.doc_lengths)
-    # The first token of a document follows nothing that it could be predicted from.
-    targets = [int(packed.document(number).supervised[1:].sum()) for number in range(count)]
-    numbers = np.arange(count, dtype=np.int64)
-    return Documents((packed,), np.zeros_like(numbers), numbers, packed.doc_lengths, np.array(targets, dtype=np.int64))
+    lengths = packed.doc_lengths
+    columns = (part.reshape(-1, packed.together).sum(1) for part in (lengths, packed.doc_targets(), lengths**2))
+    numbers = np.arange(len(lengths) // packed.together, dtype=np.int64)
+    return Documents((packed,), np.zeros_like(numbers), numbers, *columns)
 
 
 def _part(documents: Documents, part: DataPart, salt: str) -> Documents:
@@ -194,7 +220,7 @@ def _together(parts: Sequence[Documents]) -> Documents:
         sets += [one for one in part.sets if one not in sets]
         places = np.array([sets.index(one) for one in part.sets], dtype=np.int64)
         which.append(places[part.which])
-    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in ("number", "tokens", "targets"))
+    columns = (np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS)
     return Documents(tuple(sets), np.concatenate(which), *columns)
 
 

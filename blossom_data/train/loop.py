@@ -4,9 +4,9 @@
     loop.run(Position())          or from the position of a checkpoint
 
 A step takes micro_batch x accumulation x processes rows in their order; loss and gradient are divided by the supervised
-tokens of all of them, which are known beforehand. Random numbers (dropout) are seeded by the step, so a position is all
-that must be remembered. Losses stay on the device until they are logged; a loss that is no number stops the run with
-the documents of its step, before anything is saved.
+tokens of all of them, or by their preference pairs, which are known beforehand. Random numbers (dropout) are seeded by
+the step, so a position is all that must be remembered. Losses stay on the device until they are logged; a loss that is
+no number stops the run with the documents of its step, before anything is saved.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,11 @@ from blossom_data.train.checkpoint import Position, save
 from blossom_data.train.draws import EpochRows, StageDraw
 from blossom_data.train.flops import Flops, peak_of
 from blossom_data.train.metrics import Metrics
+from blossom_data.train.preference import FIGURES, Preference
 from blossom_data.train.processes import Group
 from blossom_data.train.recipe import Recipe
+from blossom_data.train.reference import Reference, ReferenceFile, find_reference
+from blossom_data.train.samples import Samples
 from blossom_data.train.schedule import learning_rate
 
 _HASHES_SHOWN = 4
@@ -40,17 +43,18 @@ _SEED_STEP = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step that is done and not logged yet; `loss` is this process's sum, on the device."""
+    """A step that is done and not logged yet; `sums` are this process's, on the device: the loss, then FIGURES."""
 
     position: Position
     epoch: int
     rows: range
-    loss: Tensor
+    sums: Tensor
     norm: Tensor
     rate: float
     tokens: int
     supervised: int
     squares: int
+    divisor: int
 
 
 @dataclass(slots=True)
@@ -71,11 +75,22 @@ class Plan:
         """Steps of the stage."""
         return self.ends[-1]
 
+    @property
+    def sums(self) -> int:
+        """How many numbers a batch is summed to."""
+        return 1 + (len(FIGURES) if self.draw.recipe.dpo else 0)
+
     def at(self, step: int) -> tuple[int, range]:
         """The epoch of `step`, and its rows there."""
         epoch = bisect_right(self.ends, step)
         first = (step - (self.ends[epoch - 1] if epoch else 0)) * self.rows_per_step
         return epoch, range(first, min(first + self.rows_per_step, len(self.epochs[epoch])))
+
+    def divisor(self, table: EpochRows, rows: range) -> int:
+        """What the loss of `rows` is a mean over: preference pairs, else supervised tokens."""
+        if self.draw.recipe.dpo:
+            return len(table.places(rows.start, rows.stop))
+        return max(1, table.targets(rows.start, rows.stop))
 
 
 class Loop:
@@ -97,15 +112,19 @@ class Loop:
         pad_id: int,
         about: Mapping[str, Any],
         metrics: Metrics | None,
+        samples: Samples | None,
         flops: Flops,
         tell: Callable[[str], None],
         stop: Callable[[], int],
     ) -> None:
         self._recipe, self._adapter, self._group, self._out = recipe, adapter, group, out
         self._pad_id, self._about, self._metrics, self._flops = pad_id, about, metrics, flops
-        self._tell, self._stop = tell, stop
+        self._samples, self._tell, self._stop = samples, tell, stop
         self._rows_per_step = recipe.micro_batch * recipe.accumulation * group.world
         self._plans = [Plan(draw, self._rows_per_step) for draw in draws]
+        self._reference: Reference | None = None
+        known = peak_of(group.device_name)
+        self._peak = recipe.peak_tflops * 1e12 if recipe.peak_tflops is not None else known
         self._pending: list[Step] = []
         self._since = time.perf_counter()
         # An untrained model's loss is log(vocabulary); twice that is no learning any more.
@@ -130,6 +149,7 @@ class Loop:
             if index > position.stage or position.step == 0:
                 self._adapter.fresh_optimiser()
                 position = Position(index, 0, position.total, position.tokens)
+            self._reference = self._find_reference(plan, position)
             while position.step < plan.steps:
                 position = self._step(plan, position)
                 is_last = position.step == plan.steps
@@ -150,65 +170,102 @@ class Loop:
         """One step: forward and backward passes, and the update."""
         epoch, rows = plan.at(position.step)
         table = plan.epochs[epoch]
-        supervised = table.targets(rows.start, rows.stop)
+        divisor = plan.divisor(table, rows)
         micro, world, rank = self._recipe.micro_batch, self._group.world, self._group.rank
-        total = torch.zeros((), dtype=torch.float32, device=self._group.device)
+        sums = torch.zeros(plan.sums, dtype=torch.float32, device=self._group.device)
         for number in range(self._recipe.accumulation):
             first = rows.start + (number * world + rank) * micro
             mine = range(first, min(first + micro, rows.stop))
             torch.manual_seed((self._recipe.seed * _SEED_STEP + position.total) * 4096 + number * world + rank)
             is_last = number == self._recipe.accumulation - 1
-            batch = self._batch(table, mine)
-            total += self._adapter.backward(batch, scale=1 / max(1, supervised), is_last=is_last)
+            sums += self._adapter.backward(self._batch(plan, table, mine), scale=1 / divisor, is_last=is_last)
         rate = learning_rate(plan.draw.recipe, position.step, plan.steps)
         norm = self._adapter.step(rate)
         tokens = table.tokens(rows.start, rows.stop)
         position = Position(position.stage, position.step + 1, position.total + 1, position.tokens + tokens)
-        lengths = table.documents.tokens[table.order[table.starts[rows.start] : table.starts[rows.stop]]]
-        squares = int((lengths**2).sum())
-        self._pending.append(Step(position, epoch, rows, total, norm, rate, tokens, supervised, squares))
+        supervised, squares = table.targets(rows.start, rows.stop), table.squares(rows.start, rows.stop)
+        self._pending.append(Step(position, epoch, rows, sums, norm, rate, tokens, supervised, squares, divisor))
         return position
 
-    def _batch(self, table: EpochRows, numbers: range) -> Batch:
+    def _batch(self, plan: Plan, table: EpochRows, numbers: range) -> Batch:
         rows = [table.row(number) for number in numbers]
         device = self._group.device
-        return make_batch(rows, pad_id=self._pad_id, width=width_of(rows, self._recipe.seq_len, device), device=device)
+        # The same shape for the last rows of an epoch: another one would be compiled anew.
+        least = self._recipe.micro_batch if device.type == "cuda" else 1
+        width = width_of(rows, plan.draw.seq_len, device)
+        batch = make_batch(rows, pad_id=self._pad_id, width=width, device=device, least=least)
+        if self._reference is None:
+            return batch
+        return replace(batch, preference=self._reference.preference(table, numbers, batch.counts))
+
+    def _find_reference(self, plan: Plan, position: Position) -> Reference | None:
+        """What a preference stage is compared with; None where tokens are learnt.
+
+        Raises:
+            Interrupted: a signal asked the run to end; no step of the stage was done.
+        """
+        dpo, self._reference = plan.draw.recipe.dpo, None
+        if dpo is None:
+            return None
+
+        def log_probs(table: EpochRows, rows: range) -> Tensor:
+            if self._group.any(bool(self._stop())):
+                raise Interrupted("stopped before the stage began", signal_number=self._stop() or 15)
+            batch = self._batch(plan, table, rows)
+            return self._adapter.evaluate(replace(batch, preference=Preference(dpo, batch.counts, None)))
+
+        kept = ReferenceFile(self._out, plan.draw.index, self._about)
+        self._tell(f"stage {plan.draw.recipe.name}: reference of {len(plan.draw.documents):,} pairs in {kept.folder}")
+        self._adapter.model.eval()
+        found = find_reference(
+            plan.draw,
+            plan.epochs[0],
+            kept,
+            is_begun=position.step > 0,
+            group=self._group,
+            micro_batch=self._recipe.micro_batch,
+            log_probs=log_probs,
+        )
+        self._adapter.model.train()
+        self._since = time.perf_counter()
+        return found
 
     def _flush(self, plan: Plan) -> None:
         """Looks at the losses of the steps since the last time, logs them, and stops where one is no number."""
         if not self._pending:
             return
-        sums = self._group.sum(torch.stack([step.loss for step in self._pending]).double()).tolist()
+        sums = self._group.sum(torch.stack([step.sums for step in self._pending]).double()).tolist()
         norms = torch.stack([step.norm.float() for step in self._pending]).tolist()
         now = time.perf_counter()
         elapsed, self._since = now - self._since, now
-        losses = [total / max(1, step.supervised) for total, step in zip(sums, self._pending, strict=True)]
-        for loss, norm, step in zip(losses, norms, self._pending, strict=True):
+        means = [[one / step.divisor for one in row] for row, step in zip(sums, self._pending, strict=True)]
+        for (loss, *_), norm, step in zip(means, norms, self._pending, strict=True):
             if not (math.isfinite(loss) and math.isfinite(norm) and loss <= self._most_loss):
                 raise self._diverged(plan, step, loss, norm)
         rates = self._rates(elapsed)
         if self._metrics is not None:
-            for loss, norm, step in zip(losses, norms, self._pending, strict=True):
-                self._metrics.write("train", step.position.total, self._line(plan, step, loss, norm, rates))
+            for mean, norm, step in zip(means, norms, self._pending, strict=True):
+                self._metrics.write("train", step.position.total, self._line(plan, step, mean, norm, rates))
             last = self._pending[-1]
+            margin = f" | margin {means[-1][1 + FIGURES.index('reward_margin')]:.3f}" if plan.sums > 1 else ""
             self._tell(
                 f"train step {last.position.total:,}/{self.steps:,} | stage {plan.draw.recipe.name} epoch "
-                f"{last.epoch + 1}/{plan.draw.recipe.epochs} | loss {losses[-1]:.4f} | lr {last.rate:.2e} | "
-                f"grad {norms[-1]:.2f} | {rates['tokens_per_s']:,.0f} tok/s"
+                f"{last.epoch + 1}/{plan.draw.recipe.epochs} | loss {means[-1][0]:.4f}{margin} | "
+                f"lr {last.rate:.2e} | grad {norms[-1]:.2f} | {rates['tokens_per_s']:,.0f} tok/s"
             )
         self._pending.clear()
 
-    def _line(self, plan: Plan, step: Step, loss: float, norm: float, rates: dict[str, float]) -> dict[str, Any]:
+    def _line(self, plan: Plan, step: Step, mean: list[float], norm: float, rates: dict[str, float]) -> dict[str, Any]:
         return {
             "stage": plan.draw.recipe.name,
             "epoch": step.epoch,
-            "loss": loss,
+            **dict(zip(("loss", *FIGURES), mean, strict=False)),
             "learning_rate": step.rate,
             "grad_norm": norm,
             "tokens": step.position.tokens,
             "step_tokens": step.tokens,
             "step_supervised": step.supervised,
-            "fill": round(step.tokens / (len(step.rows) * self._recipe.seq_len), 6),
+            "fill": round(step.tokens / (len(step.rows) * plan.draw.seq_len), 6),
             **rates,
         }
 
@@ -217,19 +274,17 @@ class Loop:
         tokens = sum(step.tokens for step in self._pending)
         supervised = sum(step.supervised for step in self._pending)
         rates = {"tokens_per_s": round(tokens / elapsed, 1), "supervised_per_s": round(supervised / elapsed, 1)}
-        if self._group.device.type == "cuda":
-            rates["memory_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)
-            if peak := peak_of(torch.cuda.get_device_name()):
-                squares = sum(step.squares for step in self._pending)
-                budget = peak * self._group.world * elapsed
-                conventional = self._flops.conventional(tokens, self._recipe.seq_len)
-                rates["mfu"] = round(conventional / budget, 4)
-                rates["executed_utilisation"] = round(self._flops.executed(tokens, supervised, squares) / budget, 4)
+        rates["memory_gib"] = round(self._group.peak_bytes() / 2**30, 3)
+        if self._peak is not None:
+            squares = sum(step.squares for step in self._pending)
+            budget = self._peak * self._group.world * elapsed
+            rates["mfu"] = self._flops.conventional(tokens, self._recipe.seq_len) / budget
+            rates["executed_utilisation"] = self._flops.executed(tokens, supervised, squares) / budget
         return rates
 
     def _diverged(self, plan: Plan, step: Step, loss: float, norm: float) -> BlossomError:
         table = plan.epochs[step.epoch]
-        hashes = [text for number in step.rows for text in table.row(number).doc_hashes]
+        hashes = list(dict.fromkeys(text for number in step.rows for text in table.row(number).doc_hashes))
         shown = " ".join(hashes[:_HASHES_SHOWN]) + (" ..." if len(hashes) > _HASHES_SHOWN else "")
         if self._metrics is not None:
             rows = {"rows": list(step.rows), "documents": hashes}
@@ -249,18 +304,22 @@ class Loop:
             return
         self._flush(plan)
         micro, world, rank = self._recipe.micro_batch, self._group.world, self._group.rank
-        loss = torch.zeros((), dtype=torch.float32, device=self._group.device)
+        sums = torch.zeros(plan.sums, dtype=torch.float32, device=self._group.device)
         self._adapter.model.eval()
         for start in range(0, len(table), micro * world):
             first = start + rank * micro
-            loss += self._adapter.evaluate(self._batch(table, range(first, min(first + micro, len(table)))))
+            sums += self._adapter.evaluate(self._batch(plan, table, range(first, min(first + micro, len(table)))))
         self._adapter.model.train()
-        supervised = table.targets(0, len(table))
-        mean = float(self._group.sum(loss)) / max(1, supervised)
+        divisor = plan.divisor(table, range(len(table)))
+        loss, *figures = (one / divisor for one in self._group.sum(sums).tolist())
         if self._metrics is not None:
-            values = {"stage": plan.draw.recipe.name, "loss": mean, "supervised": supervised}
-            self._metrics.write("eval", position.total, values)
-            self._tell(f"eval step {position.total:,} | stage {plan.draw.recipe.name} | loss {mean:.4f}")
+            values = {"stage": plan.draw.recipe.name, "loss": loss, **dict(zip(FIGURES, figures, strict=False))}
+            self._metrics.write("eval", position.total, {**values, "supervised": table.targets(0, len(table))})
+            self._tell(f"eval step {position.total:,} | stage {plan.draw.recipe.name} | loss {loss:.4f}")
+        if self._samples is not None:
+            self._adapter.model.eval()
+            self._samples.take(self._adapter.model, plan.draw, position.total)
+            self._adapter.model.train()
         self._since = time.perf_counter()
 
     def _save(self, plan: Plan, position: Position) -> None:

@@ -11,20 +11,22 @@ after the last reply teach nothing and go as well. One pass over the records: a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import numpy as np
 
 from blossom_data import __version__
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.records import Record, content_id
-from blossom_data.rows import BadRow, read_records
+from blossom_data.rows import BadRow
 from blossom_data.rows.facts import fingerprint
 from blossom_data.train.bins import pack_rows
+from blossom_data.train.chats import read_chats
 from blossom_data.train.encode import EncodedChat, Encoder, Unfit
 from blossom_data.train.forms import Supervise
 from blossom_data.train.gates import Gates
@@ -36,9 +38,11 @@ from blossom_data.train.tokens import load_tokenizer
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+Item = TypeVar("Item")
 _BATCH_RECORDS = 512
 _BATCH_CHARACTERS = 1 << 20
 _BAD_ROWS_SHOWN = 3
+_PLACES_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,14 @@ class Counts:
     bad_rows: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
     empty_replies: int = 0
+    dropped_at: dict[str, list[str]] = field(default_factory=dict)
+    """By code, where the first that were dropped stand; of preference pairs."""
+
+    def drop(self, code: str, place: str) -> None:
+        """Counts what stands at `place` as dropped."""
+        self.dropped[code] += 1
+        places = self.dropped_at.setdefault(code, [])
+        places += islice([place], _PLACES_KEPT - len(places))
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as the manifest has them."""
@@ -76,7 +88,42 @@ class Counts:
             "bad_rows": dict(sorted(self.bad_rows.items())),
             "cut": cut,
             "empty_replies": self.empty_replies,
+            **({"dropped_at": dict(sorted(self.dropped_at.items()))} if self.dropped_at else {}),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """A packing at work: what encodes, what checks, what is written to, and what is counted."""
+
+    inputs: Sequence[Path]
+    seq_len: int
+    encoder: Encoder
+    gates: Gates
+    writer: PackedWriter
+    counts: Counts
+    bad: list[BadRow]
+
+    def batches(
+        self, read: Callable[[Path], Iterator[Item | BadRow]], characters_of: Callable[[Item], int]
+    ) -> Iterator[list[Item]]:
+        """What `read` makes of the inputs, several at once, bounded in number and size; bad rows are counted."""
+        batch: list[Item] = []
+        characters = 0
+        for path in self.inputs:
+            for item in read(path):
+                self.counts.read += 1
+                if isinstance(item, BadRow):
+                    self.counts.bad_rows[item.code] += 1
+                    self.bad.extend(islice([item], _BAD_ROWS_SHOWN - len(self.bad)))
+                    continue
+                batch.append(item)
+                characters += characters_of(item)
+                if len(batch) >= _BATCH_RECORDS or characters >= _BATCH_CHARACTERS:
+                    yield batch
+                    batch, characters = [], 0
+        if batch:
+            yield batch
 
 
 def pack_dataset(
@@ -90,7 +137,7 @@ def pack_dataset(
     seed: int = 0,
     max_bad: float = 0.01,
 ) -> dict[str, Any]:
-    """Packs the chats of `inputs` (as read_records takes them) into rows of `seq_len` tokens; gives the manifest.
+    """Packs the chats of `inputs` (as read_chats takes them) into rows of `seq_len` tokens; gives the manifest.
 
     Args:
         supervise: what is learnt: every assistant turn, or the last one of each chat.
@@ -102,40 +149,71 @@ def pack_dataset(
     """
     if supervise not in get_args(Supervise):
         raise ConfigError(f"supervise is {supervise!r}", hint="known: all, last")
+    write = partial(_write_chats, supervise=supervise)
+    about = {"supervise": supervise}
+    return pack_documents(
+        inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
+        write=write, about=about,
+    )  # fmt: skip
+
+
+def pack_documents(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    tokenizer: Path | PreTrainedTokenizerFast,
+    template: str,
+    seq_len: int,
+    seed: int,
+    max_bad: float,
+    write: Callable[[Packing], None],
+    about: dict[str, Any],
+    together: int = 1,
+) -> dict[str, Any]:
+    """Packs the documents that `write` makes of the inputs into rows; gives the manifest.
+
+    Args:
+        about: what the manifest says of the kind of documents.
+        together: documents that follow each other in one row, which is that many times `seq_len` long.
+
+    Raises:
+        ConfigError, InputError: as pack_dataset.
+    """
     if seq_len < 2:
         raise ConfigError(f"rows of {seq_len} tokens hold nothing", hint="give --seq-len 2048")
     loaded = load_tokenizer(tokenizer) if isinstance(tokenizer, Path) else tokenizer
     encoder = template_for(template, loaded)
     jinja = str(loaded.chat_template) if template == OWN else chat_template(encoder)
     gates = Gates(encoder, loaded, jinja)
-    counts, bad = Counts(), list[BadRow]()
     with PackedWriter(out, vocab_size=encoder.tokens.vocab_size) as writer:
-        for records in _batches(inputs, counts, bad):
-            _write(records, encoder, gates, writer, counts, seq_len, supervise)
-        _refuse(counts, bad, max_bad)
+        packing = Packing(inputs, seq_len, encoder, gates, writer, Counts(), [])
+        write(packing)
+        _refuse(packing.counts, packing.bad, max_bad)
         lengths, supervised = writer.lengths()
-        order, starts = pack_rows(lengths, seq_len, seed)
+        units, starts = pack_rows(lengths.reshape(-1, together).sum(1), seq_len * together, seed)
+        order = (units[:, None] * together + np.arange(together)).reshape(-1)
+        starts = starts * together
         rows = np.zeros(len(starts) - 1, dtype=ROW)
         rows["start"] = starts[:-1]
         rows["tokens"] = np.add.reduceat(lengths[order], starts[:-1])
         rows["supervised"] = np.add.reduceat(supervised[order], starts[:-1])
-        about = {
+        described = {
             "version": __version__,
             "seq_len": seq_len,
             "seed": seed,
-            "supervise": supervise,
+            **about,
             "template": {**describe_template(encoder), "chat_template": jinja},
             "tokenizer": describe_tokenizer(encoder),
             "inputs": [fingerprint(path) for path in inputs],
             "gates": gates.result(),
-            "counts": counts.to_dict(),
+            "counts": packing.counts.to_dict(),
             "documents": len(lengths),
             "rows": len(rows),
             "tokens": int(lengths.sum()),
             "supervised": int(supervised.sum()),
-            "fill": round(int(lengths.sum()) / (len(rows) * seq_len), 6),
+            "fill": round(int(lengths.sum()) / (len(rows) * seq_len * together), 6),
         }
-        return writer.finish(about, order=order, rows=rows, tokenizer=encoder.tokens.json)
+        return writer.finish(described, order=order, rows=rows, tokenizer=encoder.tokens.json)
 
 
 def describe_template(encoder: Encoder) -> dict[str, Any]:
@@ -181,47 +259,27 @@ def shorten(chat: EncodedChat, seq_len: int, supervise: Supervise) -> Document |
     return Document(ids, runs if runs[-1] else runs[:-1], fits, last - fits, wanted - fitting, empty_replies)
 
 
-def _write(
-    records: Sequence[Record],
-    encoder: Encoder,
-    gates: Gates,
-    writer: PackedWriter,
-    counts: Counts,
-    seq_len: int,
-    supervise: Supervise,
-) -> None:
-    """Encodes `records`, checks and writes what of them is trained, and counts the rest."""
-    for record, chat in zip(records, encoder.encode_many([record.messages for record in records]), strict=True):
-        document = chat.code if isinstance(chat, Unfit) else shorten(chat, seq_len, supervise)
-        if isinstance(document, str):
-            counts.dropped[document] += 1
-            continue
-        gates.document(counts.kept, record.messages, document.ids, document.runs)
-        counts.kept += 1
-        counts.empty_replies += document.empty_replies
-        if document.cut_turns:
-            counts.cut.update(documents=1, turns=document.cut_turns, tokens=document.cut_tokens)
-        writer.add(document.ids, document.runs, bytes.fromhex(content_id("", "", record.messages, "")))
-
-
-def _batches(inputs: Sequence[Path], counts: Counts, bad: list[BadRow]) -> Iterator[list[Record]]:
-    """The records of all inputs, several at once, bounded in number and size."""
-    batch: list[Record] = []
-    characters = 0
-    for path in inputs:
-        for record in read_records(path):
-            counts.read += 1
-            if isinstance(record, BadRow):
-                counts.bad_rows[record.code] += 1
-                bad += islice([record], _BAD_ROWS_SHOWN - len(bad))
+def _write_chats(packing: Packing, *, supervise: Supervise) -> None:
+    """Encodes the chats of all inputs, checks and writes what of them is trained, and counts the rest."""
+    encoder, counts = packing.encoder, packing.counts
+    for records in packing.batches(read_chats, _characters):
+        chats = encoder.encode_many([record.messages for record in records])
+        for record, chat in zip(records, chats, strict=True):
+            document = chat.code if isinstance(chat, Unfit) else shorten(chat, packing.seq_len, supervise)
+            if isinstance(document, str):
+                counts.dropped[document] += 1
                 continue
-            batch.append(record)
-            characters += sum(len(turn.content) for turn in record.messages)
-            if len(batch) >= _BATCH_RECORDS or characters >= _BATCH_CHARACTERS:
-                yield batch
-                batch, characters = [], 0
-    if batch:
-        yield batch
+            packing.gates.document(counts.kept, record.messages, document.ids, document.runs)
+            counts.kept += 1
+            counts.empty_replies += document.empty_replies
+            if document.cut_turns:
+                counts.cut.update(documents=1, turns=document.cut_turns, tokens=document.cut_tokens)
+            digest = bytes.fromhex(content_id("", "", record.messages, ""))
+            packing.writer.add(document.ids, document.runs, digest)
+
+
+def _characters(record: Record) -> int:
+    return sum(len(turn.content) for turn in record.messages)
 
 
 def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
@@ -233,6 +291,9 @@ def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
             hint="mend the input, or allow it with --max-bad 100%; nothing was written",
         )
     if not counts.kept:
-        why = ", ".join(f"{code} {number:,}" for code, number in counts.dropped.most_common())
-        hint = "records without answers: blossom-data annotate" if counts.dropped["no_assistant_turn"] else ""
+        first = {code: f" as in {places[0]}" for code, places in counts.dropped_at.items()}
+        told = counts.dropped.most_common()
+        why = ", ".join(f"{code} {number:,}{first.get(code, '')}" for code, number in told)
+        hint = "longer rows hold more: see seq_len" if counts.dropped["too_long"] else ""
+        hint = "records without answers: blossom-data annotate" if counts.dropped["no_assistant_turn"] else hint
         raise InputError(f"none of {counts.read:,} records can be trained on ({why})", hint=hint)

@@ -45,15 +45,15 @@ class PlainAdapter:
 
     def backward(self, batch: Batch, *, scale: float, is_last: bool) -> Tensor:
         self.model.attention.layout = batch.layout
-        loss = self.model(batch.ids, batch.positions, batch.places, batch.targets)
-        (loss * scale).backward()
+        sums = self.model(batch.ids, batch.positions, batch.places, batch.targets, batch.preference)
+        (sums[0] * scale).backward()
         if is_last and self._group.world > 1:
             for bucket in self._buckets():
                 flat = torch.cat([grad.view(-1) for grad in bucket])
                 self._group.sum(flat)
                 for grad, total in zip(bucket, flat.split([grad.numel() for grad in bucket]), strict=True):
                     grad.copy_(total.view_as(grad))
-        return loss.detach()  # type: ignore[no-any-return]
+        return sums.detach()  # type: ignore[no-any-return]
 
     def step(self, learning_rate: float) -> Tensor:
         norm = nn.utils.clip_grad_norm_(self._masters, self._recipe.clip)
@@ -73,7 +73,7 @@ class PlainAdapter:
     def evaluate(self, batch: Batch) -> Tensor:
         self.model.attention.layout = batch.layout
         with torch.no_grad():
-            return self.model(batch.ids, batch.positions, batch.places, batch.targets)  # type: ignore[no-any-return]
+            return self.model(batch.ids, batch.positions, batch.places, batch.targets, batch.preference)  # type: ignore[no-any-return]
 
     def weights(self) -> dict[str, Tensor]:
         if not self._group.is_first:

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blossom_data.errors import ConfigError
-from blossom_data.rows import BadRow, read_records
+from blossom_data.rows import BadRow
+from blossom_data.train.chats import read_chats
 from blossom_data.train.encode import Unfit
 from blossom_data.train.forms import Supervise
 from blossom_data.train.pack import shorten
@@ -130,7 +131,8 @@ def _packed_views(packed: PackedSet, reader: Reader, rows: Iterable[int]) -> Ite
         for number, (start, end) in enumerate(zip(row.starts.tolist(), ends, strict=True)):
             mask = row.supervised[start:end].tolist()
             segments = tuple(reader.segments(row.ids[start:end].tolist(), mask))
-            title = f"row {index}, document {number} {row.doc_hashes[number][:12]}"
+            kind = ("chosen ", "rejected ")[number % 2] if packed.is_pairs else ""
+            title = f"row {index}, document {number} {kind}{row.doc_hashes[number][:12]}"
             yield View(title, end - start, sum(mask), segments)
 
 
@@ -152,7 +154,7 @@ def dataset_views(
     reader = Reader(encoder.tokens.json, encoder.template.controls)
 
     def views() -> Iterator[View]:
-        for record in islice(read_records(dataset), limit):
+        for record in islice(read_chats(dataset), limit):
             if isinstance(record, BadRow):
                 yield View(f"{record.file}:{record.line}", 0, 0, dropped=f"{record.code}: {record.detail}")
                 continue

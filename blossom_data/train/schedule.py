@@ -14,7 +14,7 @@ from blossom_data.train.recipe import StageRecipe
 
 def learning_rate(stage: StageRecipe, step: int, steps: int) -> float:
     """The learning rate of `step` (from 0) out of `steps`."""
-    return stage.learning_rate * (stage.floor + (1 - stage.floor) * _height(stage, step, steps))
+    return stage.peak_rate * (stage.floor + (1 - stage.floor) * _height(stage, step, steps))
 
 
 def _height(stage: StageRecipe, step: int, steps: int) -> float:

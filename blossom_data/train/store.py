@@ -13,7 +13,7 @@
     packed.row(0).supervised   bool  [2041]: which ids are to be predicted
     packed.row(0).starts       int64 [5]:    where its documents begin
 
-Numbers are little-endian. What goes into the files is pack.py's part.
+Numbers are little-endian. What goes into the files is pack.py's part; of a preference pair it is two documents.
 """
 
 from __future__ import annotations
@@ -64,6 +64,10 @@ class PackedSet:
         self.template: str = manifest["template"]["name"]
         self.pad_id: int = manifest["tokenizer"]["pad_id"]
         self.stop_ids: list[int] = manifest["template"]["stop_ids"]
+        self.is_pairs: bool = manifest.get("pairs", False)
+        """Whether documents 2 n and 2 n + 1 are the chosen and the rejected chat of preference pair n."""
+        self.together = 2 if self.is_pairs else 1
+        """Documents that are drawn as one and share a row, whose length is that many times seq_len."""
         self._ids = _mapped(folder / "ids.bin", np.dtype(_WIDTHS[_WIDTHS.index(manifest["ids"])]))
         self._runs = _mapped(folder / "runs.bin", np.dtype("<u4"))
         self._documents = _mapped(folder / "docs.bin", DOCUMENT)
@@ -108,6 +112,17 @@ class PackedSet:
     def doc_lengths(self) -> NDArray[np.int64]:
         """int64 [documents]: the tokens of each document, in the order of the input."""
         return self._documents["length"].astype(np.int64)
+
+    def doc_targets(self) -> NDArray[np.int64]:
+        """int64 [documents]: the tokens of each document that are learnt: all supervised ones behind its first."""
+        if not len(self._documents):
+            return np.zeros(0, dtype=np.int64)
+        begins = self._documents["runs_start"].astype(np.int64)
+        runs = self._runs.astype(np.int64)
+        is_learnt = (np.arange(len(runs)) - np.repeat(begins, self._documents["runs"])) % 2 == 1
+        # A document's first token follows nothing that it could be predicted from.
+        targets: NDArray[np.int64] = np.add.reduceat(np.where(is_learnt, runs, 0), begins) - (runs[begins] == 0)
+        return targets
 
     def row(self, index: int) -> PackedRow:
         """The documents of row `index`, one after the other."""

@@ -21,7 +21,7 @@ _CONTEXT.set_forkserver_preload(
         "blossom_data.train.run",
         "deepspeed",
         "peft",
-        "torch.utils.tensorboard",
+        "tensorboard.summary.writer.record_writer",
         "transformers.models.auto.modeling_auto",
         "transformers.models.qwen2.modeling_qwen2",
         "transformers.models.llama.modeling_llama",
@@ -93,6 +93,14 @@ def train_once(recipe: str, out: str, kill: str = "") -> None:
         raise
 
 
+def train_apart(recipe: str, out: str) -> None:
+    """One run in which every process has a folder of its own."""
+    from blossom_data.train import lock
+
+    lock._SEEN_WITHIN_S = 0
+    train_once(recipe, f"{out}-{os.environ['RANK']}")
+
+
 def train_several(pairs: list[tuple[str, str]]) -> None:
     """Several runs one after the other."""
     import torch
@@ -109,11 +117,11 @@ def train_several(pairs: list[tuple[str, str]]) -> None:
 
 
 def _arm(kill: str) -> None:
-    """Makes this process end at a place: step:N, term:N, or writing:N, sealed:N, renamed:N in the Nth save."""
+    """Makes this process end at step:N, term:N, reference:N, or at writing:N, sealed:N, renamed:N in the Nth save."""
     place, _, number = kill.partition(":")
     if not place:
         return
-    from blossom_data.train import checkpoint, loop
+    from blossom_data.train import checkpoint, loop, reference
 
     count = [0]
     where: dict[str, tuple[Any, str]] = {
@@ -122,6 +130,7 @@ def _arm(kill: str) -> None:
         "writing": (checkpoint.torch, "save"),
         "sealed": (checkpoint, "_sealed"),
         "renamed": (checkpoint, "write_atomic"),
+        "reference": (reference, "write_atomic"),
     }
     owner, name = where[place]
     before = getattr(owner, name)

@@ -82,11 +82,11 @@ def make_model(folder: Path, family: str = "qwen2") -> Path:
     return folder
 
 
-def make_packed(folder: Path, model: Path, count: int, turns: int = 1) -> Path:
+def make_packed(folder: Path, model: Path, count: int, turns: int = 1, seq_len: int = SEQ_LEN) -> Path:
     """A packed set of `count` chats in `folder`."""
     records = folder.with_suffix(".jsonl")
     records.write_text("".join(json.dumps(row) + "\n" for row in chats(count, folder.name, turns)))
-    pack_dataset([records], folder, tokenizer=model, template="chatml", seq_len=SEQ_LEN)
+    pack_dataset([records], folder, tokenizer=model, template="chatml", seq_len=seq_len)
     return folder
 
 
