@@ -79,7 +79,7 @@ def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
 
 
 def bundled(kind: str) -> Path:
-    """The folder of files that come with blossom-data: `prompts`, `pipelines` or `demo`, in a checkout or a wheel."""
+    """The folder of files that come along, in a checkout or a wheel: prompts, pipelines, recipes or demo."""
     package = Path(str(resources.files("blossom_data")))
     if kind == "demo":
         return package / kind

@@ -36,12 +36,13 @@ def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     """Prints the plan of the pipeline; gives the exit code."""
     from blossom_data.executors.plan import plan_job
     from blossom_data.llm.batch_settings import PRICE_SHARE
-    from blossom_data.refresh.products import check_licences, mixes_of, parts_of, told_parts
+    from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of, told_parts
     from blossom_data.report.plan import render_plan
 
     job = build_job(pipeline, replace(wanted, needs_endpoint=False))
     mixes = mixes_of(pipeline)
     parts = parts_of(pipeline, mixes)
+    check_train(pipeline, parts)
     check_licences(pipeline, job.about["sources"])
     plan = plan_job(job) | {
         "is_batch": job.batch is not None,

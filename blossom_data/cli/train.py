@@ -12,6 +12,7 @@ from blossom_data.cli.lazy import LazyGroup
 COMMANDS = {
     "pack": "Encode chats with a template, mask what is not learnt, pack them into rows.",
     "preview": "Look at what the model will see, with the supervised parts marked.",
+    "recipe": "Print a recipe that comes along: bloom-560m, qwen2.5-0.5b.",
     "plan": "Say what a recipe takes: tokens, steps, memory; refuse what cannot fit.",
     "run": "Train as a recipe says, in stages; the same command again goes on.",
     "merge": "Merge LoRA adapters into the weights of their base model.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -9,24 +11,40 @@ import click
 
 from blossom_data.cli import output
 from blossom_data.cli.options import common
+from blossom_data.errors import InputError
 
 
 @click.command("plan")
 @click.argument("recipe", type=click.Path(path_type=Path))
-@click.option("--gpus", type=click.IntRange(min=1), default=1, show_default=True, help="Devices in all.")
+@click.option("--gpus", type=click.IntRange(min=1), help="Devices in all; without it those found here, or one.")
 @click.option(
     "--memory-gib", type=click.FloatRange(min=0.001), help="Memory of a device; without it that of the GPU found."
 )
-@click.option("--tokens-per-s", type=click.FloatRange(min=1), help="Measured speed of all devices, for the time.")
+@click.option("--tokens-per-s", type=click.FloatRange(min=1), help="Speed of all devices together, for the time.")
+@click.option(
+    "--speed-of", type=click.Path(path_type=Path), metavar="RUN", help="Take the speed that this run logged last."
+)
 @common
-def command(recipe: Path, gpus: int, memory_gib: float | None, tokens_per_s: float | None, **flags: Any) -> int:
-    """Say what RECIPE takes: parameters, tokens, steps, the memory of a step; exit code 2 where it cannot fit.
+def command(
+    recipe: Path,
+    gpus: int | None,
+    memory_gib: float | None,
+    tokens_per_s: float | None,
+    speed_of: Path | None,
+    **flags: Any,
+) -> int:
+    """Say what RECIPE takes: parameters, tokens, steps, time, and the memory of a step under this and other settings.
+
+    Settings are compared that train the same rows in a step: smaller micro-batches, checkpointing, ZeRO, offloading.
+    Exit code 2 where the recipe does not fit; the error names the first setting that does.
 
     \b
-    Example: blossom-data train plan recipe.toml --memory-gib 80
+    Example: blossom-data train plan recipe.toml --gpus 8 --memory-gib 80 --tokens-per-s 300000
     """
     from blossom_data.train.tokens import missing_extra
 
+    if speed_of is not None:
+        tokens_per_s = _speed_of(speed_of)
     try:
         import torch
 
@@ -34,10 +52,17 @@ def command(recipe: Path, gpus: int, memory_gib: float | None, tokens_per_s: flo
         from blossom_data.train.prepare import prepare
     except ImportError as why:
         raise missing_extra() from why
-    if memory_gib is None and torch.cuda.is_available():
+    has_gpu = torch.cuda.is_available()
+    if memory_gib is None and has_gpu:
         memory_gib = torch.cuda.get_device_properties(0).total_memory / 2**30
-    prepared = prepare(recipe, None, tell=output.say)
-    plan = make_plan(prepared, gpus=gpus, memory_gib=memory_gib, tokens_per_s=tokens_per_s)
+    with tempfile.TemporaryDirectory() as scratch:
+        plan = make_plan(
+            prepare(recipe, None, tell=output.say, scratch=Path(scratch)),
+            gpus=gpus or (torch.cuda.device_count() if has_gpu else 1),
+            memory_gib=memory_gib,
+            tokens_per_s=tokens_per_s,
+            all_settings=True,
+        )
     if not flags["is_json"]:
         if not flags["quiet"]:
             output.result(render_plan(plan))
@@ -47,16 +72,30 @@ def command(recipe: Path, gpus: int, memory_gib: float | None, tokens_per_s: flo
     return 2 if plan["memory"]["fits"] is False else 0
 
 
+def _speed_of(run: Path) -> float:
+    """Tokens a second, the median of what a run logged in its last stage."""
+    from blossom_data.train.metrics import read_metrics
+
+    lines = [line for line in read_metrics(run) if line["kind"] == "train"]
+    if not lines:
+        raise InputError(f"{run} logged no speed", hint="name the folder of a run, or give --tokens-per-s")
+    return float(statistics.median(line["tokens_per_s"] for line in lines if line["stage"] == lines[-1]["stage"]))
+
+
 def render_plan(plan: dict[str, Any]) -> str:
     """The plan, for people."""
+    from blossom_data.train.plan import describe
+
     trained = f", {plan['trained']:,} trained" if plan["trained"] != plan["parameters"] else ""
     lines = [f"{plan['parameters']:,} parameters{trained}, {plan['steps']:,} steps, {plan['tokens']:,} tokens"]
     for stage in plan["stages"]:
         replayed = f" + {stage['replay']:,} replayed" if stage["replay"] else ""
+        time = f", {stage['hours']:.2f} h" if stage["hours"] is not None else ""
         lines.append(
-            f"  {stage['name']}  {stage['data']:,}{replayed} documents x {stage['epochs']}, {stage['tokens']:,} tokens "
-            f"({stage['supervised']:,} supervised), {stage['rows']:,} rows {stage['fill']:.1%} full, "
-            f"{stage['steps']:,} steps"
+            f"  {stage['name']}  {stage['data']:,}{replayed} {stage['unit']} x {stage['epochs']}, "
+            f"{stage['tokens']:,} tokens ({stage['supervised']:,} supervised), "
+            f"{stage['rows']:,} rows {stage['fill']:.1%} full, "
+            f"{stage['steps']:,} steps{time}"
         )
     memory = plan["memory"]
     lines.append(
@@ -66,7 +105,35 @@ def render_plan(plan: dict[str, Any]) -> str:
         lines.append("          no GPU found to compare with: give --memory-gib")
     else:
         lines.append(f"          {'fits' if memory['fits'] else 'does not fit'} in {plan['memory_gib']:.1f} GiB")
+    lines += _settings_table(plan)
+    if plan["proposed"] not in (None, memory):
+        lines.append(f"  proposed  {describe(plan['proposed'])}")
     lines.append(f"  disk    {plan['checkpoint_gib']:.2f} GiB a checkpoint")
     if plan["hours"] is not None:
-        lines.append(f"  time    {plan['hours']:.2f} hours at the stated speed")
+        lines.append(f"  time    {plan['hours']:.2f} hours at {plan['tokens_per_s']:,.0f} tokens a second")
     return "\n".join(lines)
+
+
+def _settings_table(plan: dict[str, Any]) -> list[str]:
+    """A line for each batch, a column for each way to hold the states; `!` marks what does not fit."""
+    engines = list(dict.fromkeys((one["zero"], one["offload"]) for one in plan["settings"]))
+    peaks = {
+        (one["micro_batch"], one["accumulation"], one["checkpointing"], one["zero"], one["offload"]): one
+        for one in plan["settings"]
+    }
+    names = [_engine_name(*engine) for engine in engines]
+    lines = ["  the same rows a step, GiB a device", f"    {'':32}" + "".join(f"{name:>17}" for name in names)]
+    for micro, accumulation, checkpointing in dict.fromkeys(key[:3] for key in peaks):
+        told = f"{micro} x {accumulation}{', checkpointing' if checkpointing else ''}"
+        cells = []
+        for engine in engines:
+            one = peaks[(micro, accumulation, checkpointing, *engine)]
+            cells.append(f"{one['peak_gib']:.2f}{'!' if one['fits'] is False else ' '}")
+        lines.append(f"    {told:32}" + "".join(f"{cell:>17}" for cell in cells))
+    return lines
+
+
+def _engine_name(zero: int | None, offload: str) -> str:
+    if zero is None:
+        return "plain"
+    return f"ZeRO-{zero}{' offloaded' if offload != 'none' else ''}"

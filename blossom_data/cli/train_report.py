@@ -18,19 +18,19 @@ from blossom_data.shards import read_manifest, write_atomic
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="HTML file; RUN/report.html without it.")
 @common
 def command(run: Path, out: Path | None, **flags: Any) -> int:
-    """Draw loss, learning rate and throughput of RUN, finished or not, as one HTML file without scripts.
+    """Draw loss, learning rate, throughput and sampled replies of RUN, finished or not, as one HTML file.
 
     \b
     Example: blossom-data train report runs/blossom
     """
-    from blossom_data.train.metrics import read_metrics
+    from blossom_data.train.metrics import SAMPLES, read_lines, read_metrics
     from blossom_data.train.page import page
 
     lines = read_metrics(run)
     if not lines:
         raise InputError(f"{run} holds no metrics", hint="name the folder of a run")
     target = out or run / "report.html"
-    write_atomic(target, page(lines, read_manifest(run)).encode())
+    write_atomic(target, page(lines, read_manifest(run), read_lines(run / SAMPLES)).encode())
     if flags["is_json"]:
         output.json_result({"out": str(target), "lines": len(lines)})
     elif not flags["quiet"]:

@@ -39,10 +39,6 @@ _REFRESH = (
     "logs", "keep_logs", "max_rejected", "max_failed", "min_math_yield", "min_lang", "max_lang", "min_size_ratio",
 )  # fmt: skip
 _NOTIFY = ("on", "url", "command")
-_TRAIN = ("base_model", "template", "out", "seed", "method", "precision", "max_tokens", "stages")
-_TRAIN_STAGE = (
-    "name", "mix", "data", "epochs", "learning_rate", "schedule", "warmup", "batch_tokens", "micro_batch_tokens",
-)  # fmt: skip
 _ROLES = (*STAGES, "judge")
 _LAYOUTS = ("parquet", "jsonl")
 _NAME = re.compile(r"(?!.*\.\.)\w[\w.-]{0,63}")
@@ -112,7 +108,7 @@ def load_pipeline(path: Path, *, folder: Path | None = None, scale: float = 1.0)
         publish=_publish(top, target, name),
         refresh=_refresh(top.table("refresh"), target),
         notify=_notify(top),
-        train=_train(top.table("train")),
+        train=top.table("train").values,
         scale=scale,
         source=file,
     )
@@ -224,11 +220,3 @@ def _notify(top: Table) -> NotifySettings | None:
     if "command" in table.values and not (command and command[0]):
         raise table.wrong("command", "must name a program", 'such as ["mail", "-s", "blossom", "me@example.com"]')
     return NotifySettings(on=events, url=table.text("url", default=""), command=command)
-
-
-def _train(table: Table) -> Mapping[str, Any]:
-    """Checks the keys alone: the training stage reads the values."""
-    table.refuse_unknown(_TRAIN)
-    for stage in table.tables("stages"):
-        stage.refuse_unknown(_TRAIN_STAGE)
-    return table.values

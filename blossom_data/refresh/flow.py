@@ -33,7 +33,7 @@ from blossom_data.publish.reading import Part
 from blossom_data.publish.retention import collect
 from blossom_data.publish.versions import publish
 from blossom_data.refresh.gates import Gate, run_gates, size_gates
-from blossom_data.refresh.products import check_licences, mixes_of, parts_of
+from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
 from blossom_data.refresh.runs import RunLog
 from blossom_data.refresh.unchanged import finished_mix, finished_records
 from blossom_data.rows import BadRow, read_records
@@ -123,6 +123,7 @@ class Refresh:
         self._counters = job.counters
         mixes = mixes_of(pipeline)
         parts = parts_of(pipeline, mixes)
+        check_train(pipeline, parts)
         check_licences(pipeline, job.about["sources"])
         manifest = self._records(job)
         self._require(run_gates(pipeline.refresh, manifest, self._by_lang(job.out)))

@@ -1,4 +1,4 @@
-"""The mixes and the version that a pipeline asks for, read before anything is paid.
+"""The mixes, the version and the training that a pipeline asks for, read before anything is paid.
 
 mixes_of(pipeline)      (Mix(name="stage1", ...), Mix(name="stage2", ...))
 parts_of(pipeline, mixes)      [Part(path=Path("train/stage1"), config="stage1"), ...]
@@ -18,6 +18,7 @@ from blossom_data.pipelines.load import scaled
 from blossom_data.publish import reading
 from blossom_data.publish.licences import resolve
 from blossom_data.publish.names import check_config, check_name
+from blossom_data.train.recipe import recipe_of
 
 RECORDS = "records"
 """What [publish] calls the data set itself."""
@@ -78,6 +79,23 @@ def parts_of(pipeline: Pipeline, mixes: Sequence[Mix]) -> list[reading.Part]:
             )
         parts.append(reading.Part(by_name[name].out, check_config(name)))
     return parts
+
+
+def check_train(pipeline: Pipeline, parts: Sequence[reading.Part]) -> None:
+    """Raises ConfigError when [train] is no recipe, or names a configuration that [publish] does not publish."""
+    recipe = recipe_of(pipeline)
+    if recipe is None or pipeline.publish is None:
+        return
+    published = (pipeline.folder / pipeline.publish.root / pipeline.publish.name).resolve()
+    known = [part.config for part in parts if part.config]
+    for stage in recipe.stages:
+        for one in stage.data:
+            if one.path.resolve() == published and one.config not in (known or [""]):
+                raise ConfigError(
+                    f"pipeline {pipeline.file}: [train] stage {stage.name} takes the configuration {one.config!r} of "
+                    f"{pipeline.publish.name}, which is not published",
+                    hint=f"known: {', '.join(known)}" if known else "leave out config",
+                )
 
 
 def check_licences(pipeline: Pipeline, sources: Sequence[dict[str, Any]]) -> None:

@@ -12,9 +12,11 @@ model itself by probes.py.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -24,6 +26,7 @@ from torch import Tensor, nn
 
 NAME = "blossom_documents"
 _CUMULATIVE_MULTIPLE = 64
+_TRIED = 160
 
 
 class Layout:
@@ -93,6 +96,7 @@ class DocumentAttention:
         self.backend, self.is_alibi = backend, alibi
         self.layout: Layout | None = None
         self._slopes: Tensor | None = None
+        self._own: str | None = None
 
     def attach(self, model: Any) -> None:
         """Makes `model` (of transformers) attend through this object."""
@@ -101,11 +105,30 @@ class DocumentAttention:
 
         AttentionInterface.register(NAME, self.forward)
         AttentionMaskInterface.register(NAME, _no_mask)
+        if model.config._attn_implementation != NAME:
+            self._own = model.config._attn_implementation
         model.config._attn_implementation = NAME
-        if self.is_alibi:
-            for module in model.modules():
-                if type(module).__name__ == "BloomAttention":
-                    module.forward = functools.partial(self._bloom, module)
+        for module in self._bloom_modules(model):
+            module.forward = functools.partial(self._bloom, module)
+
+    @contextlib.contextmanager
+    def set_aside(self, model: Any) -> Iterator[None]:
+        """Lets `model` attend as it did before `attach`, within the block: what its key-value cache needs."""
+        model.config._attn_implementation = self._own
+        for module in self._bloom_modules(model):
+            del module.forward
+        try:
+            yield
+        finally:
+            self.attach(model)
+
+    def leave_graphs(self) -> None:
+        """Keeps torch.compile out: documents lie elsewhere in every batch, and each would be compiled anew."""
+        self._attend = torch.compiler.disable(self._attend)  # type: ignore[method-assign]
+
+    def _bloom_modules(self, model: Any) -> list[Any]:
+        """The attention modules whose forward this object replaces."""
+        return [one for one in model.modules() if self.is_alibi and type(one).__name__ == "BloomAttention"]
 
     def forward(
         self,
@@ -155,6 +178,33 @@ class DocumentAttention:
         mixed = self._attend(query, key, value, module.inv_norm_factor, dropout, None, slopes)
         mixed = module.dense(mixed.transpose(1, 2).reshape(hidden_states.shape))
         return residual + F.dropout(mixed, p=module.hidden_dropout, training=module.training), None
+
+
+def kernel_deviation(attention: DocumentAttention, config: Any, device: torch.device, dtype: torch.dtype) -> float:
+    """How far what the backend's kernel computes is from one attention a document, relative to the largest number.
+
+    Output and gradients are compared, on drawn queries of the shape that the model of `config` has.
+    """
+    heads = config.num_attention_heads
+    size = getattr(config, "head_dim", None) or config.hidden_size // heads
+    counts = (heads, *[getattr(config, "num_key_value_heads", None) or heads] * 2)
+    draw = torch.Generator().manual_seed(0)
+    drawn = [torch.randn(2, count, _TRIED, size, generator=draw).to(device, dtype) for count in (*counts, heads)]
+    slopes = alibi_slopes(heads, device) if attention.is_alibi else None
+    backend, before, worst = attention.backend, attention.layout, 0.0
+    attention.layout = Layout.of([[0, _TRIED // 3], [0, 7, _TRIED // 2]], _TRIED, device)
+    try:
+        for window in (None, *([_TRIED // 8] if getattr(config, "sliding_window", None) else [])):
+            found = []
+            for attention.backend in ("sdpa", backend):
+                taken = [one.clone().requires_grad_() for one in drawn[:3]]
+                mixed = attention._attend(taken[0], taken[1], taken[2], size**-0.5, 0.0, window, slopes)
+                found.append([mixed.detach(), *torch.autograd.grad(mixed, taken, drawn[3])])
+            pairs = [(a.float(), b.float()) for a, b in zip(*found, strict=True)]
+            worst = max(worst, *(float((a - b).abs().max() / a.abs().max()) for a, b in pairs))
+    finally:
+        attention.backend, attention.layout = backend, before
+    return worst
 
 
 def alibi_slopes(heads: int, device: torch.device) -> Tensor:
@@ -216,12 +266,14 @@ def _varlen(
     rows, heads, width, size = query.shape
     flat = (part.transpose(1, 2).reshape(rows * width, part.shape[1], size) for part in (query, key, value))
     borders = layout.cumulative
-    settings: dict[str, Any] = {"enable_gqa": True} if key.shape[1] != heads else {}
+    # Before 2.12 torch has no such flag: it takes fewer heads of keys as they are.
+    is_flagged = key.shape[1] != heads and "enable_gqa" in inspect.signature(varlen_attn).parameters
+    settings: dict[str, Any] = {"enable_gqa": True} if is_flagged else {}
     mixed = varlen_attn(
         *flat, borders, borders, width, width, scale=scale, window_size=((window or 0) - 1, 0), **settings
     )
     assert isinstance(mixed, Tensor)
-    return mixed.view(rows, width, heads, size).transpose(1, 2)
+    return mixed.reshape(rows, width, heads, size).transpose(1, 2)
 
 
 def _flex(

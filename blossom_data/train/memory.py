@@ -4,13 +4,15 @@
 
 Weights, masters, gradients, activations, logits and what the update needs are counted as they come and go. Two models
 of few blocks are measured and the line through them is taken to the real depth: one block costs what the next does.
-What a GPU's allocator leaves unused between tensors, and its context, are not counted.
+What a GPU's allocator leaves unused between tensors, and its context, are not counted. What ZeRO shards is taken off,
+and what DeepSpeed allocates for itself added, by its settings.
 """
 
 from __future__ import annotations
 
 import copy
 import weakref
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,12 +28,14 @@ from blossom_data.train.batches import make_batch
 from blossom_data.train.lora import add_adapters
 from blossom_data.train.model import DTYPES, LossModel, enable_checkpointing
 from blossom_data.train.plain import PlainAdapter
+from blossom_data.train.preference import Preference
 from blossom_data.train.processes import Group
-from blossom_data.train.recipe import Recipe
+from blossom_data.train.recipe import Dpo, Recipe
 from blossom_data.train.store import PackedRow
 
 _DEPTHS = (2, 4)
 _BLOCK_BYTES = 512
+_BUCKET_NUMBERS, _LIVE_NUMBERS = 500_000_000, 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,37 +51,80 @@ class Memory:
         return self.peak - self.states
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A step on one device, nothing sharded: numbers of all weights and of the trained ones, and bytes."""
+
+    weights: int
+    trained: int
+    memory: Memory
+
+
 def step_memory(
     recipe: Recipe, config: Any, *, micro_batch: int, checkpointing: bool, supervised: float, world: int = 1
 ) -> Memory:
-    """The memory of a step on one of `world` devices.
+    """The memory of a step on one of `world` GPUs.
 
     Args:
         config: of the model.
         supervised: share of the tokens that are learnt.
     """
+    found = measure_step(recipe, config, micro_batch=micro_batch, checkpointing=checkpointing, supervised=supervised)
+    return sharded(found, recipe, world, is_gpu=True)
+
+
+def measure_step(
+    recipe: Recipe, config: Any, *, micro_batch: int, checkpointing: bool, supervised: float, pairs: bool = False
+) -> Measured:
+    """A step as the plain adapter does it; the model's depth is extrapolated.
+
+    Args:
+        pairs: of a preference stage, whose rows are twice as long.
+    """
     tried = replace(recipe, micro_batch=micro_batch, checkpointing=checkpointing, deepspeed=None)
-    few, more = (_measure(tried, _with_depth(config, depth), supervised) for depth in _DEPTHS)
-    depth = config.num_hidden_layers
-    states, peak = (
-        round(a + (b - a) * (depth - _DEPTHS[0]) / (_DEPTHS[1] - _DEPTHS[0]))
-        for a, b in ((few.states, more.states), (few.peak, more.peak))
+    few, more = (_measure(tried, _with_depth(config, depth), supervised, pairs) for depth in _DEPTHS)
+    blocks = (config.num_hidden_layers - _DEPTHS[0]) / (_DEPTHS[1] - _DEPTHS[0])
+    ends = (
+        (few.weights, more.weights),
+        (few.trained, more.trained),
+        (few.memory.states, more.memory.states),
+        (few.memory.peak, more.memory.peak),
     )
-    return Memory(
-        round(states * sharded_share(recipe, world)), round(states * sharded_share(recipe, world)) + peak - states
-    )
+    weights, trained, states, peak = (round(a + (b - a) * blocks) for a, b in ends)
+    return Measured(weights, trained, Memory(states, peak))
 
 
-def sharded_share(recipe: Recipe, world: int) -> float:
-    """The share of weights, gradients, masters and moments that one of `world` devices holds."""
+def sharded(found: Measured, recipe: Recipe, world: int, *, is_gpu: bool) -> Memory:
+    """What of a measured step one of `world` devices holds under the recipe's adapter.
+
+    On a GPU DeepSpeed's own buffers count; in main memory their pages are used as far as they are filled.
+    """
     if recipe.deepspeed is None:
-        return 1.0
-    weights, grads, states = (2.0, 4.0, 12.0) if recipe.dtype == "bfloat16" else (4.0, 4.0, 8.0)
-    stage = recipe.deepspeed.stage
+        return found.memory
+    stage, size = recipe.deepspeed.stage, 2 if recipe.dtype == "bfloat16" else 4
+    weights, grads = float(size * found.weights), 4.0 * found.trained
+    # Beside bfloat16, and under ZeRO beside float32 as well, the masters are tensors of their own.
+    optimiser = (12.0 if size == 2 or stage else 8.0) * found.trained
     kept = weights / (world if stage >= 3 else 1) + grads / (world if stage >= 2 else 1)
     if recipe.deepspeed.offload == "none":
-        kept += states / (world if stage >= 1 else 1)
-    return kept / (weights + grads + states)
+        kept += optimiser / (world if stage >= 1 else 1)
+    whole = weights + grads + (12.0 if size == 2 else 8.0) * found.trained
+    states = round(found.memory.states * kept / whole)
+    moving = found.memory.moving
+    if stage >= 3:
+        live = _zero_setting(recipe, "stage3_max_live_parameters", _LIVE_NUMBERS)
+        moving += size * min(found.weights, live)
+    if stage and is_gpu:
+        moving += size * _zero_setting(recipe, "reduce_bucket_size", _BUCKET_NUMBERS) * (2 if stage == 2 else 1)
+    return Memory(states, states + moving)
+
+
+def _zero_setting(recipe: Recipe, name: str, default: int) -> int:
+    """A size in DeepSpeed's settings; the defaults are those of its 0.19."""
+    assert recipe.deepspeed is not None
+    table = recipe.deepspeed.settings.get("zero_optimization", {})
+    value = table.get(name, default) if isinstance(table, Mapping) else default
+    return int(value) if isinstance(value, int | float) else default
 
 
 class _Counter(TorchDispatchMode):
@@ -140,9 +187,11 @@ def _with_depth(config: Any, depth: int) -> Any:
     return shallow
 
 
-def _measure(recipe: Recipe, config: Any, supervised: float) -> Memory:
-    """The memory of one step of a model of `config`."""
+def _measure(recipe: Recipe, config: Any, supervised: float, pairs: bool) -> Measured:
+    """One step of a model of `config`."""
     network = _shapes(recipe, config)
+    weights = sum(one.numel() for one in network.parameters())
+    trained = sum(one.numel() for one in network.parameters() if one.requires_grad)
     counter = _Counter()
     with FakeTensorMode(allow_non_fake_inputs=True), counter:
         _place(network)
@@ -153,8 +202,12 @@ def _measure(recipe: Recipe, config: Any, supervised: float) -> Memory:
             enable_checkpointing(network)
         model.train()
         adapter = PlainAdapter(recipe, model, Group(0, 1, torch.device("cpu")))
-        rows = [_row(recipe.seq_len, supervised)] * recipe.micro_batch
-        batch = make_batch(rows, pad_id=0, width=recipe.seq_len, device=torch.device("cpu"))
+        together = 2 if pairs else 1
+        rows = [_row(recipe.seq_len, supervised, together)] * recipe.micro_batch
+        batch = make_batch(rows, pad_id=0, width=recipe.seq_len * together, device=torch.device("cpu"))
+        if pairs:
+            reference = torch.zeros(len(batch.counts), dtype=torch.float64)
+            batch = replace(batch, preference=Preference(Dpo(), batch.counts, reference))
         adapter.backward(batch, scale=1.0, is_last=True)
         adapter.step(1e-5)
         settled = counter.now
@@ -162,7 +215,7 @@ def _measure(recipe: Recipe, config: Any, supervised: float) -> Memory:
         adapter.backward(batch, scale=1.0, is_last=True)
         states = counter.now
         adapter.step(1e-5)
-        return Memory(max(states, settled), counter.most)
+        return Measured(weights, trained, Memory(max(states, settled), counter.most))
 
 
 def _shapes(recipe: Recipe, config: Any) -> Any:
@@ -191,11 +244,8 @@ def _place(network: Any) -> None:
                 module._buffers[name] = torch.empty(one.shape, dtype=one.dtype, device="cpu")
 
 
-def _row(length: int, supervised: float) -> PackedRow:
-    """One document of which the end is learnt."""
-    learnt = np.arange(length) >= length * (1 - supervised)
-    starts = np.zeros(1, dtype=np.int64)
-    return PackedRow(np.zeros(length, dtype=np.int64), learnt, starts, ["0" * 32])
-
-
-__all__ = ["Memory", "sharded_share", "step_memory"]
+def _row(length: int, supervised: float, documents: int) -> PackedRow:
+    """`documents` of `length` tokens, of each of which the end is learnt."""
+    learnt = np.tile(np.arange(length) >= length * (1 - supervised), documents)
+    starts = np.arange(documents, dtype=np.int64) * length
+    return PackedRow(np.zeros(length * documents, dtype=np.int64), learnt, starts, ["0" * 32] * documents)

@@ -1,7 +1,8 @@
 """The model that is trained: a causal language model of transformers, and its loss over supervised positions.
 
     model = build_model(recipe, device=torch.device("cpu"), tell=print)
-    model(ids, positions, places, targets)      float32 scalar: summed cross-entropy
+    model(ids, positions, places, targets)              float32 [1]: summed cross-entropy
+    model(ids, positions, places, targets, preference)  float32 [n]: summed preference loss, then what else is summed
 
 `ids` and `positions` are int64 [rows, width]; `places` int64 [n] are the positions, rows laid end to end, whose next
 token is supervised; `targets` int64 [n] are those tokens. Code of a model folder is never run. How the model is driven
@@ -18,12 +19,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from blossom_data.errors import ConfigError
-from blossom_data.train.attention import DocumentAttention
+from blossom_data.train.attention import DocumentAttention, kernel_deviation
 from blossom_data.train.lora import PREFIX, add_adapters, save_adapters, take_up_adapters
-from blossom_data.train.loss import head_loss
-from blossom_data.train.probes import Probe, check, probe, reference, usable_backends
+from blossom_data.train.loss import head_loss, token_losses
+from blossom_data.train.preference import Preference
+from blossom_data.train.probes import Probe, check, check_kernel, probe, reference, usable_backends
 from blossom_data.train.recipe import Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
@@ -66,13 +69,18 @@ class LossModel(nn.Module):
         assert isinstance(states, Tensor)
         return states
 
-    def forward(self, ids: Tensor, positions: Tensor, places: Tensor, targets: Tensor) -> Tensor:
-        """The summed cross-entropy of `targets`."""
+    def forward(
+        self, ids: Tensor, positions: Tensor, places: Tensor, targets: Tensor, preference: Preference | None = None
+    ) -> Tensor:
+        """The summed cross-entropy of `targets`, or what `preference` judges them by."""
         hidden = self.hidden(ids, positions).flatten(0, 1)
         if not len(places):
             # A batch without targets still takes part in every collective of its step.
-            return self.head(hidden[:1]).float().sum() * 0.0  # type: ignore[no-any-return]
-        return self.head(hidden[places], targets)  # type: ignore[no-any-return]
+            nothing: Tensor = self.head(hidden[:1]).float().sum() * 0.0
+            return nothing[None] if preference is None else preference.judge(hidden.new_zeros(0)) + nothing
+        if preference is None:
+            return self.head(hidden[places], targets)[None]  # type: ignore[no-any-return]
+        return preference.judge(self.head(hidden[places], targets, is_summed=False))
 
     def stored_names(self) -> dict[str, nn.Parameter]:
         """The parameters that a checkpoint holds, by the name that they have in its file."""
@@ -98,36 +106,53 @@ class LossModel(nn.Module):
 def build_model(
     recipe: Recipe, *, device: torch.device, tell: Callable[[str], None], weights: Path | None = None
 ) -> tuple[LossModel, Probe]:
-    """Loads the base model, or the `weights` of a checkpoint, and tries it.
+    """Loads the base model, or the `weights` of a checkpoint, and settles it.
 
     Raises:
         ConfigError: the model cannot be read or cannot be trained as the recipe asks.
     """
+    model = load_model(recipe, device=device, weights=weights)
+    return model, settle(model, recipe, device=device, tell=tell)
+
+
+def load_model(recipe: Recipe, *, device: torch.device, weights: Path | None = None) -> LossModel:
+    """The base model, or the `weights` of a checkpoint, as it attends itself.
+
+    Raises:
+        ConfigError: the model cannot be read.
+    """
     torch.manual_seed(recipe.seed)
-    dtype = DTYPES[recipe.dtype]
-    network = load_network(recipe.base_model if recipe.lora or weights is None else weights, dtype)
+    network = load_network(recipe.base_model if recipe.lora or weights is None else weights, DTYPES[recipe.dtype])
     adapters = None
     if recipe.lora:
         adapters = add_adapters(network, recipe.lora) if weights is None else take_up_adapters(network, weights)
     network.to(device)
+    return LossModel(network, DocumentAttention("sdpa", alibi=network.config.model_type == "bloom"), adapters=adapters)
+
+
+def settle(model: LossModel, recipe: Recipe, *, device: torch.device, tell: Callable[[str], None]) -> Probe:
+    """Makes `model` attend inside documents, tries it, and sets what saves memory or time; every process must call it.
+
+    Raises:
+        ConfigError: the model cannot be trained as the recipe asks.
+    """
+    network, attention = model.network, model.attention
     expected = reference(network, device)
     backends = usable_backends(
         recipe.attention,
         device=device,
-        dtype=dtype,
-        alibi=network.config.model_type == "bloom",
+        dtype=DTYPES[recipe.dtype],
+        alibi=attention.is_alibi,
         dropout=float(getattr(network.config, "attention_dropout", 0.0) or 0.0),
     )
-    attention = DocumentAttention(backends[-1], alibi=network.config.model_type == "bloom")
     attention.attach(network)
-    model = LossModel(network, attention, adapters=adapters)
     found = _choose(model, backends, recipe, device, expected, tell)
-    if recipe.checkpointing:
-        enable_checkpointing(network)
     if recipe.compile:
         compile_blocks(network, attention)
+    if recipe.checkpointing:
+        enable_checkpointing(network)
     model.train()
-    return model, found
+    return found
 
 
 def load_network(folder: Path, dtype: torch.dtype) -> Any:
@@ -158,18 +183,26 @@ def most_positions(config: Any) -> int | None:
     return int(found) if found else None
 
 
-def enable_checkpointing(network: Any) -> None:
-    """Computes the activations of each block again in the backward pass."""
-    enable = getattr(network, "activation_checkpointing_enable", None) or network.gradient_checkpointing_enable
-    enable({"use_reentrant": False})
-
-
 def compile_blocks(network: Any, attention: DocumentAttention) -> None:
     """Compiles each decoder block; attention, whose borders change with every batch, stays outside."""
-    attention.forward = torch.compiler.disable(attention.forward)  # type: ignore[method-assign]
-    attention.attach(network)
+    attention.leave_graphs()
     for block in blocks_of(network):
-        block.compile()
+        block.forward = torch.compile(block.forward)
+
+
+def enable_checkpointing(network: Any) -> None:
+    """Computes the activations of each block again in the backward pass; to be called after `compile_blocks`.
+
+    The way of transformers puts the checkpoint inside of what is compiled, and then nothing is.
+    """
+    for block in blocks_of(network):
+        block.forward = functools.partial(_checkpointed, block.forward)
+
+
+def _checkpointed(forward: Callable[..., Any], *arguments: Any, **named: Any) -> Any:
+    if not torch.is_grad_enabled():
+        return forward(*arguments, **named)
+    return checkpoint(forward, *arguments, use_reentrant=False, **named)
 
 
 def blocks_of(network: Any) -> Any:
@@ -178,11 +211,11 @@ def blocks_of(network: Any) -> Any:
     return next(part for part in network.modules() if isinstance(part, nn.ModuleList) and len(part) == layers)
 
 
-def _head(head: nn.Linear, hidden: Tensor, targets: Tensor | None = None) -> Tensor:
-    """The output layer's forward: logits, or the summed loss where there are targets."""
+def _head(head: nn.Linear, hidden: Tensor, targets: Tensor | None = None, *, is_summed: bool = True) -> Tensor:
+    """The output layer's forward: logits, or where there are targets their summed loss or each of their losses."""
     if targets is None:
         return nn.functional.linear(hidden, head.weight, head.bias)
-    return head_loss(head, hidden, targets)
+    return head_loss(head, hidden, targets) if is_summed else token_losses(head, hidden, targets)
 
 
 def _choose(
@@ -199,6 +232,8 @@ def _choose(
         try:
             found = probe(model, device, expected)
             check(found, DTYPES[recipe.dtype], packing=recipe.packing)
+            if backend != "sdpa":
+                check_kernel(kernel_deviation(model.attention, model.network.config, device, DTYPES[recipe.dtype]))
             return found
         except Exception as why:
             # Kernels refuse shapes and devices in many ways; whatever it is, the next backend may do.

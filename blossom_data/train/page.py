@@ -1,6 +1,6 @@
-"""The report of a run: loss, learning rate and throughput over its steps, as one HTML file without scripts.
+"""The report of a run: loss, learning rate, throughput and sampled replies, as one HTML file without scripts.
 
-    page(read_metrics(run), read_manifest(run))      "<!doctype html>..."
+    page(read_metrics(run), read_manifest(run), read_lines(run / "samples.jsonl"))      "<!doctype html>..."
 
 Everything that comes out of a file is escaped; nothing is loaded from anywhere.
 """
@@ -13,18 +13,24 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
+from blossom_data.shards import steerless
+
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 820, 240, 64, 26, 12
 _MOST_POINTS = 800
+_LAST_REPLIES = 4
 _COLOURS = ("#2563eb", "#d97706")
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:860px;margin:2em auto;padding:0 1em;color:#1f2937}
 table{border-collapse:collapse}td,th{padding:.2em .9em .2em 0;text-align:left}th{font-weight:600}
 svg{width:100%;height:auto}text{font:11px system-ui,sans-serif;fill:#6b7280}h2{font-size:1.05em;margin:1.6em 0 .2em}
+pre{white-space:pre-wrap;margin:0}td,th{vertical-align:top}
 @media(prefers-color-scheme:dark){body{background:#111827;color:#e5e7eb}text{fill:#9ca3af}}"""
 Point = tuple[float, float]
 
 
-def page(lines: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any] | None) -> str:
-    """The page of a run's metrics; `manifest` is that of a finished run."""
+def page(
+    lines: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any] | None, samples: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """The page of a run's metrics and sampled replies; `manifest` is that of a finished run."""
     train = [line for line in lines if line.get("kind") == "train"]
     held_out = [line for line in lines if line.get("kind") == "eval"]
     borders = [b["step"] for a, b in pairwise(train) if a.get("stage") != b.get("stage")]
@@ -37,10 +43,12 @@ def page(lines: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any] | None)
         ("Tokens a second", [("", _points(train, "tokens_per_s"))]),
         ("Norm of the gradient", [("", _points(train, "grad_norm"))]),
     ]
+    if margins := _points(train, "reward_margin"):
+        charts.insert(1, ("Reward of the chosen over the rejected", [("", margins)]))
     body = "".join(f"<h2>{title}</h2>{chart(series, borders)}" for title, series in charts)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Training run</title><style>{_STYLE}</style>'
-        f"<h1>Training run</h1>{_facts(train, manifest)}{body}</html>\n"
+        f"<h1>Training run</h1>{_facts(train, manifest)}{body}{_replies(samples)}</html>\n"
     )
 
 
@@ -79,6 +87,26 @@ def chart(series: Sequence[tuple[str, Sequence[Point]]], borders: Sequence[float
         if name:
             parts.append(f'<text x="{_WIDTH - 90}" y="{_TOP + 14 * number + 6}" style="fill:{colour}">{name}</text>')
     return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{"".join(parts)}</svg>'
+
+
+def _replies(samples: Sequence[Mapping[str, Any]]) -> str:
+    """The prompts with their reference, and what was replied at the first and the last steps."""
+    by_prompt: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for sample in samples:
+        by_prompt.setdefault((str(sample.get("stage")), str(sample.get("document"))), []).append(sample)
+    parts = ["<h2>Replies to held-out prompts</h2>"] if by_prompt else []
+    for (stage, _), told in by_prompt.items():
+        shown = [told[0], *told[1:][-_LAST_REPLIES:]]
+        rows = [("prompt", shown[0].get("prompt")), ("reference", shown[0].get("reference"))]
+        rows += [(f"step {one['step']:,}{'' if one.get('stopped') else ', cut'}", one.get("reply")) for one in shown]
+        cells = "".join(f"<tr><th>{name}</th><td><pre>{_plain(text)}</pre></td></tr>" for name, text in rows)
+        parts.append(f"<p>stage {_plain(stage)}</p><table>{cells}</table>")
+    return "".join(parts)
+
+
+def _plain(text: Any) -> str:
+    """Text of a file as HTML that shows it and nothing else."""
+    return html.escape(steerless(str(text)))
 
 
 def _points(lines: Sequence[Mapping[str, Any]], key: str) -> list[Point]:

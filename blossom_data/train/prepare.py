@@ -3,7 +3,7 @@
     prepared = prepare(Path("recipe.toml"), Path("runs/a"), tell=print)
     prepared.draws[0].counts     {"data": 90000, "replay": 0, "held_out": 0}
 
-Nothing is computed here. A part that is a data set of records is packed into OUT/packed first.
+Nothing is computed here. What may change meanwhile is pinned; data sets of records are packed into OUT/packed first.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ from typing import Any
 
 import orjson
 
-from blossom_data.errors import BlossomError, ConfigError, InputError
-from blossom_data.rows.facts import fingerprint
-from blossom_data.shards import MANIFEST, read_manifest
+from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.publish.names import VERSION
+from blossom_data.shards import MANIFEST
 from blossom_data.train.checkpoint import FOLDER, finished
 from blossom_data.train.draws import StageDraw, draw_stages
 from blossom_data.train.metrics import FILE as METRICS
+from blossom_data.train.metrics import SAMPLES
 from blossom_data.train.model import most_positions
-from blossom_data.train.pack import pack_dataset
-from blossom_data.train.recipe import Recipe, load_recipe
-from blossom_data.train.store import KIND, PackedSet
+from blossom_data.train.parts import packed_part
+from blossom_data.train.pins import FILE as PINS
+from blossom_data.train.pins import pinned
+from blossom_data.train.recipe import Recipe, StageRecipe, load_recipe
+from blossom_data.train.reference import FOLDER as REFERENCE
+from blossom_data.train.store import PackedSet
 from blossom_data.train.templates import template_for
 from blossom_data.train.tokens import load_tokenizer
 
 PACKED = "packed"
 LOCK = ".lock"
-_OURS = (FOLDER, PACKED, METRICS, MANIFEST, LOCK, "tensorboard", "report.html")
+_OURS = (FOLDER, PACKED, REFERENCE, METRICS, SAMPLES, MANIFEST, LOCK, PINS, "tensorboard", "report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +65,20 @@ class Prepared:
             "dtype": self.recipe.dtype,
             "template": dict(self.template),
             "base_model": str(self.recipe.base_model),
+            "hub": f"{self.recipe.hub_id}@{self.recipe.revision}" if self.recipe.hub_id else "",
             "sources": list(self.data),
         }
 
 
-def prepare(path: Path, out: Path | None, *, tell: Callable[[str], None], verify: bool = True) -> Prepared:
+def prepare(
+    path: Path, out: Path | None, *, tell: Callable[[str], None], verify: bool = True, scratch: Path | None = None
+) -> Prepared:
     """Reads the recipe and checks everything that can be without a forward pass.
 
     Args:
-        out: folder of the run; None: nothing is packed or asked of the disk.
+        out: folder of the run; None: nothing is kept or asked of the disk, a model of the hub comes without weights.
         verify: compare the hash of every file of the data.
+        scratch: where data sets of records are packed when there is no `out`; None: they are refused.
 
     Raises:
         ConfigError, InputError: something does not fit, named in one line.
@@ -78,15 +86,18 @@ def prepare(path: Path, out: Path | None, *, tell: Callable[[str], None], verify
     recipe = load_recipe(path)
     if out is not None:
         refuse_foreign(out)
+    recipe = pinned(recipe, out, tell=tell)
     config = _config(recipe)
     tokenizer = load_tokenizer(recipe.base_model)
     encoder = template_for(recipe.template, tokenizer)
     sets: dict[Path, PackedSet] = {}
-    for part in (part for stage in recipe.stages for part in stage.data):
-        if part.path not in sets:
-            folder = _packed(part.path, recipe, out, tell)
-            sets[part.path] = packed = PackedSet.open(folder, verify=verify)
+    into = out / PACKED if out is not None else scratch
+    for stage, part in ((one, part) for one in recipe.stages for part in one.data):
+        if part.place not in sets:
+            folder = packed_part(part, recipe, into, pairs=stage.dpo is not None, tell=tell)
+            sets[part.place] = packed = PackedSet.open(folder, verify=verify)
             _fit(packed, recipe, encoder.tokens.sha256)
+        _refuse_other_kind(sets[part.place], stage)
     most = most_positions(config)
     if most is not None and recipe.seq_len > most:
         raise ConfigError(
@@ -107,6 +118,7 @@ def prepare(path: Path, out: Path | None, *, tell: Callable[[str], None], verify
     data = [
         {
             "path": str(where),
+            "version": next((name for name in where.parts[::-1] if VERSION.fullmatch(name)), ""),
             "files": packed.manifest["files"],
             "inputs": packed.manifest["inputs"],
             "documents": packed.manifest["documents"],
@@ -165,24 +177,17 @@ def _config(recipe: Recipe) -> Any:
         raise ConfigError(f"cannot read a model from {recipe.base_model}: {line[:200]}") from why
 
 
-def _packed(path: Path, recipe: Recipe, out: Path | None, tell: Callable[[str], None]) -> Path:
-    """The packed set at `path`, or the one made of the records there."""
-    if (read_manifest(path) or {}).get("kind") == KIND:
-        return path
-    if path.is_dir() and any((path / name).exists() for name in ("ids.bin", "docs.bin")):
-        raise InputError(f"{path} is no finished packed set", hint="make it again: blossom-data train pack")
-    if out is None:
-        raise ConfigError(f"{path} is not packed", hint="pack it first: blossom-data train pack")
-    digest = hashlib.sha256(orjson.dumps([fingerprint(path), recipe.template, recipe.seq_len])).hexdigest()
-    folder = out / PACKED / f"{path.stem}-{digest[:12]}"
-    if read_manifest(folder) is None:
-        tell(f"packing {path} into {folder}")
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        pack_dataset(
-            [path], folder, tokenizer=recipe.base_model, template=recipe.template, seq_len=recipe.seq_len,
-            seed=recipe.seed,
-        )  # fmt: skip
-    return folder
+def _refuse_other_kind(packed: PackedSet, stage: StageRecipe) -> None:
+    """Raises ConfigError where a stage is given preference pairs and learns tokens, or the other way round."""
+    if packed.is_pairs and not stage.dpo:
+        raise ConfigError(
+            f"stage {stage.name}: {packed.folder} holds preference pairs", hint="add dpo = {beta = 0.1} to the stage"
+        )
+    if stage.dpo and not packed.is_pairs:
+        raise ConfigError(
+            f"stage {stage.name}: {packed.folder} holds chats, and dpo needs preference pairs",
+            hint="pack them: blossom-data train pack --pairs",
+        )
 
 
 def _fit(packed: PackedSet, recipe: Recipe, tokenizer: str) -> None:

@@ -1,4 +1,4 @@
-"""The wheel alone, in an empty folder: prompts, pipelines and the demo come with it."""
+"""The wheel alone, in an empty folder: prompts, pipelines, recipes and the demo come with it."""
 
 from __future__ import annotations
 
@@ -28,4 +28,5 @@ def test_an_installed_wheel_runs_the_demo_in_an_empty_folder(tmp_path: Path) -> 
         text=True,
     )
     assert json.loads(done.stdout)["read"] == 60
+    assert (tmp_path / "site/blossom_data/recipes_data/qwen2.5-0.5b.toml").is_file()
     assert [entry.name for entry in (tmp_path / "empty").iterdir()] == ["demo"]

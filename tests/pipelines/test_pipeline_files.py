@@ -53,7 +53,18 @@ KEY = "sk-CANARY-0123456789abcdef"
         ("[[mix]]\nname = 'a'\n[[mix.part]]\ncout = 3\n", "line 15: mix 1 (a), part 1: unknown key 'cout'", "'count'"),
         ("[[mix]]\nname = 'a'\npart = [{count = 1},\n{cuont = 3}]\n", "line 15: mix 1 (a), part 2", "'count'"),
         ("[train]\nbase_modle = 'x'\n", "line 13: [train]: unknown key 'base_modle'", "'base_model'"),
-        ("[[train.stages]]\nepoch = 1\n", "line 13: [[train.stages]] 1: unknown key 'epoch'", "'epochs'"),
+        (
+            "[train]\nbase_model = 'org/x'\ntemplate = 'chatml'\n[[train.stage]]\nname = 'a'\nepoch = 1\n",
+            "line 17: [train]: stage, 1: unknown key 'epoch'",
+            "'epochs'",
+        ),
+        ("[train]\nbase_model = 'org/x'\ntemplate = 'chatlm'\n[[train.stage]]\nname = 'a'\n", "chatlm", "chatml"),
+        (
+            "[publish]\nname = 'p'\n[train]\nbase_model = 'org/x'\ntemplate = 'chatml'\n[[train.stage]]\n"
+            "name = 'a'\ndata = [{path = 'published/p', config = 'stage9'}]\n",
+            "takes the configuration 'stage9' of p, which is not published",
+            "leave out config",
+        ),
         ("[curate]\n", "line 12: unknown key 'curate'", "known keys"),
     ],
 )
