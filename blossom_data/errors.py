@@ -9,6 +9,7 @@
     ├── RecordRefused         4   the endpoint refused this one request (never ends a run: one record fails)
     ├── QualityGate           3   ran to the end, but a gate failed
     ├── StoppedEarly          4   budget or deadline reached; run the same command again
+    │   └── PeerLost          4   another process of a training run has gone, or did not come
     ├── Interrupted       130/143 Ctrl-C or SIGTERM (129: SIGHUP), after a clean drain
     ├── Locked                5   another run holds the lock
     └── LedgerError           1   the ledger cannot be read or written
@@ -83,6 +84,10 @@ class StoppedEarly(BlossomError):
     """A budget or a deadline ended the run; everything bought so far is in the ledger."""
 
     exit_code = 4
+
+
+class PeerLost(StoppedEarly):
+    """Another process of a training run has gone, or another machine did not come; the run can be resumed."""
 
 
 class Interrupted(BlossomError):

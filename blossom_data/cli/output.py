@@ -145,3 +145,14 @@ def usage_error(why: click.ClickException, *, is_json: bool) -> None:
     wrapped = BlossomError(why.format_message(), hint=hint)
     wrapped.exit_code = 2
     error(wrapped, is_json=is_json)
+
+
+def unforeseen(why: Exception) -> BlossomError:
+    """An error that nobody caught: what the system refused is told as that, anything else as a bug."""
+    if isinstance(why, OSError) and why.strerror:
+        return BlossomError(f"{why.strerror}: {os.fsdecode(why.filename)}" if why.filename else why.strerror)
+    if isinstance(why, MemoryError):
+        return BlossomError("out of memory", hint="run the same command again with fewer calls in flight")
+    return BlossomError(
+        f"{type(why).__name__}: {why}", hint="this is a bug; run again with --debug and report the traceback"
+    )

@@ -14,9 +14,10 @@ from blossom_data.cli.options import common
 @click.command("export")
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder of the model.")
-@click.option("--gguf", is_flag=True, help="Also write OUT.gguf, with an installed converter of llama.cpp.")
+@click.option("--gguf", is_flag=True, help="Also write OUT.gguf, with llama.cpp's convert_hf_to_gguf.py in PATH.")
+@click.option("--converter", type=click.Path(path_type=Path), help="That converter, where it is not in PATH.")
 @common
-def command(run: Path, out: Path, gguf: bool, **flags: Any) -> int:
+def command(run: Path, out: Path, gguf: bool, converter: Path | None, **flags: Any) -> int:
     """Write the newest model of RUN, or that of a checkpoint folder: weights, chat template, stop ids, Modelfile.
 
     \b
@@ -28,7 +29,7 @@ def command(run: Path, out: Path, gguf: bool, **flags: Any) -> int:
         from blossom_data.train.export import export
     except ImportError as why:
         raise missing_extra() from why
-    written = export(run, out, gguf=gguf)
+    written = export(run, out, gguf=gguf or converter is not None, converter=converter)
     if flags["is_json"]:
         output.json_result(written)
     elif not flags["quiet"]:

@@ -17,6 +17,7 @@ from blossom_data.errors import ConfigError
 from blossom_data.records import Message
 from blossom_data.shards import read_manifest
 from blossom_data.train.encode import Encoder
+from blossom_data.train.generate import continued, likeliest
 from blossom_data.train.model import load_network, most_positions
 from blossom_data.train.templates import template_for
 from blossom_data.train.tokens import load_tokenizer
@@ -68,14 +69,11 @@ class Talker:
         if budget <= 0:
             raise ConfigError(f"the chat has {len(prompt):,} tokens, the model takes {most:,}", hint="begin a new one")
         draw = torch.Generator(self._network.device).manual_seed(sampling.seed)
-        ids = torch.tensor([prompt], device=self._network.device)
         said: list[int] = []
-        shown, past = "", None
-        for _ in range(budget):
-            with torch.no_grad():
-                done = self._network(input_ids=ids, past_key_values=past, use_cache=True)
-            past = done.past_key_values
-            token = _choose(done.logits[0, -1].float(), sampling, draw)
+        shown = ""
+        for token in continued(
+            self._network, prompt, budget=budget, stop_ids=self._stop_ids, choose=lambda it: _choose(it, sampling, draw)
+        ):
             if token in self._stop_ids:
                 break
             said.append(token)
@@ -84,7 +82,6 @@ class Talker:
             if not text.endswith(_UNFINISHED):
                 yield text[len(shown) :]
                 shown = text
-            ids = torch.tensor([[token]], device=self._network.device)
         rest = self._tokenizer.decode(said, skip_special_tokens=True)
         if len(rest) > len(shown):
             yield rest[len(shown) :]
@@ -93,7 +90,7 @@ class Talker:
 def _choose(logits: torch.Tensor, sampling: Sampling, draw: torch.Generator) -> int:
     """The next token: the likeliest, or one drawn from the smallest set whose shares reach `top_p`."""
     if sampling.temperature <= 0:
-        return int(logits.argmax())
+        return likeliest(logits)
     shares, order = (logits / sampling.temperature).softmax(-1).sort(descending=True)
     shares[shares.cumsum(-1) - shares >= sampling.top_p] = 0
     return int(order[torch.multinomial(shares, 1, generator=draw)])

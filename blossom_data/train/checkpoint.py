@@ -11,11 +11,12 @@ checkpoints. States are read only when their hash is the manifest's, and with `w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import pickle
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from safetensors import SafetensorError
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.shards import FORMAT, MANIFEST, read_manifest, sync_folder, write_atomic
 from blossom_data.train.adapter import Adapter
+from blossom_data.train.metrics import SPACE_HINT
 from blossom_data.train.processes import Group
 
 FOLDER = "checkpoints"
@@ -67,32 +69,53 @@ def save(out: Path, adapter: Adapter, group: Group, position: Position, about: M
     name = f"stage-{position.stage + 1}-step-{position.step:06d}"
     building, folder = out / FOLDER / _BUILDING, out / FOLDER / name
     weights = adapter.weights()
+
+    def begin() -> None:
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        adapter.model.save(building / MODEL, weights)
+        weights.clear()
+
+    def add_state() -> None:
+        torch.save(adapter.state(), building / f"state-rank-{group.rank}.pt")
+
+    def finish() -> None:
+        files = _sealed(building)
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+        sync_folder(folder.parent)
+        manifest = {"format": FORMAT, "kind": "checkpoint", **about, "position": asdict(position), "files": files}
+        write_atomic(folder / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2), hint=SPACE_HINT)
+        _tidy(out, keep)
+
+    for action, is_mine in (
+        (begin, group.is_first),
+        (add_state, group.is_first or adapter.is_sharded),
+        (finish, group.is_first),
+    ):
+        # Every process hears of what failed in one: none waits for a part that will not come.
+        group.attempt(functools.partial(_carry_out, action, folder, building) if is_mine else None)
+
+
+def _carry_out(action: Callable[[], None], folder: Path, building: Path) -> None:
+    """Runs a part of `save`; what the disk refuses is told as that, and what was begun is taken away."""
     try:
-        if group.is_first:
-            shutil.rmtree(building, ignore_errors=True)
-            building.mkdir(parents=True)
-            adapter.model.save(building / MODEL, weights)
-        del weights
-        group.barrier()
-        if group.is_first or adapter.is_sharded:
-            torch.save(adapter.state(), building / f"state-rank-{group.rank}.pt")
-        group.barrier()
-        if group.is_first:
-            files = _sealed(building)
-            shutil.rmtree(folder, ignore_errors=True)
-            building.rename(folder)
-            sync_folder(folder.parent)
-            manifest = {"format": FORMAT, "kind": "checkpoint", **about, "position": asdict(position), "files": files}
-            write_atomic(folder / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2))
-            for old in sorted(finished(out), key=lambda one: one.position)[:-keep]:
-                _remove(old.folder)
+        action()
     except (OSError, RuntimeError, SafetensorError) as why:
         shutil.rmtree(building, ignore_errors=True)
         line = (getattr(why, "strerror", None) or str(why)).splitlines()[0]
-        raise BlossomError(
-            f"cannot write checkpoint {folder}: {line}", hint="free some space and run the same command again"
-        ) from why
-    group.barrier()
+        raise BlossomError(f"cannot write checkpoint {folder}: {line}", hint=SPACE_HINT) from why
+
+
+def _tidy(out: Path, keep: int) -> None:
+    """Takes away the oldest checkpoints beyond `keep`, and folders that a kill left half made or half removed."""
+    whole = sorted(finished(out), key=lambda one: one.position)
+    for old in whole[:-keep]:
+        _remove(old.folder)
+    known = {one.folder for one in whole}
+    for left in (out / FOLDER).glob("stage-*"):
+        if left not in known:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def finished(out: Path) -> list[Checkpoint]:

@@ -12,34 +12,38 @@ Whether a server that tokenises the chat template's text at once sends the train
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
-from blossom_data.errors import BlossomError, ConfigError
+import orjson
+
 from blossom_data.train.checkpoint import Checkpoint
 from blossom_data.train.encode import Encoder
 from blossom_data.train.folders import Building
+from blossom_data.train.gguf import find_converter, write_gguf
+from blossom_data.train.hub import base_folder
 from blossom_data.train.merge import checkpoint_of, is_lora, network_of, provenance
 from blossom_data.train.templates import template_for
 from blossom_data.train.tokens import load_tokenizer
 
-CONVERTERS = ("convert_hf_to_gguf.py", "convert-hf-to-gguf")
 _NOT_HANDED_ON = ("generation_config.json",)
+_PIECES = "tokenizer.model"
 
 
-def export(run: Path, out: Path, *, gguf: bool = False) -> dict[str, Any]:
+def export(run: Path, out: Path, *, gguf: bool = False, converter: Path | None = None) -> dict[str, Any]:
     """Writes the newest model of the run, or that of the checkpoint folder, `run` to `out`.
 
     Args:
-        gguf: also write OUT.gguf beside it, with an installed converter of llama.cpp.
+        gguf: also write OUT.gguf beside it, with a converter of llama.cpp.
+        converter: that converter; None: one that is in PATH.
 
     Raises:
         ConfigError, InputError: no checkpoint, a damaged one, no converter, or `out` cannot be written.
     """
-    converter = _converter() if gguf else ""
+    command = find_converter(converter) if gguf else []
     checkpoint = checkpoint_of(run)
-    tokenizer = load_tokenizer(Path(checkpoint.manifest["base_model"]))
+    base = base_folder(checkpoint.manifest)
+    tokenizer = load_tokenizer(base)
     template = checkpoint.manifest["template"]
     encoder = template_for(template["name"], tokenizer)
     stop_ids = _stop_ids(template["stop_ids"], tokenizer.eos_token_id)
@@ -50,10 +54,11 @@ def export(run: Path, out: Path, *, gguf: bool = False) -> dict[str, Any]:
         (building.folder / "Modelfile").write_text(modelfile(encoder, template["stop_tokens"]), encoding="utf-8")
         tokenizer.chat_template = template["chat_template"]
         tokenizer.save_pretrained(str(building.folder))
+        _hand_on_pieces(base, building.folder, tokenizer)
         manifest = building.finish({"kind": "model", **provenance(checkpoint), "stop_ids": stop_ids})
     written = {"out": str(out), "checkpoint": str(checkpoint.folder), "stop_ids": stop_ids, "gguf": ""}
-    if converter:
-        written["gguf"] = str(_convert(converter, out))
+    if command:
+        written["gguf"] = str(write_gguf(command, out))
     return {**written, "files": [entry["file"] for entry in manifest["files"]]}
 
 
@@ -110,21 +115,15 @@ def _write_generation(folder: Path, stop_ids: list[int], tokenizer: Any) -> None
     )
 
 
-def _converter() -> str:
-    found = next(filter(None, map(shutil.which, CONVERTERS)), None)
-    if found is None:
-        raise ConfigError(
-            "no GGUF converter is installed", hint=f"install llama.cpp's {CONVERTERS[0]} so that it is found in PATH"
-        )
-    return found
-
-
-def _convert(converter: str, folder: Path) -> Path:
-    target = folder.with_suffix(".gguf")
-    done = subprocess.run(
-        [converter, str(folder), "--outfile", str(target)], capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        line = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise BlossomError(f"{Path(converter).name} failed: {line[:200]}")
-    return target
+def _hand_on_pieces(base: Path, folder: Path, tokenizer: Any) -> None:
+    """Copies the SentencePiece model that transformers leaves behind: llama.cpp splits text by the scores in it."""
+    if not (base / _PIECES).is_file():
+        return
+    shutil.copyfile(base / _PIECES, folder / _PIECES)
+    path = folder / "tokenizer_config.json"
+    added = {
+        str(number): {"content": token.content, "special": token.special}
+        for number, token in tokenizer.added_tokens_decoder.items()
+    }
+    settings = {**orjson.loads(path.read_bytes()), "added_tokens_decoder": added}
+    path.write_bytes(orjson.dumps(settings, option=orjson.OPT_INDENT_2))

@@ -9,17 +9,29 @@ neither.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-# Dense bfloat16 peaks of the vendors' data sheets, operations a second.
+# Dense bfloat16 peaks of the vendors' data sheets, operations a second; a name is looked for as whole words.
 PEAKS = {
+    "B200": 2250e12,
+    "GH200": 989e12,
+    "H200 NVL": 835e12,
     "H200": 989e12,
+    "H100 NVL": 835e12,
     "H100 PCIe": 756e12,
     "H100": 989e12,
+    "H800": 989e12,
     "A100": 312e12,
+    "A800": 312e12,
     "L40S": 362e12,
-    "4090": 165e12,
+    "L40": 181e12,
+    "L4": 121e12,
+    "RTX 4090": 165e12,
+    "A40": 150e12,
+    "A30": 165e12,
+    "A10G": 70e12,
     "A10": 125e12,
 }
 
@@ -58,4 +70,4 @@ def flops_of(network: Any, *, lora: bool = False) -> Flops:
 
 def peak_of(device_name: str) -> float | None:
     """The bfloat16 peak of a device, operations a second; None where it is not known."""
-    return next((peak for name, peak in PEAKS.items() if name in device_name), None)
+    return next((peak for name, peak in PEAKS.items() if re.search(rf"\b{name}\b", device_name)), None)

@@ -12,6 +12,7 @@ from blossom_data.errors import ConfigError, InputError
 from blossom_data.shards import read_manifest
 from blossom_data.train.checkpoint import Checkpoint, Position, newest, verify
 from blossom_data.train.folders import Building
+from blossom_data.train.hub import base_folder
 from blossom_data.train.lora import ADAPTER_CONFIG, merged
 from blossom_data.train.model import DTYPES, load_network
 from blossom_data.train.tokens import load_tokenizer
@@ -26,7 +27,7 @@ def merge(run: Path, out: Path) -> dict[str, Any]:
     checkpoint = checkpoint_of(run)
     if not is_lora(checkpoint):
         raise ConfigError(f"{checkpoint.folder} holds whole weights: there is nothing to merge")
-    base = Path(checkpoint.manifest["base_model"])
+    base = base_folder(checkpoint.manifest)
     with Building(out) as building:
         network_of(checkpoint).save_pretrained(building.folder)
         load_tokenizer(base).save_pretrained(str(building.folder))
@@ -61,14 +62,14 @@ def network_of(checkpoint: Checkpoint) -> Any:
     dtype = DTYPES[checkpoint.manifest["dtype"]]
     if not is_lora(checkpoint):
         return load_network(checkpoint.model, dtype)
-    return merged(load_network(Path(checkpoint.manifest["base_model"]), dtype), checkpoint.model)
+    return merged(load_network(base_folder(checkpoint.manifest), dtype), checkpoint.model)
 
 
 def provenance(checkpoint: Checkpoint) -> dict[str, Any]:
     """What a model folder says of its origin: the data's hashes, the recipe's, the base model's name."""
     told = checkpoint.manifest
     return {
-        "base_model": Path(told["base_model"]).name,
+        "base_model": told.get("hub") or Path(told["base_model"]).name,
         "recipe": told["recipe"],
         "position": told["position"],
         "template": told["template"],

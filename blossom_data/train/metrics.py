@@ -1,7 +1,8 @@
 """What a run measures, as JSON lines and for TensorBoard.
 
     {"kind": "train", "step": 120, "stage": "instruct", "epoch": 0, "loss": 1.284, "learning_rate": 1.9e-05,
-     "grad_norm": 0.71, "tokens": 983040, "tokens_per_s": 41803.2, "supervised_per_s": 25121.7, "fill": 0.9993}
+     "grad_norm": 0.71, "tokens": 983040, "tokens_per_s": 41803.2, "supervised_per_s": 25121.7, "fill": 0.9993,
+     "memory_gib": 61.2, "mfu": 0.437, "executed_utilisation": 0.389}
     {"kind": "eval", "step": 500, "stage": "instruct", "loss": 1.301, "supervised": 20113}
 
 A run that goes on from a checkpoint takes away the lines of steps that it does again.
@@ -16,14 +17,21 @@ import orjson
 
 from blossom_data.errors import BlossomError
 from blossom_data.shards import write_atomic
+from blossom_data.train.board import open_board
 
-FILE = "metrics.jsonl"
+FILE, SAMPLES = "metrics.jsonl", "samples.jsonl"
+SPACE_HINT = "mend it or free some space; the same command again goes on from the newest checkpoint"
 
 
 def read_metrics(out: Path) -> list[dict[str, Any]]:
     """The lines of a run's metrics; one that a kill cut off is passed over."""
+    return read_lines(out / FILE)
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The JSON objects of a file of lines; a line that a kill cut off is passed over, as is a missing file."""
     try:
-        lines = (out / FILE).read_bytes().splitlines()
+        lines = path.read_bytes().splitlines()
     except OSError:
         return []
     found = []
@@ -37,40 +45,55 @@ def read_metrics(out: Path) -> list[dict[str, Any]]:
     return found
 
 
+def drop_lines(path: Path, *, after: int) -> None:
+    """Takes the lines of steps later than `after` out of a file of lines."""
+    kept = [line for line in read_lines(path) if line.get("step", 0) <= after]
+    write_atomic(path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in kept), hint=SPACE_HINT)
+
+
+def append_line(path: Path, value: dict[str, Any]) -> None:
+    """Appends one line to a file of lines.
+
+    Raises:
+        BlossomError: the disk is full.
+    """
+    try:
+        with path.open("ab") as file:
+            file.write(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE))
+    except OSError as why:
+        raise cannot_write(path, why) from why
+
+
 class Metrics:
-    """Appends to the metrics of the run in `out`; only the first process makes one."""
+    """Appends to the metrics of the run in `out`; only the first process makes one.
+
+    Raises:
+        BlossomError: the disk is full or broken.
+    """
 
     def __init__(self, out: Path, *, after: int) -> None:
-        self._path = out / FILE
-        kept = [line for line in read_metrics(out) if line.get("step", 0) <= after]
-        write_atomic(self._path, b"".join(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE) for line in kept))
-        self._board = _tensorboard(out, after)
+        self._path, self._folder = out / FILE, out / "tensorboard"
+        drop_lines(self._path, after=after)
+        try:
+            self._board = open_board(self._folder, after=after)
+        except OSError as why:
+            raise cannot_write(self._folder, why) from why
 
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Appends one line."""
-        line = orjson.dumps({"kind": kind, "step": step, **values}, option=orjson.OPT_APPEND_NEWLINE)
-        try:
-            with self._path.open("ab") as file:
-                file.write(line)
-        except OSError as why:
-            raise BlossomError(
-                f"cannot write {self._path}: {why.strerror}", hint="free some space and run the same command again"
-            ) from why
+        append_line(self._path, {"kind": kind, "step": step, **values})
         if self._board is not None:
-            for name, value in values.items():
-                if isinstance(value, int | float):
-                    self._board.add_scalar(f"{kind}/{name}", value, step)
+            try:
+                self._board.write(kind, step, values)
+            except OSError as why:
+                raise cannot_write(self._folder, why) from why
 
     def close(self) -> None:
-        """Writes what TensorBoard's writer still holds."""
+        """Closes the files; nothing is held back."""
         if self._board is not None:
             self._board.close()
 
 
-def _tensorboard(out: Path, after: int) -> Any:
-    """TensorBoard's writer, or None where it is not installed."""
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        return None
-    return SummaryWriter(str(out / "tensorboard"), purge_step=after + 1)
+def cannot_write(path: Path, why: OSError) -> BlossomError:
+    """The error of a disk that is full or broken."""
+    return BlossomError(f"cannot write {path}: {why.strerror}", hint=SPACE_HINT)

@@ -80,6 +80,12 @@ def check(found: Probe, dtype: torch.dtype, *, packing: bool) -> None:
         )
 
 
+def check_kernel(deviation: float) -> None:
+    """Raises ConfigError where a kernel's output or gradients are not those of one attention a document."""
+    if not deviation <= _MOST_DEVIATION[torch.bfloat16]:
+        raise ConfigError(f"its output or gradients are off by {deviation:.1e}", hint='set attention = "sdpa"')
+
+
 def _logits(model: LossModel, ids: Tensor, starts: list[int]) -> Tensor:
     """float32 [tokens, vocabulary]: what our own forward pass gives for one row."""
     model.attention.layout = Layout.of([starts], len(ids), ids.device)

@@ -9,7 +9,7 @@ The same command again goes on from the newest checkpoint. SIGTERM and Ctrl-C en
 from __future__ import annotations
 
 import contextlib
-import fcntl
+import functools
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -20,21 +20,27 @@ import orjson
 import torch
 
 from blossom_data import __version__
-from blossom_data.errors import BlossomError, Locked
+from blossom_data.errors import ConfigError
 from blossom_data.shards import FORMAT, MANIFEST, write_atomic
-from blossom_data.train.adapter import make_adapter
+from blossom_data.train.adapter import loading, make_adapter
 from blossom_data.train.checkpoint import Position, load_state, newest, refuse_other_run, verify
 from blossom_data.train.flops import flops_of
+from blossom_data.train.lock import locked
 from blossom_data.train.loop import Loop
-from blossom_data.train.metrics import Metrics, read_metrics
-from blossom_data.train.model import build_model
-from blossom_data.train.prepare import LOCK, Prepared, meta_network, prepare
-from blossom_data.train.processes import Group, join_group
+from blossom_data.train.metrics import SPACE_HINT, Metrics, read_metrics
+from blossom_data.train.model import load_model, settle
+from blossom_data.train.prepare import Prepared, meta_network, prepare
+from blossom_data.train.processes import Group, join_group, losing_peers
 from blossom_data.train.recipe import load_recipe
+from blossom_data.train.room import refuse_shortage
+from blossom_data.train.samples import Samples
 
 
-def train(path: Path, out: Path, *, tell: Callable[[str], None]) -> dict[str, Any]:
+def train(path: Path, out: Path, *, tell: Callable[[str], None], ignore_memory_plan: bool = False) -> dict[str, Any]:
     """Runs the recipe at `path` in this process, which is one of its group; gives what was done.
+
+    Args:
+        ignore_memory_plan: go on where a step is planned to take more memory than is free.
 
     Raises:
         ConfigError, InputError: something does not fit; nothing was computed.
@@ -42,6 +48,9 @@ def train(path: Path, out: Path, *, tell: Callable[[str], None]) -> dict[str, An
         Locked: another run writes to `out`.
     """
     recipe = load_recipe(path)
+    if recipe.deterministic:
+        # cuBLAS reads it when it is first used, and without it refuses.
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     group = join_group(always=recipe.deepspeed is not None)
     if group.device.type == "cpu":
         # More threads than processes would share the same cores, and sums in another order.
@@ -50,10 +59,11 @@ def train(path: Path, out: Path, *, tell: Callable[[str], None]) -> dict[str, An
         torch.use_deterministic_algorithms(True)
     quiet: Callable[[str], None] = tell if group.is_first else lambda line: None
     try:
-        with _locked(out, group), _stopping() as stop:
+        with losing_peers(), locked(out, group), _stopping() as stop:
             prepared = _prepared(path, out, group, quiet)
+            refuse_shortage(prepared, group, ignored=ignore_memory_plan, tell=quiet)
             result = _run(prepared, out, group, quiet, stop)
-        group.leave()
+            group.leave()
     except BaseException:
         # The others wait in a barrier that will not come: the launcher ends them.
         with contextlib.suppress(Exception):
@@ -64,13 +74,25 @@ def train(path: Path, out: Path, *, tell: Callable[[str], None]) -> dict[str, An
 
 
 def _prepared(path: Path, out: Path, group: Group, tell: Callable[[str], None]) -> Prepared:
-    """Prepares in the first process, which packs and compares hashes, then in the others."""
-    if group.is_first:
-        prepared = prepare(path, out, tell=tell)
-        group.barrier()
-        return prepared
-    group.barrier()
-    return prepare(path, out, tell=tell, verify=False)
+    """Prepares in the first process, which packs and compares hashes, then in the others.
+
+    Raises:
+        ConfigError, InputError: something does not fit, in every process, or not all of them have the same.
+    """
+    prepared = group.attempt((lambda: prepare(path, out, tell=tell)) if group.is_first else None)
+    later = group.attempt((lambda: prepare(path, out, tell=tell, verify=False)) if prepared is None else None)
+    prepared = prepared or later
+    assert prepared is not None
+    about = prepared.about(group.world)
+    told = group.gather({key: about[key] for key in ("recipe", "data")})
+    for rank, other in enumerate(told):
+        for key, value in other.items():
+            if value != told[0][key]:
+                raise ConfigError(
+                    f"process {rank} has another {key} than the first",
+                    hint="start the same command on every machine, in folders that all of them share",
+                )
+    return prepared
 
 
 def _run(
@@ -80,19 +102,22 @@ def _run(
     checkpoint = newest(out)
     if checkpoint is not None:
         refuse_other_run(checkpoint, about)
-        if group.is_first:
-            verify(checkpoint)
-        group.barrier()
-    model, found = build_model(
-        recipe, device=group.device, tell=tell, weights=checkpoint.model if checkpoint is not None else None
-    )
-    tell(f"attention {found.backend}: leak {found.leak:.1e}, deviation {found.deviation:.1e}")
+        group.attempt(functools.partial(verify, checkpoint) if group.is_first else None)
+    with loading(recipe, group):
+        weights = checkpoint.model if checkpoint is not None else None
+        model = load_model(recipe, device=group.device, weights=weights)
+    # Before the model is tried: what is spread over the processes computes through the adapter's hooks alone.
     adapter = make_adapter(recipe, model, group)
+    found = settle(model, recipe, device=group.device, tell=tell)
+    tell(f"attention {found.backend}: leak {found.leak:.1e}, deviation {found.deviation:.1e}")
     position = checkpoint.position if checkpoint is not None else Position()
     if checkpoint is not None:
         load_state(checkpoint, adapter, group)
         tell(f"going on after step {position.total:,} of {checkpoint.folder}")
     metrics = Metrics(out, after=position.total) if group.is_first else None
+    samples = None
+    if recipe.samples:
+        samples = Samples(recipe, out, group, stop_ids=prepared.template["stop_ids"], after=position.total)
     loop = Loop(
         recipe,
         prepared.draws,
@@ -102,6 +127,7 @@ def _run(
         pad_id=prepared.pad_id,
         about=about,
         metrics=metrics,
+        samples=samples,
         flops=flops_of(meta_network(prepared.config), lora=recipe.lora is not None),
         tell=tell,
         stop=stop,
@@ -124,39 +150,20 @@ def _finish(prepared: Prepared, out: Path, group: Group, position: Position) -> 
         "tokens": position.tokens,
         "loss": lines[-1]["loss"] if lines else None,
         "checkpoint": str(last.folder.relative_to(out)),
-        "stages": [{"name": draw.recipe.name, **draw.counts} for draw in prepared.draws],
+        "stages": [{"name": draw.recipe.name, "unit": draw.recipe.unit, **draw.counts} for draw in prepared.draws],
     }
-    if group.is_first:
-        manifest = {
-            "format": FORMAT,
-            "kind": "training",
-            "version": __version__,
-            **result,
-            **prepared.about(group.world),
-            "settings": prepared.recipe.to_dict(),
-        }
-        write_atomic(out / MANIFEST, orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-    group.barrier()
+    manifest = {
+        "format": FORMAT,
+        "kind": "training",
+        "version": __version__,
+        **result,
+        **prepared.about(group.world),
+        "settings": prepared.recipe.to_dict(),
+    }
+    data = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    write = functools.partial(write_atomic, out / MANIFEST, data, hint=SPACE_HINT)
+    group.attempt(write if group.is_first else None)
     return {**result, "out": str(out)}
-
-
-@contextlib.contextmanager
-def _locked(out: Path, group: Group) -> Iterator[None]:
-    """Holds the lock of the run's folder in the first process."""
-    if not group.is_first:
-        yield
-        return
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        file = (out / LOCK).open("w")
-    except OSError as why:
-        raise BlossomError(f"cannot write to {out}: {why.strerror}") from why
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as why:
-            raise Locked(f"another run writes to {out}", hint="wait for it, or name another folder with -o") from why
-        yield
 
 
 @contextlib.contextmanager

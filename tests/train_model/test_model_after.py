@@ -278,7 +278,7 @@ def test_plan_counts_and_refuses_what_cannot_fit(place: Path) -> None:
     assert plan["stages"][1]["replay"] == round(0.2 * 12)
     prepared = prepare(write_recipe(place / "r.toml", TWO_STAGES, micro_batch=64), None, tell=print)
     small = make_plan(prepared, gpus=1, memory_gib=0.02, tokens_per_s=1000.0)
-    assert small["would_fit"]["micro_batch"] * small["would_fit"]["accumulation"] == 64
+    assert small["proposed"]["micro_batch"] * small["proposed"]["accumulation"] == 64
     with pytest.raises(ConfigError, match="a step takes"):
         refuse_misfit(small)
 
