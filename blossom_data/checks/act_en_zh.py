@@ -22,6 +22,9 @@ from blossom_data.checks.verbs import VERBS
 
 _NO_VERB, _NO_VERB_ORDERED, _FAINT_VERB = 0.6, 0.4, 0.25
 """A head verb without rendering: alone it is no finding, and where the output orders all the same it is little."""
+_LISTED = re.compile(r"(?:[-*•–·]|\(?[A-Za-z\d]{1,2}[.)])[ \t]")
+_OPTION_WORDS = 5
+"""So short an item of a list is as often an option to choose as something to do."""
 _NO_ORDER, _NO_ORDER_CLAUSES = 0.3, 0.4
 """No clause begins as an order does, whatever it might order; and more clauses than the source has."""
 _KEPT = 0.7
@@ -141,7 +144,10 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     if heads and not asked and is_stated and not _COPULA_SOURCE.search(source):
         signs.append((0.3, "a statement"))
     if any(verb != "thank" for _, verb in heads) and not (
-        asked or is_ordered_again or pair.source_lower.startswith("you ")
+        asked
+        or is_ordered_again
+        or pair.source_lower.startswith("you ")
+        or (_LISTED.match(source) and len(pair.source_words) <= _OPTION_WORDS)
     ):
         signs.append((_NO_ORDER_CLAUSES if _has_new_clauses(source, output) else _NO_ORDER, "no order in it"))
     is_name = not heads and not asked and len(pair.source_words) <= 8

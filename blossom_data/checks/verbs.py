@@ -155,7 +155,7 @@ parse: 解析 分析
 implement: 实现 编 写 实施 执行
 code program: 编 写 代码 程序
 execute run: 执行 运行 跑
-perform conduct: 执行 进行 做 完成 表演 开展 作
+perform conduct: 执行 进行 做 完成 表演 表现 开展 作
 simulate: 模拟 仿真
 use utilize utilise apply employ: 用 使 采 应用 运用 利用 借助 申请 以
 incorporate include: 包 含 融 加 结合 纳入 带
