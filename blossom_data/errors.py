@@ -22,6 +22,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 
+def extra_hint(extra: str) -> str:
+    """How an optional part is installed: from the checkout, for the package index has another project of this name."""
+    return f"in the checkout of blossom-data: pip install '.[{extra}]'"
+
+
 class BlossomError(Exception):
     """An error told to the user in a line: what happened, where, why, and what to do (`hint`)."""
 

@@ -333,12 +333,17 @@ def _sha256(path: Path) -> str:
 
 
 def refuse_foreign_folder(folder: Path) -> None:
-    """Raises ConfigError when `folder` is a file, a link, or holds files that blossom-data did not write."""
+    """Raises ConfigError when `folder` is a file, a link, or holds files that blossom-data did not write.
+
+    It knows its own by a manifest, or by the folder of a run that is not finished: other programs write part-* too.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
     if not folder.is_dir():
         return
-    ours = ("part-", "rejects", MANIFEST, "README.md", BUILDING, f".{MANIFEST}", *TRAINER_FILES)
+    ours: tuple[str, ...] = (BUILDING, f".{MANIFEST}")
+    if (folder / BUILDING).is_dir() or read_manifest(folder) is not None:
+        ours += ("part-", "rejects", MANIFEST, "README.md", *TRAINER_FILES)
     foreign = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(ours))
     if foreign:
         raise ConfigError(

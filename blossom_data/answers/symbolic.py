@@ -24,7 +24,7 @@ from blossom_data.answers.choice import CONTRAST, HEDGE
 from blossom_data.answers.extract import extract_answer
 from blossom_data.answers.patterns import pattern
 from blossom_data.answers.verdict import MAX_ANSWER, CheckedAnswer, Verdict, is_complete
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, extra_hint
 
 LIMIT_S = 1.0
 """Longest time of one comparison."""
@@ -46,7 +46,7 @@ class SymbolicChecker:
         if importlib.util.find_spec("math_verify") is None:
             raise ConfigError(
                 "--symbolic needs Math-Verify, which is not installed",
-                hint="pip install 'blossom-data[symbolic]'",
+                hint=extra_hint("symbolic"),
             )
         self._limit_s = limit_s
         self._lock = threading.Lock()

@@ -55,11 +55,11 @@ def command(
                 found.append(_told(row, findings))
             if findings and report is not None:
                 report.write(orjson.dumps(_told(row, findings), option=orjson.OPT_APPEND_NEWLINE))
-    if not counts.total() - counts["bad_rows"]:
-        raise InputError(
-            f"no pair in {pairs}: no row has the texts {source_field!r} and {output_field!r}",
-            hint="name them with --source-field and --output-field",
-        )
+        if not counts.total() - counts["bad_rows"]:
+            raise InputError(
+                f"no pair in {pairs}: no row has the texts {source_field!r} and {output_field!r}",
+                hint="name them with --source-field and --output-field",
+            )
     summary = {"pairs": counts.total() - counts["bad_rows"], **counts, "codes": dict(codes.most_common())}
     if flags["is_json"]:
         output.json_result(summary)
@@ -70,10 +70,16 @@ def command(
 
 @contextlib.contextmanager
 def open_report(path: Path | None) -> Iterator[IO[bytes] | None]:
-    """A file that stands at `path` once the block is through; None without a path."""
+    """A file that stands at `path` once the block is through; None without a path.
+
+    Raises:
+        InputError: another file stands there, or it cannot be written.
+    """
     if path is None:
         yield None
         return
+    if path.exists() and not _holds_findings(path):
+        raise InputError(f"{path} is there and holds no findings", hint="name another file with -o")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -83,6 +89,16 @@ def open_report(path: Path | None) -> Iterator[IO[bytes] | None]:
         raise InputError(f"cannot write {path}: {why.strerror}", hint="name another file with -o") from why
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _holds_findings(path: Path) -> bool:
+    """Whether `path` is what this command wrote earlier: it may be replaced."""
+    try:
+        with path.open("rb") as file:
+            first = file.readline(1 << 20)
+        return not first or {"file", "line", "findings"} <= set(orjson.loads(first))
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def _pairs(pairs: str, source_field: str, output_field: str, counts: Counter[str]) -> Iterator[tuple[Row, str, str]]:

@@ -62,7 +62,7 @@ def command(out: Path, engine: str, **flags: Any) -> int:
         output.result("\n".join(legend(manifest.get("rejected", {}))))
         output.say(f"Look at it:   blossom-data show {out / 'dataset'}")
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
-        output.say("Once more:    blossom-data demo   (0 calls: every reply is in the ledger)")
+        output.say(f"Once more:    blossom-data demo -o {out}   (0 calls: every reply is in the ledger)")
     return code
 
 

@@ -130,4 +130,7 @@ def finish(job: Job, flags: Mapping[str, Any]) -> int:
             f"why: blossom-data show {job.out} --rejected failed; the same command again asks for them again"
         )
         return 3
+    if summary["records"] == 0 and summary["rejected"]:
+        output.say(f"error: not one record was kept; why: blossom-data show {job.out} --rejected all")
+        return 3
     return 0

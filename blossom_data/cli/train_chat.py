@@ -16,7 +16,7 @@ from blossom_data.records import Message
 
 @click.command("chat")
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--prompt", help="Ask this once and leave; without it a terminal is asked turn by turn.")
+@click.option("--prompt", help="Ask this once and leave; without it, what a pipe holds, or a terminal turn by turn.")
 @click.option("--system", default="", help="System text of the chat.")
 @click.option("--template", default="", help="How chats are written, where MODEL was not exported by blossom-data.")
 @click.option("--temperature", type=click.FloatRange(min=0), default=0.7, show_default=True, help="0: the likeliest.")
@@ -43,7 +43,9 @@ def command(
     from blossom_data.train.tokens import missing_extra
 
     if prompt is None and not sys.stdin.isatty():
-        raise ConfigError("there is no terminal to ask", hint="give --prompt TEXT")
+        prompt = sys.stdin.read().strip()
+    if prompt == "":
+        raise ConfigError("nothing is asked", hint="give --prompt TEXT, or write into standard input")
     try:
         from blossom_data.train.chat import Sampling, Talker
     except ImportError as why:

@@ -49,9 +49,10 @@ def command(
 ) -> int:
     """Encode the chats of each DATASET and pack them into rows for training.
 
-    DATASET is a data set folder, a JSONL or Parquet file of {"messages": [...]}, or - for standard input; chats need
-    assistant turns. With --pairs it holds {"prompt", "chosen", "rejected"}, and a row is twice --seq-len long. A
-    template that fails the prompt-prefix or the stop-token gate packs nothing (exit code 2).
+    DATASET is a data set folder, a file (JSONL, JSON, Parquet) of {"messages": [...]} or in the layout of ShareGPT,
+    Alpaca, Orca, GSM8K or Flan, or - for standard input; chats need assistant turns. With --pairs it holds
+    {"prompt", "chosen", "rejected"}, and a row is twice --seq-len long. A template that fails the prompt-prefix or the
+    stop-token gate packs nothing (exit code 2).
 
     \b
     Example: blossom-data train pack sft/gsm8k sft/orca -o packed/stage-1 --tokenizer models/base --template chatml

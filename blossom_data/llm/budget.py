@@ -62,7 +62,7 @@ class Budget:
         hold = Hold(usd, tokens_in + tokens_out, estimated_in)
         while not self._fits(hold):
             if not self._holds:
-                raise self._exhausted()
+                raise self._exhausted(hold)
             self._settled.clear()
             await self._settled.wait()
         self._holds += 1
@@ -96,12 +96,16 @@ class Budget:
         is_dear = limits.budget_usd is not None and usd > limits.budget_usd
         return not is_dear and (limits.budget_tokens is None or tokens <= limits.budget_tokens)
 
-    def _exhausted(self) -> StoppedEarly:
+    def _exhausted(self, hold: Hold) -> StoppedEarly:
         limits = self._spending
-        told = [f"${limits.budget_usd:,.2f}"] if limits.budget_usd is not None else []
+        told = [f"${limits.budget_usd:,g}"] if limits.budget_usd is not None else []
         told += [f"{limits.budget_tokens:,} tokens"] if limits.budget_tokens is not None else []
-        spent = f"${self.spent_usd:,.4f}, {self.spent_tokens:,} tokens"
+        # Without a price nobody knows what was spent in dollars.
+        usd = f"${self.spent_usd:,.4f}, " if limits.budget_usd is not None else ""
+        spent = f"{usd}{self.spent_tokens:,} tokens"
         return StoppedEarly(
-            f"the budget of {' and '.join(told)} leaves no room for another call: {spent} spent over all runs of it",
-            hint="raise --budget-usd or --budget-tokens and run the same command again; nothing paid for is lost",
+            f"the budget of {' and '.join(told)} leaves no room for another call, which may take "
+            f"{hold.tokens:,} tokens: {spent} spent over all runs of it",
+            hint="lower --max-tokens, or raise --budget-usd or --budget-tokens, and run the same command again: "
+            "nothing paid for is lost",
         )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blossom_data.config import Secret
-from blossom_data.errors import ConfigError, EndpointError
+from blossom_data.errors import ConfigError, EndpointError, extra_hint
 from blossom_data.llm.embedded import CONTEXT, is_installed, threads_and_slots
 from blossom_data.llm.serve import START_S, Serving, fill_command, free_port
 from blossom_data.prompts import bundled
@@ -70,7 +70,8 @@ def plan_embedded(model: str, *, log: Path, may_download: bool = False, start_s:
     """
     if not is_installed():
         raise ConfigError(
-            "the embedded engine is not installed", hint='pip install "blossom-data[local]" (xllamacpp, 34 MB)'
+            "the embedded engine is not installed",
+            hint=f"{extra_hint('local')} (xllamacpp, 34 MB)",
         )
     file = find_model(model, may_download=may_download)
     port = free_port()

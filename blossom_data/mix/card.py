@@ -79,9 +79,10 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+_ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "\\|<>&`[]"}
+
+
 def _plain(text: str) -> str:
     """`text` on one line, with nothing that Markdown or HTML would read as its own."""
     kept = "".join(letter if letter.isprintable() else " " for letter in text)
-    for mark in "\\|<>&`[]":
-        kept = kept.replace(mark, f"&#{ord(mark)};")
-    return kept
+    return kept.translate(_ENTITIES)

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import orjson
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.mix.layouts import Layout
 from blossom_data.mix.shapes import arrow_schema
 from blossom_data.shards import ShardWriter
@@ -101,6 +101,7 @@ def shard_writer(file_format: str, layout: Layout) -> Callable[[Path, int], Shar
         schema = arrow_schema(layout.all_columns)
     except ImportError as why:
         raise ConfigError(
-            "Parquet needs pyarrow, which is not installed", hint="pip install 'blossom-data[hub]'"
+            "Parquet needs pyarrow, which is not installed",
+            hint=extra_hint("hub"),
         ) from why
     return lambda folder, shard_records: ParquetShardWriter(folder, shard_records, schema)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.config import Secret
-from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError
+from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError, extra_hint
 from blossom_data.publish.build import CARD, is_intact
 from blossom_data.publish.names import VERSION
 from blossom_data.shards import MANIFEST, read_manifest
@@ -47,7 +47,7 @@ def check_push(repo: str) -> None:
     try:
         from huggingface_hub import constants
     except ImportError as why:
-        raise ConfigError("--push needs huggingface_hub", hint="pip install 'blossom-data[hub]'") from why
+        raise ConfigError("--push needs huggingface_hub", hint=extra_hint("hub")) from why
     if constants.HF_HUB_OFFLINE:
         raise ConfigError("HF_HUB_OFFLINE is set: nothing can be pushed", hint="unset it, or leave --push out")
 

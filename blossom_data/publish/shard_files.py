@@ -17,7 +17,7 @@ from typing import IO, Any, Protocol, Self
 
 import zstandard
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.publish.names import DEFAULT_CONFIG
 from blossom_data.publish.steps import step
 from blossom_data.records import Record
@@ -38,7 +38,7 @@ def default_layout() -> str:
 def check_layout(layout: str) -> None:
     """Raises ConfigError when Parquet is asked for and pyarrow is not installed."""
     if layout == "parquet" and default_layout() != "parquet":
-        raise ConfigError("Parquet needs pyarrow", hint="pip install 'blossom-data[hub]', or --format jsonl")
+        raise ConfigError("Parquet needs pyarrow", hint=f"{extra_hint('hub')}, or --format jsonl")
 
 
 def shard_prefix(config: str) -> str:

@@ -183,9 +183,10 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Iterable[Any]]) -> li
     return [*lines, ""]
 
 
+_ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "&\\|<>`[]*_~#!"}
+
+
 def _plain(value: object) -> str:
     """`value` as text on one line, with nothing that Markdown or HTML would read as its own."""
     kept = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    for mark in "&\\|<>`[]*_~#!":
-        kept = kept.replace(mark, f"&#{ord(mark)};")
-    return kept
+    return kept.translate(_ENTITIES)

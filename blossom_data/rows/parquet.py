@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from blossom_data.errors import ConfigError, InputError
+from blossom_data.errors import ConfigError, InputError, extra_hint
 from blossom_data.rows.compressed import MAX_BOMB_BYTES, MAX_RATIO
 from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, BadRow, Row, Unreadable
 
@@ -31,7 +31,8 @@ def read_parquet(path: str, file: str) -> Iterator[Row | BadRow]:
         from pyarrow import parquet
     except ImportError as why:
         raise ConfigError(
-            f"{file} is a Parquet file, and pyarrow is not installed", hint="pip install 'blossom-data[hub]'"
+            f"{file} is a Parquet file, and pyarrow is not installed",
+            hint=extra_hint("hub"),
         ) from why
     number = 0
     try:

@@ -27,6 +27,7 @@ BAD_ROW_CODES = {
     "wrong_type": "a field of another type than the layout says",
     "empty": "no instruction is left once blanks are taken away",
     "duplicate_id": "an id that an earlier row has",
+    "duplicate": "a row without id that says the same as an earlier one: left out, and no fault",
     "wrong_layout": "the row's fields are of none of the source's layouts",
     "unknown_role": "a turn of a role that is neither a person's, the system's, a model's nor a tool's",
     "prompt_mismatch": "a preference pair whose two replies do not answer the same turns",

@@ -47,8 +47,11 @@ def distinct_records(rows: Iterable[Row | BadRow], read: Callable[[Row], Record]
             if seen.add(record.id):
                 yield record
             else:
-                detail = f"the id {record.id[:80]!r} stands in an earlier row"
-                yield BadRow(row.file, row.line, "duplicate_id", detail, shown(row.value))
+                is_copy = row.value.get("id") is None
+                code = "duplicate" if is_copy else "duplicate_id"
+                same = "all of it" if is_copy else f"the id {record.id[:80]!r}"
+                detail = f"{same} stands in an earlier row"
+                yield BadRow(row.file, row.line, code, detail, shown(row.value))
 
 
 def valid_record(row: dict[str, Any]) -> Record:

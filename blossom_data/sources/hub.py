@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blossom_data.errors import ConfigError, InputError
+from blossom_data.errors import ConfigError, InputError, extra_hint
 from blossom_data.rows import BadRow, Row
 from blossom_data.rows.parquet import plain
 from blossom_data.rows.row import Unreadable
@@ -64,7 +64,8 @@ def open_hub(
         from huggingface_hub import HfApi
     except ImportError as why:
         raise ConfigError(
-            f"{name} is a hub data set, and `datasets` is not installed", hint="pip install 'blossom-data[hub]'"
+            f"{name} is a hub data set, and `datasets` is not installed",
+            hint=extra_hint("hub"),
         ) from why
     try:
         about = HfApi().dataset_info(name, revision=revision)

@@ -51,6 +51,8 @@ class Talker:
         """
         described = (read_manifest(folder) or {}).get("template", {})
         name = template or described.get("name", "")
+        if (folder / "checkpoints").is_dir() or folder.parent.name == "checkpoints":
+            raise ConfigError(f"{folder} is a run's", hint="make a model of it first: blossom-data train export")
         if not name:
             raise ConfigError(f"{folder} names no template", hint="give --template NAME, or export the model first")
         tokenizer = load_tokenizer(folder)

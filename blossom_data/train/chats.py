@@ -50,6 +50,8 @@ def read_chats(path: Path | str) -> Iterator[Record | BadRow]:
 def _chat(row: Row) -> Record:
     """Raises Unreadable: wrong_layout, or what is wrong with the fields of the layout."""
     value = row.value
+    if value.get("chosen") is not None and value.get("rejected") is not None:
+        raise Unreadable("wrong_layout", "a preference pair: pack it with --pairs, for a stage with dpo")
     if value.get("messages") is not None:
         return valid_record({**value, "messages": _messages(_turns(value, "messages"))})
     turns = _conversation(value) if value.get("conversations") is not None else _instruction(value)
@@ -70,6 +72,10 @@ def _turns(row: Mapping[str, Any], field: str) -> Iterator[tuple[str, str]]:
     """Role and text of each turn; a call of a tool is said by the model, and learnt with its other turns."""
     for number, turn in enumerate(list_of(row, field), 1):
         role, text = role_of(turn, f"turn {number}"), content_of(turn, f"turn {number}")
+        weight = turn.get("loss_weight", turn.get("weight"))
+        if role == "assistant" and isinstance(weight, int | float) and weight != 1:
+            detail = f"turn {number} has the loss weight {weight}, and every reply counts as 1"
+            raise Unreadable("unsupported_content", detail)
         is_call = turn.get("from", turn.get("role")) in _CALLS
         yield "assistant" if is_call else role, text
 

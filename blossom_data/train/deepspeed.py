@@ -22,7 +22,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.train.adapter import BETAS, EPS, parameter_groups
 from blossom_data.train.batches import Batch
 from blossom_data.train.model import LossModel
@@ -136,7 +136,7 @@ def import_deepspeed(device: torch.device) -> Any:
     try:
         deepspeed = importlib.import_module("deepspeed")
     except ImportError as why:
-        raise ConfigError("the recipe uses DeepSpeed", hint="python -m pip install 'blossom-data[deepspeed]'") from why
+        raise ConfigError("the recipe uses DeepSpeed", hint=extra_hint("train")) from why
     logging.getLogger("DeepSpeed").setLevel(logging.WARNING)
     if device.type == "cpu":
         # Without it DeepSpeed builds a shared-memory kernel at start and fails where there is no C++ compiler.

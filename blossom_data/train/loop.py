@@ -143,6 +143,7 @@ class Loop:
             BlossomError: the loss is no number, or the disk is full.
         """
         self._since = time.perf_counter()
+        self._make_up(position)
         for index, plan in enumerate(self._plans):
             if (index, 0) < (position.stage, 0) or (index == position.stage and position.step >= plan.steps):
                 continue
@@ -155,16 +156,29 @@ class Loop:
                 is_last = position.step == plan.steps
                 if is_last or position.total % self._recipe.log_every == 0:
                     self._flush(plan)
-                every = self._recipe.eval_every
-                if is_last or (every and position.total % every == 0):
-                    self._evaluate(plan, position)
                 stopped = self._group.any(bool(self._stop()))
+                # Before the evaluation: that may take longer than who stops the run waits.
                 if is_last or stopped or position.total % self._recipe.save_every == 0:
                     self._save(plan, position)
+                if not stopped and self._is_due(plan, position):
+                    self._evaluate(plan, position)
                 if stopped:
                     number = self._stop() or 15
                     raise Interrupted(f"stopped after step {position.total:,}; saved", signal_number=number)
         return position
+
+    def _is_due(self, plan: Plan, position: Position) -> bool:
+        """Whether the held-out documents are looked at there."""
+        every = self._recipe.eval_every
+        return position.step == plan.steps or bool(every and position.total % every == 0)
+
+    def _make_up(self, position: Position) -> None:
+        """Evaluates at a checkpoint that was saved before its evaluation was done."""
+        plan = self._plans[position.stage]
+        is_missing = self._metrics is not None and not self._metrics.has("eval", position.total)
+        if position.total and self._is_due(plan, position) and self._group.any(is_missing):
+            self._reference = self._find_reference(plan, position)
+            self._evaluate(plan, position)
 
     def _step(self, plan: Plan, position: Position) -> Position:
         """One step: forward and backward passes, and the update."""

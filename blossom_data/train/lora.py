@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.train.recipe import Lora
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -67,7 +67,7 @@ def _peft() -> Iterator[Any]:
     try:
         import peft
     except ImportError as why:
-        raise ConfigError("LoRA needs peft", hint="python -m pip install 'blossom-data[train]'") from why
+        raise ConfigError("LoRA needs peft", hint=extra_hint("train")) from why
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         yield peft

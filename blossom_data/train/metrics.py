@@ -79,6 +79,10 @@ class Metrics:
         except OSError as why:
             raise cannot_write(self._folder, why) from why
 
+    def has(self, kind: str, step: int) -> bool:
+        """Whether there is a line of this kind and step."""
+        return any((line.get("kind"), line.get("step")) == (kind, step) for line in read_metrics(self._path.parent))
+
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Appends one line."""
         append_line(self._path, {"kind": kind, "step": step, **values})

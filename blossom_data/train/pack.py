@@ -284,7 +284,7 @@ def _characters(record: Record) -> int:
 
 def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
     """Raises InputError when too many rows were unreadable, or no document is left."""
-    if (bad_rows := counts.bad_rows.total()) > max_bad * counts.read:
+    if (bad_rows := counts.bad_rows.total() - counts.bad_rows["duplicate"]) > max_bad * counts.read:
         shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in bad)
         raise InputError(
             f"{bad_rows:,} of {counts.read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",

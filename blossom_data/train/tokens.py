@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, extra_hint
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -62,7 +62,7 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
 
 def missing_extra() -> ConfigError:
     """The error of a command that needs the extra `train` where it is not installed."""
-    return ConfigError("training needs further packages", hint="python -m pip install 'blossom-data[train]'")
+    return ConfigError("training needs further packages", hint=extra_hint("train"))
 
 
 class Tokens:

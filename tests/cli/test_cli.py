@@ -275,3 +275,28 @@ def test_standard_input_and_a_closed_pipe(tmp_path: Path) -> None:
 def test_the_flag_that_the_deepspeed_launcher_puts_first_is_accepted(tmp_path: Path) -> None:
     done = blossom("--local_rank=1", "train", "--help", cwd=tmp_path)
     assert (done.code, "train" in done.out) == (0, True)
+
+
+def test_exact_copies_of_rows_are_left_out_and_are_no_fault(tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", (user(f"q{number % 10}") for number in range(20)))
+    with Loopback() as server:
+        done = blossom("annotate", "in.jsonl", "-o", "out", *flags(server), "--json", cwd=tmp_path)
+        assert (done.code, done.json["kept"], done.json["rejected"], server.paid) == (0, 10, {"read/duplicate": 10}, 10)
+
+
+def test_a_run_that_keeps_nothing_is_no_success(tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", [user("q")])
+    with Loopback(respond=lambda request: "") as server:
+        done = blossom("annotate", "in.jsonl", "-o", "out", *flags(server), cwd=tmp_path)
+    assert (done.code, "not one record was kept" in done.err) == (3, True), done
+
+
+@pytest.mark.parametrize("name", ["part-00000-abcd.snappy.parquet", "README.md", "rejects/mine.txt"])
+def test_a_folder_of_another_program_is_left_alone(tmp_path: Path, name: str) -> None:
+    write_lines(tmp_path / "in.jsonl", [user("q")])
+    theirs = tmp_path / "out" / name
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    with Loopback() as server:
+        done = blossom("annotate", "in.jsonl", "-o", "out", *flags(server), cwd=tmp_path)
+    assert (done.code, theirs.read_text()) == (2, "theirs"), done

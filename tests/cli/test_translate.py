@@ -50,7 +50,7 @@ def test_a_model_that_obeys_the_text_is_asked_again_and_never_believed(tmp_path:
         done = blossom(
             "translate", rows, "-o", "never", "--ledger", "other.sqlite", *flags(server), "--json", cwd=tmp_path
         )
-    assert (done.code, done.json["kept"]) == (0, 0)
+    assert (done.code, done.json["kept"]) == (3, 0)
     (reject,) = values(tmp_path / "never" / "rejects")
     assert json.loads(reject["reply"])["segments"][0]["text"] == POEM
     assert len(reject["history"]) >= 2
@@ -68,7 +68,7 @@ def test_anything_around_the_json_is_refused(tmp_path: Path, spoiled: str) -> No
     rows = write_lines(tmp_path / "in.jsonl", [user("What is the capital of France?")])
     with Loopback(respond=lambda request: spoiled.format(reply(request))) as server:
         done = blossom("translate", rows, "-o", "out", *flags(server), "--json", cwd=tmp_path)
-    assert (done.code, done.json["kept"]) == (0, 0)
+    assert (done.code, done.json["kept"]) == (3, 0)
     assert {code.split("/")[0] for code in done.json["rejected"]} == {"translate"}
 
 
@@ -147,3 +147,16 @@ def test_how_json_is_asked_for_is_found_out_once_for_all_runs(tmp_path: Path) ->
     assert (done.json["kept"], again.json["kept"]) == (1, 1)
     assert formats == ["json_object"] * 3
     assert "json_object" in next(iter(done.json["run"]["notes"]))
+
+
+def test_findings_are_written_over_nothing_but_findings(tmp_path: Path) -> None:
+    pairs = write_lines(tmp_path / "pairs.jsonl", [{"source": "Name a colour.", "output": "蓝色。"}])
+    before = pairs.read_bytes()
+    over_input = blossom("check-translations", "pairs.jsonl", "-o", "pairs.jsonl", cwd=tmp_path)
+    assert (over_input.code, pairs.read_bytes()) == (2, before), over_input
+    for _ in range(2):
+        assert blossom("check-translations", "pairs.jsonl", "-o", "found.jsonl", cwd=tmp_path).code == 0
+    found = (tmp_path / "found.jsonl").read_bytes()
+    assert found
+    wrong = blossom("check-translations", "pairs.jsonl", "--source-field", "en", "-o", "found.jsonl", cwd=tmp_path)
+    assert (wrong.code, (tmp_path / "found.jsonl").read_bytes()) == (2, found), wrong

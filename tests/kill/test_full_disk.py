@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import random
 import resource
@@ -12,9 +11,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from string import ascii_lowercase
-from typing import Any
 
 import pytest
+from broken_disk import BrokenDisk
 from command import user, write_lines
 from kill_runs import IN_FLIGHT, annotate, environment, finish, is_whole, questions, respond
 from loopback import Loopback, LoopbackRequest
@@ -26,61 +25,6 @@ from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 
 RECORDS = 30
-CALLS = ("fsync", "replace", "unlink", "rmdir", "mkdir")
-
-
-class BrokenDisk:
-    """Fails the k-th call that changes something below `folder`, and all behind it."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, folder: Path, fail_at: int, code: int) -> None:
-        self.folder, self.left, self.code, self.failed = folder, fail_at, code, ""
-        real_open: Callable[..., Any] = io.open
-        for name in CALLS:
-            patch.setattr(os, name, self._guarded(name, getattr(os, name)))
-
-        def open_guarded(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
-            opened = real_open(file, mode, *rest, **more)
-            return _Guarded(opened, self) if set(mode) & set("wxa") and self._is_ours(file) else opened
-
-        patch.setattr(io, "open", open_guarded)
-
-    def spend(self, what: str) -> None:
-        self.left -= 1
-        if self.left < 0:
-            self.failed = self.failed or what
-            raise OSError(self.code, os.strerror(self.code))
-
-    def _is_ours(self, place: Any) -> bool:
-        path = Path(f"/proc/self/fd/{place}").readlink() if isinstance(place, int) else Path(place)
-        return path.is_relative_to(self.folder)
-
-    def _guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*arguments: Any, **more: Any) -> Any:
-            if "dir_fd" not in more and self._is_ours(arguments[0]):
-                self.spend(name)
-            return call(*arguments, **more)
-
-        return guarded
-
-
-class _Guarded:
-    """A file whose writes may fail."""
-
-    def __init__(self, file: Any, disk: BrokenDisk) -> None:
-        self._file, self._disk = file, disk
-
-    def write(self, data: Any) -> Any:
-        self._disk.spend("write")
-        return self._file.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def __enter__(self) -> _Guarded:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._file.close()
 
 
 def job(folder: Path, server: Loopback) -> Job:

@@ -84,7 +84,7 @@ def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.Mo
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
     with pytest.raises(ConfigError) as why:
         plan_embedded("tiny", log=Path("engine.log"))
-    assert 'pip install "blossom-data[local]"' in why.value.hint
+    assert "pip install '.[local]'" in why.value.hint
 
 
 @pytest.mark.parametrize(("flags", "code", "says"), [((), 2, "--allow-download"), (("--allow-download",), 4, "online")])

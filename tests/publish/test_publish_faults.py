@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
+from broken_disk import BrokenDisk
 from datasets_made import make, record, tidy, whole
 
 from blossom_data.errors import BlossomError
@@ -20,58 +18,6 @@ from blossom_data.publish.versions import publish, version_names
 
 OLD = [record(number) for number in range(20)]
 NEW = [record(number) for number in range(30)]
-CALLS = ("write", "fsync", "rename", "replace", "mkdir", "symlink")
-
-
-class FailingDisk:
-    """Counts the calls that change the disk, and fails the k-th of them and all behind it."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, fail_at: int, code: int) -> None:
-        self.left, self.code, self.failed = fail_at, code, ""
-        real_open: Callable[..., Any] = io.open
-        for name in CALLS[1:]:
-            monkeypatch.setattr(os, name, self._guarded(name, getattr(os, name)))
-
-        def open_guarded(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
-            opened = real_open(file, mode, *rest, **more)
-            # The lock file's text only tells who holds it; the lock itself writes nothing.
-            is_data = set(mode) & set("wxa") and not str(file).endswith(".lock")
-            return _Guarded(opened, self) if is_data else opened
-
-        monkeypatch.setattr(io, "open", open_guarded)
-
-    def spend(self, what: str, path: object) -> None:
-        self.left -= 1
-        if self.left < 0:
-            self.failed = self.failed or what
-            raise OSError(self.code, os.strerror(self.code), str(path))
-
-    def _guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*arguments: Any, **more: Any) -> Any:
-            self.spend(name, arguments[0])
-            return call(*arguments, **more)
-
-        return guarded
-
-
-class _Guarded:
-    """A file whose writes may fail."""
-
-    def __init__(self, file: Any, disk: FailingDisk) -> None:
-        self._file, self._disk = file, disk
-
-    def write(self, data: Any) -> Any:
-        self._disk.spend("write", self._file.name)
-        return self._file.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def __enter__(self) -> _Guarded:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._file.close()
 
 
 @pytest.mark.parametrize(
@@ -86,7 +32,7 @@ def test_whichever_call_fails_current_is_whole_and_the_next_run_succeeds(
         root = tmp_path / f"data{k}"
         publish([Part(old)], root=root, name="math", layout=layout)
         with pytest.MonkeyPatch.context() as monkeypatch:
-            disk = FailingDisk(monkeypatch, k, code)
+            disk = BrokenDisk(monkeypatch, root, k, code)
             try:
                 publish([Part(new)], root=root, name="math", layout=layout)
             except BlossomError as why:

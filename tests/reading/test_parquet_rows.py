@@ -86,4 +86,4 @@ def test_without_pyarrow_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ConfigError, match="pyarrow is not installed") as refusal:
         list(read_rows(path))
-    assert "blossom-data[hub]" in refusal.value.hint
+    assert ".[hub]" in refusal.value.hint

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import errno
-import io
 import json
 import os
 import resource
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,67 +16,13 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from broken_disk import BrokenDisk
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
 SETTINGS: dict[str, Any] = {"save_every": 2, "keep": 1, "eval": 0.2, "samples": 1, "sample_tokens": 4}
 STAGES = TWO_STAGES + '[[stage]]\nname = "prefer"\ndata = [{path = "pairs.jsonl"}]\ndpo = {}\n'
 STRIDES = {errno.ENOSPC: 9, errno.EIO: 25}
-CALLS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir")
-
-
-class BrokenDisk:
-    """Fails the k-th call that changes something below `folder`, and all behind it."""
-
-    def __init__(self, patch: pytest.MonkeyPatch, folder: Path, fail_at: int, code: int) -> None:
-        self.folder, self.left, self.code, self.failed = folder, fail_at, code, ""
-        real_open: Callable[..., Any] = io.open
-        for name in CALLS:
-            patch.setattr(os, name, self._guarded(name, getattr(os, name)))
-
-        def open_guarded(file: Any, mode: str = "r", *rest: Any, **more: Any) -> Any:
-            opened = real_open(file, mode, *rest, **more)
-            return _Guarded(opened, self) if set(mode) & set("wxa") and self._is_ours(file) else opened
-
-        patch.setattr(io, "open", open_guarded)
-
-    def spend(self, what: str) -> None:
-        self.left -= 1
-        if self.left < 0:
-            self.failed = self.failed or what
-            raise OSError(self.code, os.strerror(self.code))
-
-    def _is_ours(self, place: Any) -> bool:
-        path = Path(f"/proc/self/fd/{place}").readlink() if isinstance(place, int) else Path(place)
-        return path.is_relative_to(self.folder)
-
-    def _guarded(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        def guarded(*arguments: Any, **more: Any) -> Any:
-            if "dir_fd" not in more and self._is_ours(arguments[0]):
-                self.spend(name)
-            return call(*arguments, **more)
-
-        return guarded
-
-
-class _Guarded:
-    """A file whose writes may fail."""
-
-    def __init__(self, file: Any, disk: BrokenDisk) -> None:
-        self._file, self._disk = file, disk
-
-    def write(self, data: Any) -> Any:
-        self._disk.spend("write")
-        return self._file.write(data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def __enter__(self) -> _Guarded:
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self._file.close()
 
 
 @pytest.fixture(scope="module")
