@@ -1,7 +1,7 @@
 """What a recipe names and others may change meanwhile, kept by the run: a model's commit, a data set's version.
 
     OUT/pins.json   {"model": {"id": "Qwen/Qwen2.5-0.5B", "asked": "", "commit": "060db649..."},
-                     "versions": {"/work/published/blossom-v5": "2026-01-30T030000Z-0f3e9a11"}}
+                     "versions": {"/data/published/blossom-v5": "2026-01-30T030000Z-0f3e9a11"}}
 
 The first process that begins a run pins; whoever goes on takes what is pinned, so a new version on the hub or in the
 published folder changes nothing of a run that has begun.
