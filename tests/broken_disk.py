@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 CALLS = ("fsync", "replace", "rename", "unlink", "rmdir", "mkdir", "symlink")
+
+
+def in_a_namespace(script: str, folder: Path, env: Mapping[str, str] = os.environ) -> subprocess.CompletedProcess[str]:
+    """Runs a shell script in `folder` where it may mount, with this $PYTHON; skips where the system does not let it."""
+    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
+    if probe.returncode:
+        pytest.skip("needs user namespaces to mount a small disk")
+    return subprocess.run(
+        ["unshare", "-rm", "sh", "-ec", script],
+        cwd=folder,
+        env={**env, "PYTHON": sys.executable},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 class BrokenDisk:

@@ -15,6 +15,7 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.errors import BlossomError
+from blossom_data.train.launch import WAIT_S
 
 
 @click.command("run")
@@ -27,7 +28,7 @@ from blossom_data.errors import BlossomError
 @click.option(
     "--rendezvous-timeout",
     type=click.IntRange(min=1),
-    default=600,
+    default=WAIT_S,
     show_default=True,
     help="Seconds that machines wait for each other at the beginning.",
 )

@@ -71,7 +71,7 @@ class Tally:
             groups["failed" if rejected.is_failure else "rejected"][rejected.name] += 1
             source = rejected.record.source if rejected.record else ""
             sources[f"{source}{_PARTS}{rejected.stage}"] += 1
-            counts["bad"] += rejected.row is not None and rejected.code != "duplicate"
+            counts["bad"] += rejected.row is not None and rejected.row.is_fault
 
 
 class Books:
@@ -135,7 +135,7 @@ class Books:
             counters.passed[stage] += 1
         for rejected in outcome.rejected:
             (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
-            if rejected.row is not None and rejected.code != "duplicate" and len(self._bad_rows) < BAD_ROWS_SHOWN:
+            if rejected.row is not None and rejected.row.is_fault and len(self._bad_rows) < BAD_ROWS_SHOWN:
                 self._bad_rows.append(rejected.row)
 
     def check(self, max_bad: float) -> None:

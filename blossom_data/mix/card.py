@@ -9,6 +9,7 @@ from typing import Any
 from blossom_data.mix.layouts import REJECTS, Layout
 from blossom_data.mix.shapes import hub_features
 from blossom_data.mix.trainers import dataset_name
+from blossom_data.report.markdown import escaped
 
 
 def render_mix_card(about: dict[str, Any], name: str, layout: Layout) -> bytes:
@@ -79,10 +80,6 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-_ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "\\|<>&`[]"}
-
-
 def _plain(text: str) -> str:
     """`text` on one line, with nothing that Markdown or HTML would read as its own."""
-    kept = "".join(letter if letter.isprintable() else " " for letter in text)
-    return kept.translate(_ENTITIES)
+    return escaped(text, marks="\\|<>&`[]")

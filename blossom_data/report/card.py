@@ -20,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from blossom_data.publish.licences import hub_licence
+from blossom_data.report.markdown import escaped
 
 _STRING = {"dtype": "string"}
 _FEATURES: list[dict[str, Any]] = [
@@ -183,10 +184,6 @@ def _table(title: str, head: Sequence[str], rows: Sequence[Iterable[Any]]) -> li
     return [*lines, ""]
 
 
-_ENTITIES = {ord(mark): f"&#{ord(mark)};" for mark in "&\\|<>`[]*_~#!"}
-
-
 def _plain(value: object) -> str:
     """`value` as text on one line, with nothing that Markdown or HTML would read as its own."""
-    kept = "".join(letter if letter.isprintable() else " " for letter in str(value))
-    return kept.translate(_ENTITIES)
+    return escaped(value, marks="&\\|<>`[]*_~#!")

@@ -13,6 +13,7 @@ MAX_LINE_BYTES = 16 << 20
 MAX_DEPTH = 64
 MAX_RAW_BYTES = 2048
 
+COPY = "duplicate"
 BAD_ROW_CODES = {
     "bad_utf8": "bytes that are not UTF-8",
     "line_too_long": f"a line or element longer than {MAX_LINE_BYTES >> 20} MB; the rest of it is skipped",
@@ -27,7 +28,7 @@ BAD_ROW_CODES = {
     "wrong_type": "a field of another type than the layout says",
     "empty": "no instruction is left once blanks are taken away",
     "duplicate_id": "an id that an earlier row has",
-    "duplicate": "a row without id that says the same as an earlier one: left out, and no fault",
+    COPY: "a row without id that says the same as an earlier one: left out, and no fault",
     "wrong_layout": "the row's fields are of none of the source's layouts",
     "unknown_role": "a turn of a role that is neither a person's, the system's, a model's nor a tool's",
     "prompt_mismatch": "a preference pair whose two replies do not answer the same turns",
@@ -53,6 +54,11 @@ class BadRow:
     code: str
     detail: str
     raw: bytes = b""
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it speaks against the input: an exact copy of a row does not."""
+        return self.code != COPY
 
 
 class Unreadable(Exception):

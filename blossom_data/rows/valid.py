@@ -17,7 +17,7 @@ import orjson
 from blossom_data.records import LANGUAGES, ROLES, Lineage, Message, Record, content_id
 from blossom_data.rows.inputs import read_rows
 from blossom_data.rows.language import chat_language
-from blossom_data.rows.row import MAX_RAW_BYTES, BadRow, Row, Unreadable
+from blossom_data.rows.row import COPY, MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
@@ -48,7 +48,7 @@ def distinct_records(rows: Iterable[Row | BadRow], read: Callable[[Row], Record]
                 yield record
             else:
                 is_copy = row.value.get("id") is None
-                code = "duplicate" if is_copy else "duplicate_id"
+                code = COPY if is_copy else "duplicate_id"
                 same = "all of it" if is_copy else f"the id {record.id[:80]!r}"
                 detail = f"{same} stands in an earlier row"
                 yield BadRow(row.file, row.line, code, detail, shown(row.value))

@@ -175,8 +175,10 @@ class Loop:
     def _make_up(self, position: Position) -> None:
         """Evaluates at a checkpoint that was saved before its evaluation was done."""
         plan = self._plans[position.stage]
+        if not position.total or not self._is_due(plan, position):
+            return
         is_missing = self._metrics is not None and not self._metrics.has("eval", position.total)
-        if position.total and self._is_due(plan, position) and self._group.any(is_missing):
+        if self._group.any(is_missing):
             self._reference = self._find_reference(plan, position)
             self._evaluate(plan, position)
 

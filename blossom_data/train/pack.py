@@ -25,6 +25,7 @@ from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.records import Record, content_id
 from blossom_data.rows import BadRow
 from blossom_data.rows.facts import fingerprint
+from blossom_data.rows.row import COPY
 from blossom_data.train.bins import pack_rows
 from blossom_data.train.chats import read_chats
 from blossom_data.train.encode import EncodedChat, Encoder, Unfit
@@ -284,7 +285,7 @@ def _characters(record: Record) -> int:
 
 def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
     """Raises InputError when too many rows were unreadable, or no document is left."""
-    if (bad_rows := counts.bad_rows.total() - counts.bad_rows["duplicate"]) > max_bad * counts.read:
+    if (bad_rows := counts.bad_rows.total() - counts.bad_rows[COPY]) > max_bad * counts.read:
         shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in bad)
         raise InputError(
             f"{bad_rows:,} of {counts.read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",

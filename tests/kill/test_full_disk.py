@@ -6,14 +6,12 @@ import errno
 import os
 import random
 import resource
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from string import ascii_lowercase
 
 import pytest
-from broken_disk import BrokenDisk
+from broken_disk import BrokenDisk, in_a_namespace
 from command import user, write_lines
 from kill_runs import IN_FLIGHT, annotate, environment, finish, is_whole, questions, respond
 from loopback import Loopback, LoopbackRequest
@@ -103,17 +101,6 @@ def test_wherever_the_ledger_breaks_nothing_acknowledged_is_lost(tmp_path: Path)
     assert broken >= 6
 
 
-def on_a_small_disk(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a shell script where it may mount; skips where the system does not let it."""
-    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    if probe.returncode:
-        pytest.skip("needs user namespaces to mount a small disk")
-    command = ["unshare", "-rm", "sh", "-ec", script]
-    return subprocess.run(
-        command, cwd=folder, env=environment(PYTHON=sys.executable), capture_output=True, text=True, check=False
-    )
-
-
 @pytest.mark.parametrize("more_kib", [48, 200, 512, 1_500])
 def test_a_ledger_on_a_full_disk_keeps_all_that_was_paid_for(tmp_path: Path, more_kib: int) -> None:
     """What was in flight when the disk was full still fits: into the room that the ledger had held back."""
@@ -136,7 +123,7 @@ def test_a_ledger_on_a_full_disk_keeps_all_that_was_paid_for(tmp_path: Path, mor
         annotate
         cp -r disk/out out
         """
-        done = on_a_small_disk(script, tmp_path)
+        done = in_a_namespace(script, tmp_path, environment())
         assert done.returncode == 0, done.stderr
         assert (server.paid, server.bought_twice) == (400, 0)
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -153,7 +140,7 @@ def test_a_disk_without_room_is_refused_before_anything_is_bought(tmp_path: Path
             --base-url {server.base_url} --model m || code=$?
         test $code = 1
         """
-        done = on_a_small_disk(script, tmp_path)
+        done = in_a_namespace(script, tmp_path, environment())
         assert done.returncode == 0, done.stderr
         assert server.requests == []
     assert "error: cannot write to the ledger's folder disk: No space left on device" in done.stderr
@@ -174,7 +161,7 @@ def test_an_output_folder_that_cannot_be_written_is_told_before_anything_is_boug
             --base-url {server.base_url} --model m || code=$?
         test $code = 1
         """
-        done = on_a_small_disk(script, tmp_path)
+        done = in_a_namespace(script, tmp_path, environment())
         assert done.returncode == 0, done.stderr
         assert server.requests == []
     assert done.stderr.count("Read-only file system") == 3

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from broken_disk import BrokenDisk
+from broken_disk import BrokenDisk, in_a_namespace
 from datasets_made import make, record, tidy, whole
 
 from blossom_data.errors import BlossomError
@@ -49,16 +47,6 @@ def test_whichever_call_fails_current_is_whole_and_the_next_run_succeeds(
         assert len(version_names(root / "math")) == 2
     assert {"write", "fsync"} <= set(failed)
     assert stride > 1 or {"rename", "replace", "mkdir", "symlink"} <= set(failed)
-
-
-def in_a_namespace(script: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Runs a shell script where it may mount; skips where the system does not let it."""
-    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    if probe.returncode:
-        pytest.skip("needs user namespaces to mount a small disk")
-    environment = {**os.environ, "PYTHON": sys.executable}
-    command = ["unshare", "-rm", "sh", "-ec", script]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_a_real_full_disk_is_told_and_a_later_run_succeeds(tmp_path: Path) -> None:

@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import resource
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from broken_disk import BrokenDisk
+from broken_disk import BrokenDisk, in_a_namespace
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
@@ -120,9 +118,6 @@ def test_a_file_that_cannot_grow_is_told_and_the_next_run_is_whole(place: Path, 
 def test_a_disk_that_fills_up_during_a_run_ends_it_and_room_lets_it_go_on(place: Path) -> None:
     """Two processes, each with states of its own; the disk is full once the first checkpoint is there."""
     pytest.importorskip("deepspeed")
-    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    if probe.returncode:
-        pytest.skip("needs user namespaces to mount a small disk")
     recipe = write_recipe(place / "zero.toml", TWO_STAGES, micro_batch=1, deepspeed={"stage": 2}, **SETTINGS)
     assert run_group(recipe, place / "zero", world=2) == [0, 0]
     script = """
@@ -136,14 +131,7 @@ def test_a_disk_that_fills_up_during_a_run_ends_it_and_room_lets_it_go_on(place:
     "$PYTHON" -m blossom_data train run zero.toml -o disk/out --gpus 2 2> room.txt
     cp -r disk/out filled
     """
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-ec", script],
-        cwd=place,
-        env={**os.environ, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_a_namespace(script, place)
     said = (place / "full.txt").read_text()
     assert done.returncode == 0, done.stderr + said
     (line,) = [line for line in said.splitlines() if line.startswith("error: ")]

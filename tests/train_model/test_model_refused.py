@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +12,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from broken_disk import in_a_namespace
 from command import Result, blossom
 from small import TWO_STAGES, make_workplace, tokenizer, write_recipe
 
@@ -116,19 +114,9 @@ def test_bad_input_is_one_line_before_anything_is_computed(
 
 
 def test_a_disk_without_room_for_the_checkpoints_is_refused(place: Path) -> None:
-    probe = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False)
-    if probe.returncode:
-        pytest.skip("needs user namespaces to mount a small disk")
     write_recipe(place / "r.toml", TWO_STAGES)
     script = 'mkdir disk; mount -t tmpfs -o size=1m none disk; "$PYTHON" -m blossom_data train run r.toml -o disk/out'
-    done = subprocess.run(
-        ["unshare", "-rm", "sh", "-ec", script],
-        cwd=place,
-        env={**os.environ, "PYTHON": sys.executable},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = in_a_namespace(script, place)
     refused(Result(done.returncode, done.stdout, done.stderr), "free, checkpoints need")
 
 
