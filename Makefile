@@ -1,44 +1,55 @@
 PYTHON ?= python3.11
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
+CONSTRAINTS ?= --constraint constraints.txt
 
-.PHONY: help setup demo fmt check test kill gpu bench
+.PHONY: help setup lock demo fmt check test test-latest kill gpu bench
 
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-.venv/core: pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --editable .
+$(VENV)/core: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable . $(CONSTRAINTS)
 	@touch $@
 
-.venv/dev: pyproject.toml
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --editable '.[dev]'
-	@touch $@ .venv/core
+$(VENV)/dev: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --editable '.[dev]' $(CONSTRAINTS)
+	@touch $@ $(VENV)/core
 
-setup: .venv/dev ## Make .venv with everything that the tests need
+setup: $(VENV)/dev ## Make .venv with everything that the tests need
 
-demo: .venv/core ## Set up, and run the whole job offline on bundled rows
+# torch, and what its builds for a device bring along, stay bounds in pyproject.toml: which build fits is the machine's.
+lock: $(VENV)/dev ## Write the versions that are installed, and passed the tests, into constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable \
+		| grep -vE '^(torch|triton|nvidia|cuda)[a-z0-9_-]*==| @ ' > constraints.txt
+	@touch $(VENV)/core $(VENV)/dev
+
+demo: $(VENV)/core ## Set up, and run the whole job offline on bundled rows
 	@$(BIN)/blossom-data demo -o demo
 
-fmt: .venv/dev ## Format the code
+fmt: $(VENV)/dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-check: .venv/dev ## Format, lint, types, layers, sizes
+check: $(VENV)/dev ## Format, lint, types, layers, sizes
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layout.py
 
-test: .venv/dev ## Set up, and run the tests
+test: $(VENV)/dev ## Set up, and run the tests
 	$(BIN)/python -m pytest
 
-kill: .venv/dev ## SIGKILL and fault tests only; KILLS=500 for a long run
+test-latest: ## The tests with the newest releases that pyproject.toml admits, in an environment of their own
+	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
+
+kill: $(VENV)/dev ## SIGKILL and fault tests only; KILLS=500 for a long run
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill
 
-gpu: .venv/dev ## Check and measure training on a CUDA device; says so where there is none
+gpu: $(VENV)/dev ## Check and measure training on a CUDA device; says so where there is none
 	$(BIN)/python benchmarks/gpu_train.py
 
-bench: .venv/dev ## Run the benchmarks; each prints ratios to a baseline of the same run
+bench: $(VENV)/dev ## Run the benchmarks; each prints ratios to a baseline of the same run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

@@ -11,6 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+# What transformers calls its cache, in what it takes and in what it gives: newer releases first.
+_CACHE_NAMES = ("cache", "past_key_values")
+
 
 def continued(
     network: Any, prompt: Sequence[int], *, budget: int, stop_ids: Collection[int], choose: Callable[[Tensor], int]
@@ -20,11 +23,12 @@ def continued(
     Args:
         choose: the next token, of float32 logits [vocabulary].
     """
-    ids, past = torch.tensor([list(prompt)], device=network.device), None
+    ids = torch.tensor([list(prompt)], device=network.device)
+    past: dict[str, Any] = {}
     for _ in range(budget):
         with torch.no_grad():
-            done = network(input_ids=ids, past_key_values=past, use_cache=True, logits_to_keep=1)
-        past = done.past_key_values
+            done = network(input_ids=ids, use_cache=True, logits_to_keep=1, **past)
+        past = {name: done[name] for name in _CACHE_NAMES if name in done.keys()}  # noqa: SIM118 (a ModelOutput)
         token = choose(done.logits[0, -1].float())
         yield token
         if token in stop_ids:
