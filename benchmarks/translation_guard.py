@@ -23,17 +23,17 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blossom_data.asks import Reply
-from blossom_data.checks import act_zh_en
-from blossom_data.checks.nouns import WORDS
-from blossom_data.checks.pairs import check_pair
-from blossom_data.checks.shape import MAX_CHARS
-from blossom_data.checks.verbs import VERBS
 from blossom_data.prompts import load_prompt
 from blossom_data.records import Message, Record, Reject
-from blossom_data.stages.translate import Translate
-from blossom_data.translation.accept import judge_reply
-from blossom_data.translation.document import Request, letter_id
-from blossom_data.translation.segments import plan_record
+from blossom_data.stages.translate.accept import judge_reply
+from blossom_data.stages.translate.guard.act import act_zh_en
+from blossom_data.stages.translate.guard.act.nouns import WORDS
+from blossom_data.stages.translate.guard.act.verbs import VERBS
+from blossom_data.stages.translate.guard.pairs import check_pair
+from blossom_data.stages.translate.guard.surface.shape import MAX_CHARS
+from blossom_data.stages.translate.protocol import Request, letter_id
+from blossom_data.stages.translate.segments import plan_record
+from blossom_data.stages.translate.stage import Translate
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "data"

@@ -17,7 +17,7 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
-from blossom_data.llm.batch_settings import PRICE_SHARE
+from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.report.summary import render_summary
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint

@@ -19,7 +19,7 @@ from blossom_data.config import Endpoint, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
-from blossom_data.llm.batch_settings import PRICE_SHARE
+from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.pipelines import STAGES, Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
 from blossom_data.rows.facts import content_digest, count_records

@@ -11,7 +11,7 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.jobs import refuse_same_folder
 from blossom_data.cli.options import common, max_bad_option
-from blossom_data.train.forms import TEMPLATES
+from blossom_data.train.template.chat_formats import TEMPLATES
 
 TEMPLATE_HELP = f"How chats are written: {', '.join(TEMPLATES)}, plain (as bloom), or own: the model's chat template."
 
@@ -57,11 +57,11 @@ def command(
     \b
     Example: blossom-data train pack sft/gsm8k sft/orca -o packed/stage-1 --tokenizer models/base --template chatml
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     try:
-        from blossom_data.train.pack import pack_dataset
-        from blossom_data.train.pack_pairs import pack_pairs
+        from blossom_data.train.data.pack import pack_dataset
+        from blossom_data.train.data.pack_pairs import pack_pairs
     except ImportError as why:
         raise missing_extra() from why
     for dataset in datasets:

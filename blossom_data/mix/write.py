@@ -24,13 +24,13 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.mix.card import render_mix_card
-from blossom_data.mix.draws import Draws, Taken
 from blossom_data.mix.files import shard_writer
 from blossom_data.mix.inputs import Input
 from blossom_data.mix.keys import keyed_hash, prompt_key
 from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable
 from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
+from blossom_data.mix.sampling import Draws, Taken
 from blossom_data.mix.trainers import trainer_files
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow

@@ -1,0 +1,1 @@
+"""What can be seen without understanding: language, shape, damage, numbers."""
