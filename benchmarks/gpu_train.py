@@ -129,7 +129,8 @@ class Bench:
 
         from blossom_data.train.model.attention import DocumentAttention
         from blossom_data.train.model.lora import add_adapters
-        from blossom_data.train.model.model import LossModel, settle
+        from blossom_data.train.model.loss_model import LossModel
+        from blossom_data.train.model.model import settle
 
         torch.manual_seed(0)
         # A model's attention is written into its configuration: each model takes a fresh one.
@@ -147,7 +148,7 @@ class Bench:
         import torch
 
         from blossom_data.train.model.batches import make_batch
-        from blossom_data.train.parallel.adapter import make_adapter
+        from blossom_data.train.parallel.adapter_choice import make_adapter
 
         model, found = self.model(recipe)
         adapter = make_adapter(recipe, model, self.group)

@@ -23,12 +23,12 @@ from typing import Any
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
 from blossom_data.ledger.lock import take_lock
 from blossom_data.publish.build import build_version, content_hash, is_intact
-from blossom_data.publish.licences import resolve
 from blossom_data.publish.names import CURRENT, VERSION, check_folder, current_version, dataset_folder
 from blossom_data.publish.reading import Part, finished_manifest
 from blossom_data.publish.shard_files import VERSION_SHARD_RECORDS, check_layout, default_layout
 from blossom_data.publish.steps import step
 from blossom_data.publish.survey import survey
+from blossom_data.report.licences import resolve
 from blossom_data.shards import read_manifest, sync_folder
 
 LOCK = ".lock"

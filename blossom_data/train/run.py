@@ -23,11 +23,12 @@ from blossom_data import __version__
 from blossom_data.errors import ConfigError
 from blossom_data.shards import FORMAT, MANIFEST, write_atomic
 from blossom_data.train.loop.loop import Loop
-from blossom_data.train.loop.metrics import SPACE_HINT, Metrics, read_metrics
+from blossom_data.train.loop.metrics import Metrics, read_metrics
 from blossom_data.train.loop.samples import Samples
 from blossom_data.train.model.flops import flops_of
+from blossom_data.train.model.folders import SPACE_HINT
 from blossom_data.train.model.model import load_model, settle
-from blossom_data.train.parallel.adapter import loading, make_adapter
+from blossom_data.train.parallel.adapter_choice import loading, make_adapter
 from blossom_data.train.parallel.checkpoint import Position, load_state, newest, refuse_other_run, verify
 from blossom_data.train.parallel.processes import Group, join_group, losing_peers
 from blossom_data.train.preflight.lock import locked

@@ -18,9 +18,9 @@ import orjson
 from blossom_data.errors import BlossomError
 from blossom_data.shards import write_atomic
 from blossom_data.train.loop.tensorboard import open_board
+from blossom_data.train.model.folders import SPACE_HINT
 
 FILE, SAMPLES = "metrics.jsonl", "samples.jsonl"
-SPACE_HINT = "mend it or free some space; the same command again goes on from the newest checkpoint"
 
 
 def read_metrics(out: Path) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from blossom_data.train.data.data_order import StageDraw
 from blossom_data.train.data.store import PackedRow
 from blossom_data.train.loop.metrics import SAMPLES, append_line, drop_lines
 from blossom_data.train.model.generate import continued, likeliest
-from blossom_data.train.model.model import LossModel
+from blossom_data.train.model.loss_model import LossModel
 from blossom_data.train.parallel.processes import Group
 from blossom_data.train.recipe.recipe import Recipe
 from blossom_data.train.template.tokens import load_tokenizer

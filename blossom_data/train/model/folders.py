@@ -19,6 +19,9 @@ import orjson
 from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.shards import FORMAT, MANIFEST, read_manifest, sync_folder, write_atomic
 
+SPACE_HINT = "mend it or free some space; the same command again goes on from the newest checkpoint"
+"""What to do where a run could not write."""
+
 
 class Building:
     """A model folder in the making; leaving the block without `finish` leaves what was there before.

@@ -10,16 +10,14 @@ A model that leaks is not packed: with `packing = false` a row holds one documen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from blossom_data.errors import ConfigError
 from blossom_data.train.model.attention import Layout
-
-if TYPE_CHECKING:
-    from blossom_data.train.model.model import LossModel
+from blossom_data.train.model.loss_model import LossModel
 
 MOST_LEAK = 1e-5
 _MOST_DEVIATION = {torch.float32: 1e-4, torch.bfloat16: 0.1}

@@ -9,15 +9,12 @@ the preference pairs of the whole step. So the result does not depend on how row
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from torch import Tensor
 
 from blossom_data.train.model.batches import Batch
-from blossom_data.train.model.model import LossModel
-from blossom_data.train.parallel.processes import Group
-from blossom_data.train.recipe.recipe import Recipe
+from blossom_data.train.model.loss_model import LossModel
 
 BETAS, EPS = (0.9, 0.999), 1e-8
 
@@ -50,26 +47,6 @@ class Adapter(Protocol):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Puts back what `state` gave; the weights were loaded before."""
-
-
-def loading(recipe: Recipe, group: Group) -> AbstractContextManager[None]:
-    """The block in which a run's model is loaded: under ZeRO-3 each process takes its share of each weight alone."""
-    if recipe.deepspeed is None or recipe.deepspeed.stage < 3:
-        return nullcontext()
-    from blossom_data.train.parallel.deepspeed import sharding
-
-    return sharding(recipe, group)
-
-
-def make_adapter(recipe: Recipe, model: LossModel, group: Group) -> Adapter:
-    """The adapter that the recipe names."""
-    if recipe.deepspeed:
-        from blossom_data.train.parallel.deepspeed import DeepSpeedAdapter
-
-        return DeepSpeedAdapter(recipe, model, group)
-    from blossom_data.train.parallel.plain import PlainAdapter
-
-    return PlainAdapter(recipe, model, group)
 
 
 def parameter_groups(model: LossModel, weight_decay: float) -> list[dict[str, Any]]:

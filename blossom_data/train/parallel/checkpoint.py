@@ -27,7 +27,7 @@ from safetensors import SafetensorError
 
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.shards import FORMAT, MANIFEST, read_manifest, sync_folder, write_atomic
-from blossom_data.train.loop.metrics import SPACE_HINT
+from blossom_data.train.model.folders import SPACE_HINT
 from blossom_data.train.parallel.adapter import Adapter
 from blossom_data.train.parallel.processes import Group
 

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.train.model.batches import Batch
-from blossom_data.train.model.model import LossModel
+from blossom_data.train.model.loss_model import LossModel
 from blossom_data.train.parallel.adapter import BETAS, EPS, parameter_groups
 from blossom_data.train.parallel.processes import Group
 from blossom_data.train.recipe.recipe import Recipe

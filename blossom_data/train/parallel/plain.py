@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from blossom_data.train.model.batches import Batch
-from blossom_data.train.model.model import LossModel
+from blossom_data.train.model.loss_model import LossModel
 from blossom_data.train.parallel.adapter import BETAS, EPS, parameter_groups
 from blossom_data.train.parallel.processes import Group
 from blossom_data.train.recipe.recipe import Recipe

@@ -27,7 +27,8 @@ from blossom_data.train.data.store import PackedRow
 from blossom_data.train.model.attention import DocumentAttention
 from blossom_data.train.model.batches import make_batch
 from blossom_data.train.model.lora import add_adapters
-from blossom_data.train.model.model import DTYPES, LossModel, enable_checkpointing
+from blossom_data.train.model.loss_model import LossModel
+from blossom_data.train.model.model import DTYPES, enable_checkpointing
 from blossom_data.train.model.preference import Preference
 from blossom_data.train.parallel.plain import PlainAdapter
 from blossom_data.train.parallel.processes import Group

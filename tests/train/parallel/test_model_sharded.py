@@ -16,7 +16,7 @@ from forks import call, run_group
 from small import TWO_STAGES, make_model, make_workplace, write_recipe
 
 from blossom_data.train.model.model import load_model, load_network
-from blossom_data.train.parallel.adapter import loading
+from blossom_data.train.parallel.adapter_choice import loading
 from blossom_data.train.parallel.processes import join_group
 from blossom_data.train.recipe.recipe import load_recipe
 
