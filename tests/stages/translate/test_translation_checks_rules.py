@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from blossom_data.records import Message
 from blossom_data.stages.translate.guard.act.families import is_ordered
-from blossom_data.stages.translate.guard.act.nouns import CHINESE, SINGULAR, WORDS
 from blossom_data.stages.translate.guard.pairs import check_pair, explain_pair
+from blossom_data.stages.translate.guard.vocabulary import singular, words, words_of
 from blossom_data.stages.translate.script import HAN
 from blossom_data.stages.translate.segments import plan_record
 
@@ -95,9 +95,11 @@ def test_a_verb_stands_for_another_only_where_an_order_begins() -> None:
 
 
 def test_the_word_tables_hold_words_and_their_renderings() -> None:
-    assert all(word == word.lower() and signs and all(signs) for word, signs in WORDS.items())
-    assert set(SINGULAR.values()) <= set(WORDS)
-    assert all(HAN.search(sign) and words <= set(WORDS) for sign, words in CHINESE.items() if not sign.isascii())
+    assert all(word == word.lower() and signs and all(signs) for word, signs in words().items())
+    assert set(singular().values()) <= set(words())
+    assert all(
+        HAN.search(sign) and english <= set(words()) for sign, english in words_of().items() if not sign.isascii()
+    )
 
 
 @pytest.mark.parametrize("unit", ["a\n", "```\n", "f(x);\n", '- x: "y"\n', "⟦\n"])
