@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import re
 
-from blossom_data.stages.translate.guard.act.answering import count_answering
+from blossom_data.stages.translate.guard.act.answering import count_answering, weigh_reply
 from blossom_data.stages.translate.guard.act.families import has_order, is_ordered
-from blossom_data.stages.translate.guard.act.parts import (
+from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
+from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.guard.omissions import (
     find_filled_list,
     find_reordered,
     weigh_fewer_clauses,
     weigh_lost_part,
     weigh_second,
 )
-from blossom_data.stages.translate.guard.act.replies import weigh_reply
-from blossom_data.stages.translate.guard.act.terms import missing_terms, weigh_missing
-from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
 from blossom_data.stages.translate.guard.surface.shape import ratio_of
 from blossom_data.stages.translate.guard.vocabulary import verbs
 
@@ -208,12 +207,11 @@ def _weigh_question(
     marks = output.count("？") + output.count("?")
     if words >= 2 and max(marks, len(_ASKING.findall(output)) - marks) < words:
         signs.append((0.4, f"{words} question words"))
+    is_ordered_instead = last_mark < 0 and _ORDERED.match(output)
     for question in asked[:4]:
-        for word, renderings in _LEXICON.rules("question_words"):
-            if word.search(question):
-                if not renderings.search(output) and not (last_mark < 0 and _ORDERED.match(output)):
-                    signs.append((0.7, f"no counterpart of {word.search(question).group().lower()!r}"))  # type: ignore[union-attr]
-                break
+        lost = lost_question_word(_LEXICON.rules("question_words"), question, output)
+        if lost and not is_ordered_instead:
+            signs.append((0.7, f"no counterpart of {lost.lower()!r}"))
 
 
 _INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)

@@ -8,7 +8,7 @@ from functools import cache
 from itertools import islice
 
 from blossom_data.stages.translate.guard.act.answering import count_answering
-from blossom_data.stages.translate.guard.act.terms import missing_terms, weigh_missing
+from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.lexicon import Lexicon
 from blossom_data.stages.translate.guard.surface.shape import ratio_of
@@ -65,10 +65,6 @@ _NO_VERB, _NO_ORDER = 0.4, 0.5
 _ME = _LEXICON.pattern(r"\b{speaker_en}\b", _I)
 _TO_ME = _LEXICON.pattern(r"\b{before_me} (?:me|us)\b", _I)
 _ME_ZH = _LEXICON.pattern(r"{speaker}")
-_REPLY = _LEXICON.pattern(r"^\W{0,2}{replies}", _I)
-_REPLY_ZH = _LEXICON.pattern(r"{replying}")
-_ADVICE = re.compile(r"^\W{0,2}i(?:['’]d| would)?(?: \w+)? (?:recommend|suggest|advise)\b", _I)
-_ADVICE_ZH = _LEXICON.pattern(r"(?<![给帮为替向])我{before_advice}?(?:推荐|建议|觉得|认为)")
 _YOU = _LEXICON.pattern(r"\byou {after_you}\b", _I)
 _YOU_ZH = _LEXICON.pattern(r"{reader}")
 
@@ -96,10 +92,8 @@ def signs_zh_en(pair: Pair) -> list[tuple[float, str]]:
     _weigh_terms(signs, pair, is_asked_again=asks and output.endswith("?"))
     if _ME.search(_TO_ME.sub("", output)) and not _ME_ZH.search(source):
         signs.append((0.2 if asks else 0.6, "a speaker that the source does not have"))
-    for reply, own in ((_REPLY, _REPLY_ZH), (_ADVICE, _ADVICE_ZH)):
-        if (opening := reply.match(output)) and not own.search(source):
-            signs.append((1.0, f"a reply: {opening.group()}"))
-            break
+    if opening := next(_LEXICON.unpaired("openings", output, source), None):
+        signs.append((1.0, f"a reply: {opening.group()}"))
     if _YOU.search(output) and not _YOU_ZH.search(source):
         signs.append((0.5, "the reader is advised"))
     if answering := count_answering(source, output, "en"):
@@ -118,11 +112,8 @@ def _weigh_question(signs: list[tuple[float, str]], source: str, output: str) ->
         after = output[mark + 1 :].strip("”\"’') *.\ufffc")
         if after:
             signs.append((1.0 if len(after) >= 8 else 0.5, "text after the question"))
-    for word, renderings in _LEXICON.rules("question_words"):
-        if word.search(source):
-            if not renderings.search(output):
-                signs.append((0.7, f"no counterpart of {word.search(source).group()}"))  # type: ignore[union-attr]
-            break
+    if lost := lost_question_word(_LEXICON.rules("question_words"), source, output):
+        signs.append((0.7, f"no counterpart of {lost}"))
 
 
 _ORDER = _LEXICON.pattern(r"(?![^，。\n]{1,5}[：:]){heads}(?!{after_a_subject_verb})", heads=_long_heads)
@@ -130,6 +121,10 @@ _ORDER = _LEXICON.pattern(r"(?![^，。\n]{1,5}[：:]){heads}(?!{after_a_subject
 
 
 _BEFORE_ORDER = _LEXICON.pattern(r"{before_an_order}\s?\Z")
+
+
+_STEMS = (("", ""), ("s", ""), ("ing", ""), ("ing", "e"), ("ed", ""), ("d", ""), ("ion", ""), ("ions", ""))
+"""What is taken from a word, and put in its place, to find the verb in it: creating -> create."""
 
 
 def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks: bool) -> None:
@@ -144,11 +139,7 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
     if not heads:
         return
     words = set(re.findall(r"[a-z]+", output.lower()))
-    stems = words | {word.removesuffix("s") for word in words} | {word.removesuffix("ing") for word in words}
-    stems |= {word.removesuffix("ing") + "e" for word in words} | {word.removesuffix("ed") for word in words}
-    stems |= {word.removesuffix("ions").removesuffix("ion") for word in words} | {
-        word.removesuffix("d") for word in words
-    }
+    stems = {word.removesuffix(suffix) + ending for word in words for suffix, ending in _STEMS}
     lost = [head for head in heads if not english_heads()[head] & stems]
     first = _FIRST_EN.match(output)
     if len(lost) == len(heads):

@@ -1,6 +1,11 @@
-"""Turns of phrase that answers use, and the words of a source that call for them in its translation too.
+"""Turns of phrase with which an output answers or replies to its source in place of rendering it.
 
-"首先，列出任务"   is an answer's  ...  unless the source says "first", "start", "step" ...
+    "List the tasks."        ->  "首先，列出任务"         words of an answer
+    "Recommend a book."      ->  "我推荐《小王子》。"     advice
+    "Happy birthday!"        ->  "谢谢你！"              thanks for what should be translated
+    "True or false: ..."     ->  "错误：..."             a verdict
+
+Each is cancelled by a source that calls for it, as "first" or "step" does for 首先.
 """
 
 from __future__ import annotations
@@ -8,8 +13,19 @@ from __future__ import annotations
 from blossom_data.stages.translate.guard.lexicon import Lexicon
 
 _LEXICON = Lexicon("answering")
+_OPENING_WEIGHT, _VERDICT_WEIGHT = 0.8, 0.6
 
 
 def count_answering(source: str, output: str, target_lang: str) -> int:
     """How many kinds of an answer's phrases the output has that the source does not call for."""
-    return sum(1 for said, own in _LEXICON.rules(target_lang) if said.search(output) and not own.search(source))
+    return sum(1 for _ in _LEXICON.unpaired(target_lang, output, source))
+
+
+def weigh_reply(source: str, output: str) -> list[tuple[float, str]]:
+    """(weight, what was seen) for each opening of a Chinese reply that an English source does not call for."""
+    openings = _LEXICON.unpaired("openings", output, source)
+    verdicts = _LEXICON.unpaired("verdicts", source, output)
+    return [
+        *((_OPENING_WEIGHT, f"a reply: {opening.group()}") for opening in openings),
+        *((_VERDICT_WEIGHT, "a verdict") for _ in verdicts),
+    ]

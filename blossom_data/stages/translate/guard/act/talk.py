@@ -36,10 +36,8 @@ _ROLE = _LEXICON.pattern("{roles}", _I)
 
 def find_chatter(pair: Pair) -> str:
     """Words around the translation: a preamble, a note, an offer of more help."""
-    for said, own in _LEXICON.rules("chatter"):
-        if (match := said.search(pair.output)) and not own.search(pair.source):
-            return match.group().strip()[:40]
-    return ""
+    found = next(_LEXICON.unpaired("chatter", pair.output, pair.source), None)
+    return found.group().strip()[:40] if found else ""
 
 
 _READER = _LEXICON.pattern("{reader}", _I)
@@ -81,10 +79,8 @@ def find_refusal(pair: Pair) -> str:
     """The model declines, or speaks of itself as a model."""
     if (match := _REFUSAL_PLAIN.search(pair.output)) and not _REFUSAL_PLAIN_SELF.search(pair.source):
         return match.group()[:40]
-    for said, own in _LEXICON.rules("refusals"):
-        if (match := said.search(pair.output)) and not own.search(pair.source):
-            return match.group().strip()[:40]
-    return ""
+    found = next(_LEXICON.unpaired("refusals", pair.output, pair.source), None)
+    return found.group().strip()[:40] if found else ""
 
 
 _LABEL = _LEXICON.pattern(r"^[ \t]*(?:Q[.．]|{labels}[:：])", re.MULTILINE)

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.guard.lexicon import Lexicon, Rule
 from blossom_data.stages.translate.guard.vocabulary import singular, words
 
-_LEXICON = Lexicon("terms")
+_LEXICON = Lexicon("lang_task")
 
 _MOST_WORDS = 60
 _MISSED, _FOUND = 0.33, 0.11
@@ -43,6 +43,14 @@ _FOREIGN = {
     "en": re.compile(r"[\u0370-\u1fff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+"),
     "zh": re.compile(r"[\u0370-\u1fff\u3040-\u30fa\uac00-\ud7a3]+"),
 }
+
+
+def lost_question_word(rules: Iterable[Rule], question: str, output: str) -> str:
+    """The first question word of `rules` that `question` has, if no rendering of it stands in the output."""
+    for word, renderings in rules:
+        if found := word(question):
+            return "" if renderings(output) else found.group()
+    return ""
 
 
 def missing_terms(pair: Pair, apart: Container[str] = ()) -> tuple[list[str], int]:

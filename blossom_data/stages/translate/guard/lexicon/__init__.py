@@ -5,18 +5,22 @@
     Lexicon("polarity").pattern(r"\\b(?:{less})\\b")      ->  a pattern with the list `less` of polarity.toml in it
 
 A list of phrases holds regular expressions, parted by `|` or a line end; a line that begins with two spaces goes on
-with the one before, and `{name}` stands for another list of the file.
+with the one before, and `{name}` stands for another list of the file. The tables of an array are rules, two patterns
+each: one and what it calls for, or what calls it off. What `opens` holds must stand at the very beginning.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any, cast
+
+Find = Callable[[str], re.Match[str] | None]
+Rule = tuple[Find, Find]
 
 _REFERENCE = re.compile(r"\{([a-z_]+)\}")
 
@@ -47,7 +51,7 @@ class Lexicon:
     def __init__(self, name: str) -> None:
         self._name = name
         self._words: dict[str, frozenset[str]] = {}
-        self._rules: dict[str, tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]] = {}
+        self._rules: dict[str, tuple[Rule, ...]] = {}
 
     def table(self, key: str) -> Any:
         """What stands under `key`, as TOML gives it."""
@@ -72,17 +76,22 @@ class Lexicon:
         """The pattern of `frame`, filled and compiled when it is first used; `more` are lists that code makes."""
         return cast("re.Pattern[str]", _Unread(lambda: re.compile(self.expression(frame, more), flags)))
 
-    def rules(self, key: str) -> tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]:
-        """The two patterns, in the order in which they stand, of each table of an array of tables."""
+    def rules(self, key: str) -> tuple[Rule, ...]:
+        """The two patterns of each table of an array of tables, in the order in which they stand."""
         if key not in self._rules:
-            self._rules[key] = tuple(
-                (self._compiled(first), self._compiled(second))
-                for first, second in (rule.values() for rule in self.table(key))
-            )
+            pairs = (rule.items() for rule in self.table(key))
+            self._rules[key] = tuple((self._find(*first), self._find(*second)) for first, second in pairs)
         return self._rules[key]
 
-    def _compiled(self, phrases: str) -> re.Pattern[str]:
-        return re.compile(self.expression(_joined(phrases)), re.IGNORECASE)
+    def unpaired(self, key: str, text: str, other: str) -> Iterator[re.Match[str]]:
+        """What each rule's first pattern finds in `text` while its second one finds nothing in `other`."""
+        for first, second in self.rules(key):
+            if (found := first(text)) and not second(other):
+                yield found
+
+    def _find(self, key: str, phrases: str) -> Find:
+        compiled = re.compile(self.expression(_joined(phrases)), re.IGNORECASE)
+        return compiled.match if key == "opens" else compiled.search
 
 
 class _Unread:

@@ -153,10 +153,8 @@ def find_numbers(pair: Pair) -> str:
 
 def _find_new_units(pair: Pair) -> str:
     """A half, or a period that something is counted by, is the source's own."""
-    for said, own in _LEXICON.rules("new_units"):
-        if (found := said.search(pair.output)) and not own.search(pair.source_lower):
-            return f"{found.group()} is new"
-    return ""
+    found = next(_LEXICON.unpaired("new_units", pair.output, pair.source_lower), None)
+    return f"{found.group()} is new" if found else ""
 
 
 _MOST_LINES = 60

@@ -17,7 +17,7 @@ from blossom_data.stages.translate.guard.lexicon import Lexicon
 from blossom_data.stages.translate.guard.vocabulary import singular, verbs, words
 from blossom_data.stages.translate.script import LATIN_WORD
 
-_LEXICON = Lexicon("parts")
+_LEXICON = Lexicon("act_en_zh")
 
 _CLAUSE = re.compile(r"[,;:] |(?<=\w) (?:and|then|but) (?=[a-z])|[.?!]\s")
 _FEWEST = 3
