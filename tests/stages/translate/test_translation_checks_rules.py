@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import blossom_data
 from blossom_data.records import Message
+from blossom_data.stages.translate.guard import lexicon
 from blossom_data.stages.translate.guard.act.families import is_ordered
 from blossom_data.stages.translate.guard.pairs import check_pair, explain_pair
 from blossom_data.stages.translate.guard.vocabulary import singular, words, words_of
@@ -100,6 +107,22 @@ def test_the_word_tables_hold_words_and_their_renderings() -> None:
     assert all(
         HAN.search(sign) and english <= set(words()) for sign, english in words_of().items() if not sign.isascii()
     )
+
+
+LEXICONS = [path.stem for path in resources.files(lexicon).iterdir() if path.name.endswith(".toml")]
+
+
+@pytest.mark.parametrize("name", sorted(LEXICONS))
+def test_every_list_of_a_lexicon_can_be_read_and_is_looked_for(name: str) -> None:
+    code = "".join(path.read_text() for path in Path(blossom_data.__file__).parent.rglob("*.py"))
+    source = (resources.files(lexicon) / f"{name}.toml").read_text()
+    assert source.startswith("# ")
+    for key, value in tomllib.loads(source).items():
+        assert any(f"{before}{key}{after}" in code + source for before, after in ("{}", '""'))
+        if isinstance(value, str):
+            re.compile(lexicon.Lexicon(name).expression(f"{{{key}}}"))
+        elif isinstance(value, list):
+            assert lexicon.Lexicon(name).rules(key)
 
 
 @pytest.mark.parametrize("unit", ["a\n", "```\n", "f(x);\n", '- x: "y"\n', "⟦\n"])

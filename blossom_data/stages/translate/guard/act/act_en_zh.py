@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from blossom_data.stages.translate.guard.act.answering import count_answering, weigh_reply
+from blossom_data.stages.translate.guard.act.answering import weigh_answering, weigh_reply
 from blossom_data.stages.translate.guard.act.families import has_order, is_ordered
 from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
 from blossom_data.stages.translate.guard.finding import Pair
@@ -36,14 +36,14 @@ _INNER_END = re.compile(r"[。！？!?](?=[”」』][和与或、，的这])")
 """The end of a sentence that is only quoted."""
 _ZH_PART = re.compile(r"[^。！？!?；\n]+[。！？!?；]?")
 _REQUEST = _LEXICON.pattern("{requests}", _I)
-_ASKING = _LEXICON.pattern(r"{asking}")
+_ASKING = _LEXICON.pattern("{asking}")
 _COUNTED = _LEXICON.pattern(r"\b{counted_question_words}\b(?! to\b)", _I)
 _POLITE = _LEXICON.pattern(r"^(?:[\s\"'“‘(*#>-]|\d{1,2}[.)]\s|[a-z]\)\s|{polite_openings}\b[,:.]?)+\s*", _I)
 _FIRST = re.compile(r"[A-Za-z][A-Za-z-]*")
 _CLAUSE = re.compile(r"[,:;–—]\s+(?=\S)")
 _NOUN_AFTER = _LEXICON.pattern(r"\s?{after_a_noun}", _I)
 
-_ME = _LEXICON.pattern(r"{speaker}")
+_ME = _LEXICON.pattern("{speaker}")
 _ME_ASKED = _LEXICON.pattern(r"{before_me}(?:一下)?我|我{after_me}|自我|我国")
 _ME_OBJECT = re.compile(r"(?<=[一-龥])我(?![的们])")
 """Not the one who speaks: 带我走完."""
@@ -128,8 +128,7 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
         signs.append((0.5, "all in quotes"))
     _weigh_person(signs, pair, output)
-    if answering := count_answering(source, output, "zh"):
-        signs.append((min(0.4 * answering, 0.9), "words of an answer"))
+    signs += weigh_answering(source, output, "zh")
     _weigh_size(signs, pair, output, len(sentences))
     return signs
 
@@ -147,7 +146,7 @@ _ASKED_INSTEAD = _LEXICON.pattern("{asked_instead}")
 _ORDERED = _LEXICON.pattern(r"^\W{0,2}{before_an_order}?[你您]?{asking_orders}")
 """An order that asks."""
 _COPULA = re.compile(r"^[^，。；：？！\n请你您]{1,30}(?<![还或就要总但只便而更可能])是(?![否不什谁哪多几])")
-_STATES = _LEXICON.pattern(r"{states}")
+_STATES = _LEXICON.pattern("{states}")
 _COPULA_SOURCE = _LEXICON.pattern(r"\b{copulas}\b|['’](?:s|re|m)\b", _I)
 _TELL = _LEXICON.pattern(r"\b{telling_orders}\b", _I)
 """Orders that a question may stand for."""
@@ -215,7 +214,7 @@ def _weigh_question(
 
 
 _INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)
-_INNER_ASKED = _LEXICON.pattern(r"{inner_asked}")
+_INNER_ASKED = _LEXICON.pattern("{inner_asked}")
 
 
 def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: str) -> None:
@@ -251,7 +250,7 @@ def _weigh_verbs(
 
 
 _ROLE = _LEXICON.pattern("{roles}")
-_ROLE_KEPT = _LEXICON.pattern(r"{roles_kept}")
+_ROLE_KEPT = _LEXICON.pattern("{roles_kept}")
 
 
 def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> None:

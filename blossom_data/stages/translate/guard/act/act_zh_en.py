@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 
-from blossom_data.stages.translate.guard.act.answering import count_answering
+from blossom_data.stages.translate.guard.act.answering import weigh_answering
 from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.lexicon import Lexicon
@@ -19,10 +19,10 @@ _LEXICON = Lexicon("act_zh_en")
 _I = re.IGNORECASE
 _ZH_SENTENCE = re.compile(r"[。．！？!?；\n]+")
 _EN_SENTENCE = re.compile(r"(?<=[^\d\s][.?!;])[\"”’')\]*]*\s+(?=[^a-z])|\n+")
-_ASKING_ZH = _LEXICON.pattern(r"{asking}")
+_ASKING_ZH = _LEXICON.pattern("{asking}")
 _ASKING_EN = _LEXICON.pattern(r"\?|\b{asking_words}\b|^{asking_verbs}\b", _I)
 _IMPERATIVE = _LEXICON.pattern(r"^(?![^，。\n]{1,5}[：:]){order_openings}|请[你您]?")
-_ASKS = _LEXICON.pattern(r"{asks}")
+_ASKS = _LEXICON.pattern("{asks}")
 
 
 @cache
@@ -64,9 +64,9 @@ _TELLS = _LEXICON.pattern(r"{grounds}[^。！？\n]{1,24}，{subjects}")
 _NO_VERB, _NO_ORDER = 0.4, 0.5
 _ME = _LEXICON.pattern(r"\b{speaker_en}\b", _I)
 _TO_ME = _LEXICON.pattern(r"\b{before_me} (?:me|us)\b", _I)
-_ME_ZH = _LEXICON.pattern(r"{speaker}")
+_ME_ZH = _LEXICON.pattern("{speaker}")
 _YOU = _LEXICON.pattern(r"\byou {after_you}\b", _I)
-_YOU_ZH = _LEXICON.pattern(r"{reader}")
+_YOU_ZH = _LEXICON.pattern("{reader}")
 
 
 @cache
@@ -96,8 +96,7 @@ def signs_zh_en(pair: Pair) -> list[tuple[float, str]]:
         signs.append((1.0, f"a reply: {opening.group()}"))
     if _YOU.search(output) and not _YOU_ZH.search(source):
         signs.append((0.5, "the reader is advised"))
-    if answering := count_answering(source, output, "en"):
-        signs.append((min(0.4 * answering, 0.9), "words of an answer"))
+    signs += weigh_answering(source, output, "en")
     _weigh_size(signs, pair, len(sentences))
     return signs
 

@@ -13,12 +13,14 @@ from __future__ import annotations
 from blossom_data.stages.translate.guard.lexicon import Lexicon
 
 _LEXICON = Lexicon("answering")
+_PHRASE_WEIGHT, _MOST_PHRASES = 0.4, 0.9
 _OPENING_WEIGHT, _VERDICT_WEIGHT = 0.8, 0.6
 
 
-def count_answering(source: str, output: str, target_lang: str) -> int:
-    """How many kinds of an answer's phrases the output has that the source does not call for."""
-    return sum(1 for _ in _LEXICON.unpaired(target_lang, output, source))
+def weigh_answering(source: str, output: str, target_lang: str) -> list[tuple[float, str]]:
+    """(weight, what was seen) for the kinds of an answer's phrases that the source does not call for; at most one."""
+    kinds = sum(1 for _ in _LEXICON.unpaired(target_lang, output, source))
+    return [(min(_PHRASE_WEIGHT * kinds, _MOST_PHRASES), "words of an answer")] if kinds else []
 
 
 def weigh_reply(source: str, output: str) -> list[tuple[float, str]]:

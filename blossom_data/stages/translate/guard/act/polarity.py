@@ -14,21 +14,17 @@ _LEXICON = Lexicon("polarity")
 
 _I = re.IGNORECASE
 _EN_SAID = _LEXICON.pattern(r"\b{denials_en}\b|n['’]t\b|\bno\b(?!\.)", _I)
-_EN_IDIOM = _LEXICON.pattern(r"{idioms_en}", _I)
-_ZH_HOLDS = _LEXICON.pattern(r"{denying}")
-_ZH_OTHER = _LEXICON.pattern(r"{words_that_deny_nothing}")
+_EN_IDIOM = _LEXICON.pattern("{idioms_en}", _I)
+_ZH_HOLDS = _LEXICON.pattern("{denying}")
+_ZH_OTHER = _LEXICON.pattern("{words_that_deny_nothing}")
 """Words that hold a sign of negation and deny nothing."""
-_ZH_SAID = _LEXICON.pattern(r"{denials}")
-_ZH_IDIOM = _LEXICON.pattern(r"{idioms}")
+_ZH_SAID = _LEXICON.pattern("{denials}")
+_ZH_IDIOM = _LEXICON.pattern("{idioms}")
 _EN_HOLDS = _LEXICON.pattern(r"\b{denying_en}\b|n['’]t\b", _I)
-
-
 _FIRST_FORBIDS = _LEXICON.pattern(
     r"(?:^|[。；！？;!?.\n、])\W{0,3}(?:\d{1,2}[.、)）]\s?)?{before_forbidding}*{forbidding}"
 )
-_FORBIDS = _LEXICON.pattern(r"{forbidding}")
-
-
+_FORBIDS = _LEXICON.pattern("{forbidding}")
 _LESS = _LEXICON.pattern(r"\b{less}\b", _I)
 _MORE = _LEXICON.pattern(r"\b{more}\b", _I)
 _ENDS = re.compile(r"(?<=[.?!])\s+|[。？！]\s*|\n+")

@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib import resources
-from types import MappingProxyType
 from typing import Any, cast
 
 Find = Callable[[str], re.Match[str] | None]
@@ -33,16 +32,11 @@ def _text(name: str) -> str:
 def renderings(*names: str) -> dict[str, tuple[str, ...]]:
     """English word -> Chinese renderings, in file order, of each `<name>.tsv`; a word's lines add up."""
     found: dict[str, tuple[str, ...]] = {}
-    for words, signs in rows(*names):
-        for word in words:
-            found[word] = (*found.get(word, ()), *signs)
+    for line in (line for name in names for line in _text(f"{name}.tsv").splitlines() if not line.startswith("#")):
+        words, _, signs = line.partition("\t")
+        for word in words.split():
+            found[word] = (*found.get(word, ()), *signs.split())
     return {word: tuple(dict.fromkeys(signs)) for word, signs in found.items()}
-
-
-def rows(*names: str) -> list[tuple[list[str], list[str]]]:
-    """(English words, Chinese renderings) of each line of each `<name>.tsv`."""
-    lines = [line for name in names for line in _text(f"{name}.tsv").splitlines() if not line.startswith("#")]
-    return [(english.split(), chinese.split()) for english, _, chinese in (line.partition("\t") for line in lines)]
 
 
 class Lexicon:
@@ -63,7 +57,7 @@ class Lexicon:
             self._words[key] = frozenset(self.table(key).split())
         return self._words[key]
 
-    def expression(self, frame: str, more: Mapping[str, Callable[[], Iterable[str]]] = MappingProxyType({})) -> str:
+    def expression(self, frame: str, **more: Callable[[], Iterable[str]]) -> str:
         """`frame` with each `{name}` replaced by the phrases of that list, a group of their own."""
 
         def filled(found: re.Match[str]) -> str:
@@ -74,7 +68,7 @@ class Lexicon:
 
     def pattern(self, frame: str, flags: int = 0, **more: Callable[[], Iterable[str]]) -> re.Pattern[str]:
         """The pattern of `frame`, filled and compiled when it is first used; `more` are lists that code makes."""
-        return cast("re.Pattern[str]", _Unread(lambda: re.compile(self.expression(frame, more), flags)))
+        return cast("re.Pattern[str]", _Unread(lambda: re.compile(self.expression(frame, **more), flags)))
 
     def rules(self, key: str) -> tuple[Rule, ...]:
         """The two patterns of each table of an array of tables, in the order in which they stand."""
