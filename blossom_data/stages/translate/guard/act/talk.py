@@ -18,72 +18,39 @@ from blossom_data.stages.translate.guard.lexicon import Lexicon
 
 _LEXICON = Lexicon("talk")
 
-_I = re.IGNORECASE
-
-_ASK = _LEXICON.pattern("{asks}", _I)
-_ASK_SELF = _LEXICON.pattern("{asks_source}", _I)
-_ASK_YOURS = _LEXICON.pattern("{asks_yours}", _I)
-"""Asks the reader for something of theirs; cancelled by a source that speaks of the reader."""
-_ASK_ALWAYS = _LEXICON.pattern("{asks_always}", _I)
-
-_DESCRIPTION = _LEXICON.pattern("{describes}", _I)
-_OF_SOURCE = _LEXICON.pattern("{of_source}")
-_DESCRIPTION_SELF = _LEXICON.pattern("{describes_source}", _I)
-
-
-_ROLE = _LEXICON.pattern("{roles}", _I)
+_ROLE = _LEXICON.pattern("{roles}", re.IGNORECASE)
+_SPEAKER = _LEXICON.pattern("{speaker}", re.IGNORECASE)
+_LABEL = _LEXICON.pattern(r"^[ \t]*(?:Q[.．]|{labels}[:：])", re.MULTILINE)
+_MOST_TOLD = 40
 
 
 def find_chatter(pair: Pair) -> str:
     """Words around the translation: a preamble, a note, an offer of more help."""
-    found = next(_LEXICON.unpaired("chatter", pair.output, pair.source), None)
-    return found.group().strip()[:40] if found else ""
-
-
-_READER = _LEXICON.pattern("{reader}", _I)
-_SPEAKER = _LEXICON.pattern("{speaker}", _I)
+    return _first("chatter", pair)
 
 
 def find_ask(pair: Pair) -> str:
     """The model asks for the text or for more of it."""
-    match = _ASK_ALWAYS.search(pair.output)
-    if match and not re.search("translat|译", pair.source_lower):
-        return match.group()[:40]
-    if (
-        (match := _ASK_YOURS.search(pair.output))
-        and not _READER.search(pair.source)
-        and (_SPEAKER.search(pair.source) or not pair.source.rstrip().endswith(("?", "？")))
-    ):
-        return match.group()[:40]
-    match = _ASK.search(pair.output)
-    return match.group()[:40] if match and not _ASK_SELF.search(pair.source) else ""
+    if found := _first("asks_for_the_text", pair):
+        return found
+    found = _first("asks_the_reader", pair)
+    if found and (_SPEAKER.search(pair.source) or not pair.source.rstrip().endswith(("?", "？"))):
+        return found
+    return _first("asks", pair)
 
 
 def find_description(pair: Pair) -> str:
     """The model tells what the text is about or wants."""
-    if (match := _OF_SOURCE.match(pair.output)) and not re.search(
-        r"original|\buser|source|原文|用户", pair.source_lower
-    ):
-        return match.group()[:40]
+    if found := _first("descriptions_of_the_source", pair):
+        return found
     if pair.source.rstrip().endswith("?") and pair.output.rstrip().endswith(("？", "?")):
         return ""
-    match = _DESCRIPTION.match(pair.output)
-    return match.group()[:40] if match and not _DESCRIPTION_SELF.search(pair.source) else ""
-
-
-_REFUSAL_PLAIN = _LEXICON.pattern("{refuses}", _I)
-_REFUSAL_PLAIN_SELF = _LEXICON.pattern("{refuses_source}", _I)
+    return _first("descriptions", pair)
 
 
 def find_refusal(pair: Pair) -> str:
     """The model declines, or speaks of itself as a model."""
-    if (match := _REFUSAL_PLAIN.search(pair.output)) and not _REFUSAL_PLAIN_SELF.search(pair.source):
-        return match.group()[:40]
-    found = next(_LEXICON.unpaired("refusals", pair.output, pair.source), None)
-    return found.group().strip()[:40] if found else ""
-
-
-_LABEL = _LEXICON.pattern(r"^[ \t]*(?:Q[.．]|{labels}[:：])", re.MULTILINE)
+    return _first("refusals", pair)
 
 
 def find_turns(pair: Pair) -> str:
@@ -91,3 +58,9 @@ def find_turns(pair: Pair) -> str:
     marks = _ROLE.findall(pair.output)
     own = len(_LABEL.findall(pair.source)) if marks else 0
     return f"speaker mark {marks[0].strip()!r}" if len(marks) > len(_ROLE.findall(pair.source)) + own else ""
+
+
+def _first(rules: str, pair: Pair) -> str:
+    """What the first rule finds in the output that nothing in the source calls off."""
+    found = next(_LEXICON.unpaired(rules, pair.output, pair.source), None)
+    return found.group().strip()[:_MOST_TOLD] if found else ""
