@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from blossom_data.stages.translate.guard.act.nouns import WORDS
-from blossom_data.stages.translate.guard.act.verbs import VERBS
 from blossom_data.stages.translate.guard.pairs import check_pair
+from blossom_data.stages.translate.guard.vocabulary import verbs, words
 
 
 def codes(source: str, output: str, direction: str = "en-zh") -> set[str]:
@@ -70,7 +69,7 @@ def test_a_rendering_in_another_shape_passes(source: str, output: str, direction
 def test_one_word_that_the_tables_lack_is_no_finding(
     source: str, output: str, word: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for table in (WORDS, VERBS):
+    for table in (words(), verbs()):
         if word in table:
             monkeypatch.setitem(table, word, ())
     assert codes(source, output) == set()

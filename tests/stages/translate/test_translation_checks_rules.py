@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import blossom_data
 from blossom_data.records import Message
+from blossom_data.stages.translate.guard import lexicon
 from blossom_data.stages.translate.guard.act.families import is_ordered
-from blossom_data.stages.translate.guard.act.nouns import CHINESE, SINGULAR, WORDS
 from blossom_data.stages.translate.guard.pairs import check_pair, explain_pair
+from blossom_data.stages.translate.guard.vocabulary import singular, words, words_of
 from blossom_data.stages.translate.script import HAN
 from blossom_data.stages.translate.segments import plan_record
 
@@ -95,9 +102,27 @@ def test_a_verb_stands_for_another_only_where_an_order_begins() -> None:
 
 
 def test_the_word_tables_hold_words_and_their_renderings() -> None:
-    assert all(word == word.lower() and signs and all(signs) for word, signs in WORDS.items())
-    assert set(SINGULAR.values()) <= set(WORDS)
-    assert all(HAN.search(sign) and words <= set(WORDS) for sign, words in CHINESE.items() if not sign.isascii())
+    assert all(word == word.lower() and signs and all(signs) for word, signs in words().items())
+    assert set(singular().values()) <= set(words())
+    assert all(
+        HAN.search(sign) and english <= set(words()) for sign, english in words_of().items() if not sign.isascii()
+    )
+
+
+LEXICONS = [path.stem for path in resources.files(lexicon).iterdir() if path.name.endswith(".toml")]
+
+
+@pytest.mark.parametrize("name", sorted(LEXICONS))
+def test_every_list_of_a_lexicon_can_be_read_and_is_looked_for(name: str) -> None:
+    code = "".join(path.read_text() for path in Path(blossom_data.__file__).parent.rglob("*.py"))
+    source = (resources.files(lexicon) / f"{name}.toml").read_text()
+    assert source.startswith("# ")
+    for key, value in tomllib.loads(source).items():
+        assert any(f"{before}{key}{after}" in code + source for before, after in ("{}", '""'))
+        if isinstance(value, str):
+            re.compile(lexicon.Lexicon(name).expression(f"{{{key}}}"))
+        elif isinstance(value, list):
+            assert lexicon.Lexicon(name).rules(key)
 
 
 @pytest.mark.parametrize("unit", ["a\n", "```\n", "f(x);\n", '- x: "y"\n', "⟦\n"])

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import re
 
-from blossom_data.stages.translate.guard.act.answering import count_answering
+from blossom_data.stages.translate.guard.act.answering import weigh_answering, weigh_reply
 from blossom_data.stages.translate.guard.act.families import has_order, is_ordered
-from blossom_data.stages.translate.guard.act.parts import (
+from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
+from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.guard.omissions import (
     find_filled_list,
     find_reordered,
     weigh_fewer_clauses,
     weigh_lost_part,
     weigh_second,
 )
-from blossom_data.stages.translate.guard.act.replies import weigh_reply
-from blossom_data.stages.translate.guard.act.terms import missing_terms, weigh_missing
-from blossom_data.stages.translate.guard.act.verbs import VERBS
-from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.surface.shape import ratio_of
-from blossom_data.stages.translate.guard.surface.stopwords import word_set
+from blossom_data.stages.translate.guard.vocabulary import verbs
+
+_LEXICON = Lexicon("act_en_zh")
 
 _NO_VERB, _NO_VERB_ORDERED, _FAINT_VERB = 0.6, 0.4, 0.25
 """A head verb without rendering: alone it is no finding, and where the output orders all the same it is little."""
@@ -34,74 +35,25 @@ _SENTENCE = re.compile(r"(?<=[.?!…])[\"”’')\]*]*\s+|\n+|(?<=[a-z][.?!])(?=
 _INNER_END = re.compile(r"[。！？!?](?=[”」』][和与或、，的这])")
 """The end of a sentence that is only quoted."""
 _ZH_PART = re.compile(r"[^。！？!?；\n]+[。！？!?；]?")
-_REQUEST = re.compile(r"\b(?:can|could|would|will) you\b|\bwould you mind\b|\bcan i (?:get|have)\b|\bmay i\b", _I)
-_ASKING = re.compile(
-    r"[？?]|什么|哪|谁|多少|几|如何|怎|何|是否|能否|可否|是不是|有没有|能不能|会不会|可不可以"
-    r"|(?:^|[，,。；;：:\n] ?)试?[求问](?!助)|要不要|对不对|好不好|该不该|还是|吗|呢|啥|多[大长远久高深快重]"
-    r"|是真是假|与否|请问|对错|真假"
-    r"|(?:^|[，。；\n]?[请并再])请?(?:判断|说明|告诉|求|计算|解释|指出|找出|选出|列出|说说|谈谈|讲讲|介绍|描述"
-    r"|分析|给出|帮)"
-)
-_QUESTION_WORDS = (
-    (re.compile(r"\bhow (?:many|much)\b", _I), re.compile(r"多|几|何|哪|怎|占比|数量|价格|总数|总共|一共|计算|求")),
-    (
-        re.compile(r"\bwhy\b|\bhow come\b", _I),
-        re.compile(r"为什么|为何|为啥|缘何|何以|怎么|怎会|干嘛|干吗|原因|何故|理由|凭什么|什么|为甚"),
-    ),
-    (re.compile(r"\bhow\b", _I), re.compile(r"如何|怎|多|何以|方法|方式|办法|何|什么|啥|吗|呢|途径|几")),
-    (re.compile(r"\bwho(?:m|se)?\b", _I), re.compile(r"谁|哪|何人|什么人|者|人|的")),
-    (re.compile(r"\bwhere\b", _I), re.compile(r"哪|何处|何方|何地|什么地方|在何|其中|的|处|地|位置")),
-    (re.compile(r"\bwhen\b", _I), re.compile(r"何时|什么时候|哪|几|多久|什么时间|时|当|后|前|啥时候|日期|年份|何年")),
-    (re.compile(r"\bwhich\b", _I), re.compile(r"哪|什么|何|谁|其中|啥|几|的")),
-    (
-        re.compile(r"\bwhat\b|\bwhat's\b", _I),
-        re.compile(r"什么|哪|何|多|几|怎|啥|吗|呢|谁|甚|[?？]$|所|的是|[，。；,：]求|^求|问"),
-    ),
-)
-_COUNTED = (re.compile(r"\b(?:how|why|who|where|which|what|when)\b(?! to\b)", _I),)
-_POLITE = re.compile(
-    r"^(?:[\s\"'“‘(*#>-]|\d{1,2}[.)]\s|[a-z]\)\s|(?:please|kindly|now|then|next|also|first|second"
-    r"|third|finally|lastly|and|so|but|hey|hi|hello|ok|okay|just|let's|lets|let us|"
-    r"if you could|it would be (?:great|helpful|nice|appreciated) if you could"
-    r"|i(?:'d| would) like to|i (?:want|need) to|i(?:'m| am) (?:looking|trying) to|i(?:'d"
-    r"| would) (?:appreciate it|be grateful|like it) if you could|i was wondering if you could"
-    r"|can you|could you|would you|will you|can i have you|i want you to|i need you to"
-    r"|i would like you to|i'd like you to|help me(?: to)?|help us(?: to)?|"
-    r"you should|you must|you need to|you have to|your task is to|your job is to|the task is to"
-    r"|take (?:a|some|your) (?:moment|minute|second|time) to|try to|try and|be sure to|make sure to"
-    r"|remember to|quickly|briefly|carefully|simply|"
-    r"do not|don't|never|always|pls|plz|step \d+|go ahead and|feel free to|afterwards|after that"
-    r"|in addition|additionally|task|instruction|instructions|prompt|question|exercise"
-    r"|q)\b[,:.]?)+\s*",
-    _I,
-)
+_REQUEST = _LEXICON.pattern("{requests}", _I)
+_ASKING = _LEXICON.pattern("{asking}")
+_COUNTED = _LEXICON.pattern(r"\b{counted_question_words}\b(?! to\b)", _I)
+_POLITE = _LEXICON.pattern(r"^(?:[\s\"'“‘(*#>-]|\d{1,2}[.)]\s|[a-z]\)\s|{polite_openings}\b[,:.]?)+\s*", _I)
 _FIRST = re.compile(r"[A-Za-z][A-Za-z-]*")
 _CLAUSE = re.compile(r"[,:;–—]\s+(?=\S)")
-_NOUN_AFTER = re.compile(
-    r"\s?(?::|me know\b|of\b|is\b|are\b|was\b|were\b|has\b|have\b|'s\b|will\b|can\b|plans? (?:is|are)\b)", _I
-)
+_NOUN_AFTER = _LEXICON.pattern(r"\s?{after_a_noun}", _I)
 
-_ME = re.compile(r"我|本人|俺|咱|笔者")
-_ME_ASKED = re.compile(
-    r"(?:给|帮|告诉|跟|向|为|替|让|教|对|请|陪|和|问|助|供|使|回答|提醒|陪|假设|假如|想象|当|把"
-    r"|写给|发给)(?:一下)?我|我(?:想|要|需要|希望|该|应该|如何|怎|能|可以|的)|自我|我国"
-)
+_ME = _LEXICON.pattern("{speaker}")
+_ME_ASKED = _LEXICON.pattern(r"{before_me}(?:一下)?我|我{after_me}|自我|我国")
 _ME_OBJECT = re.compile(r"(?<=[一-龥])我(?![的们])")
 """Not the one who speaks: 带我走完."""
-_TO_ME = frozenset({"me", "us"})
-_YOU = re.compile(r"(?:你|您)(?:可以|好|需要|应该|应当|能够|应|会发现|的(?:请求|问题))|建议(?:您|你)")
+_YOU = _LEXICON.pattern(r"(?:你|您){after_you}|建议(?:您|你)")
 _YOURS = re.compile(r"你|您")
-_YOU_SOURCE = word_set("you your yours yourself hello hi thy one advise suggest you're you’re you'd you'll")
-_FIRST_PERSON = word_set("i my mine myself we our ours ourselves let's i'm i'd i've i'll self ego i’m i’ve i’d i’ll")
-_CONDITION = re.compile(
-    r"^(?:if|when|while|given|suppose|assuming|imagine|since|because|after|before|as|in|on|for"
-    r"|with|using|based|from|to|without|at|by|during|according|considering|consider)\b",
-    _I,
-)
+_CONDITION = _LEXICON.pattern(r"^{conditions}\b", _I)
 
 
 def head_verbs(sentences: list[str]) -> list[tuple[int, str]]:
-    """(place of the sentence, base form) of each verb of VERBS that heads an instruction."""
+    """(place of the sentence, base form) of each verb of verbs() that heads an instruction."""
     found: list[tuple[int, str]] = []
     for place, sentence in enumerate(sentences[:12]):
         start = _POLITE.match(sentence)
@@ -113,7 +65,7 @@ def head_verbs(sentences: list[str]) -> list[tuple[int, str]]:
             again = _POLITE.match(candidate)
             candidate = candidate[again.end() :] if again else candidate
             word = _FIRST.match(candidate)
-            if word and word.group().lower() in VERBS and not _NOUN_AFTER.match(candidate, word.end()):
+            if word and word.group().lower() in verbs() and not _NOUN_AFTER.match(candidate, word.end()):
                 found.append((place, word.group().lower()))
                 break
     return found
@@ -160,7 +112,7 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
         and "？" in output.replace("?", "？")
         and not _ASKS_IN_WORDS.search(source)
     ):
-        is_asked_back = _YOURS.search(output) and not pair.source_word_set & _YOU_SOURCE
+        is_asked_back = _YOURS.search(output) and not pair.source_word_set & _LEXICON.words("reader")
         is_instead = heads and len(missing) <= 1 and not is_asked_back
         signs.append(
             (0.2 if is_instead else 0.4 if _TELL.search(source) or is_ordered_again else 0.7, "a new question")
@@ -176,55 +128,31 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
         signs.append((0.5, "all in quotes"))
     _weigh_person(signs, pair, output)
-    if answering := count_answering(source, output, "zh"):
-        signs.append((min(0.4 * answering, 0.9), "words of an answer"))
+    signs += weigh_answering(source, output, "zh")
     _weigh_size(signs, pair, output, len(sentences))
     return signs
 
 
 _ORDER_AFTER = re.compile(r"(?<=[？?])\s?[^，。！？\n]{1,8}[。！]?$")
 """The order itself, after the question that it came with: 怎么撤销？演示一下。"""
-_ASKS_IN_WORDS = re.compile(
-    r"\?|\b(?:what|why|how|who\w*|where|when|which|whether|if|ask\w*|question\w*|wonder\w*|(?:can"
-    r"|could|would|do|did|are|is|will) (?:you|i|we|it|they|he|she|there|this|that))\b",
-    _I,
-)
-_TAIL = re.compile(
-    r"(?<=[？?])\s?(?:请|试|说|讲|谈|列|举|给|想|找|描述|解|介绍|概|详|简|加以|并|推荐|算|求)[^，。！？\n]{1,7}[。！]?$|(?<=[？?])\s?请?(?:你|您)?(?:帮我)?(?:详细|简要|简单|具体)?(?:说一|解释|说明|回答|作答|解答|告诉我|告知"
-    r"|举例|举个?例子?|列举|谈谈|说说)"
-    r"[^。！？\n]{0,4}[。！]?$"
+_ASKS_IN_WORDS = _LEXICON.pattern(r"\?|\b{asks_in_words}\b", _I)
+_TAIL = _LEXICON.pattern(
+    r"(?<=[？?])\s?{added_orders}[^，。！？\n]{1,7}[。！]?$"
+    r"|(?<=[？?])\s?请?(?:你|您)?(?:帮我)?(?:详细|简要|简单|具体)?{added_requests}[^。！？\n]{0,4}[。！]?$"
 )
 """What a translator adds to a question that was put as an order: 请告诉我。"""
-_ASKED_INSTEAD = re.compile(
-    r"哪[些个一种里位几五三两]?|[吗呢][？?]|还是[^，。]+[？?]|(?:什么|怎么|如何|多少|几)[^，。]*[？?]"
-)
+_ASKED_INSTEAD = _LEXICON.pattern("{asked_instead}")
 """A question in place of an order: 下面哪一个不属于同类."""
-_ORDERED = re.compile(
-    r"^\W{0,2}(?:请|麻烦|帮我|试|你能)?[你您]?(?:告诉|说明|解释|举|列|求|计算|判断|指出|说出|描述|介绍|谈|说说"
-    r"|讲|分析|给出|找出|选出|写出)"
-)
+_ORDERED = _LEXICON.pattern(r"^\W{0,2}{before_an_order}?[你您]?{asking_orders}")
 """An order that asks."""
 _COPULA = re.compile(r"^[^，。；：？！\n请你您]{1,30}(?<![还或就要总但只便而更可能])是(?![否不什谁哪多几])")
-_STATES = re.compile(
-    r"属于|位于|具有|拥有|来自|称为|叫做|等于|包括|分为|约为|达到|散发|能够|可以|都是|需要|就是|由[^，。]{1,12}组成"
-)
-_COPULA_SOURCE = re.compile(
-    r"\b(?:is|are|was|were|be|am|been|being|means?|whether|if|what|who|how|why)\b|['’](?:s|re|m)\b", _I
-)
-_TELL = re.compile(r"\b(?:tell|give|name|find|identify|determine|calculate|compute|list|state)\b", _I)
+_STATES = _LEXICON.pattern("{states}")
+_COPULA_SOURCE = _LEXICON.pattern(r"\b{copulas}\b|['’](?:s|re|m)\b", _I)
+_TELL = _LEXICON.pattern(r"\b{telling_orders}\b", _I)
 """Orders that a question may stand for."""
 
-
-_LIGHT = word_set(
-    "people person experience time way need part name idea possible during between first last thing kind "
-    "type set most given following like want work use better good new place man lot end opinion effective "
-    "different one same more before after around life real best leave include consider appropriate "
-    "required provided various"
-)
-"""Words that a good translation often does without."""
 _SWAPPED = 3
 """So many known words, and none of them with a rendering: another text."""
-_COURTESY = frozenset({"thank", "hello", "hi", "sorry", "welcome", "congratulations", "goodbye"})
 
 
 def _weigh_terms(
@@ -240,11 +168,11 @@ def _weigh_terms(
     if not missing:
         return missing
     share = len(missing) / known
-    count = sum(0.5 if word in _LIGHT else 1.0 for word in missing)
+    count = sum(0.5 if word in _LEXICON.words("light_words") else 1.0 for word in missing)
     weight = weigh_missing(count, known - len(missing))
     if len(missing) == known >= _SWAPPED:
         weight = max(weight, 0.9)
-    if len(pair.source_words) <= 8 and any(word in _COURTESY for word in missing):
+    if len(pair.source_words) <= 8 and not _LEXICON.words("courtesies").isdisjoint(missing):
         weight += 0.6
     if is_asked_again and share < 0.7:
         weight *= 0.6
@@ -274,23 +202,19 @@ def _weigh_question(
             if one in asked and not (_ASKING.search(other) or _ORDERED.match(other) or _REQUEST.search(one)):
                 signs.append((0.9, f"{other[:20]!r} asks no more"))
                 break
-    words = sum(len(word.findall(" ".join(asked))) for word in _COUNTED)
+    words = len(_COUNTED.findall(" ".join(asked)))
     marks = output.count("？") + output.count("?")
     if words >= 2 and max(marks, len(_ASKING.findall(output)) - marks) < words:
         signs.append((0.4, f"{words} question words"))
+    is_ordered_instead = last_mark < 0 and _ORDERED.match(output)
     for question in asked[:4]:
-        for word, renderings in _QUESTION_WORDS:
-            if word.search(question):
-                if not renderings.search(output) and not (last_mark < 0 and _ORDERED.match(output)):
-                    signs.append((0.7, f"no counterpart of {word.search(question).group().lower()!r}"))  # type: ignore[union-attr]
-                break
+        lost = lost_question_word(_LEXICON.rules("question_words"), question, output)
+        if lost and not is_ordered_instead:
+            signs.append((0.7, f"no counterpart of {lost.lower()!r}"))
 
 
 _INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)
-_INNER_ASKED = re.compile(
-    r"[什哪何谁吗么几多原理法式方影后]|是否|[怎所]|的[^，。]{0,8}[。，]|的[^，。]{0,8}$|会不会|能不能"
-    r"|情[况景形]|步骤|过程"
-)
+_INNER_ASKED = _LEXICON.pattern("{inner_asked}")
 
 
 def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: str) -> None:
@@ -300,8 +224,6 @@ def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: s
 
 
 _LIGHT_VERB = 0.5
-_LIGHT_VERBS = word_set("let take get have go keep look see mind put")
-"""Verbs that a good translation often does without."""
 
 
 def _weigh_verbs(
@@ -314,32 +236,32 @@ def _weigh_verbs(
 ) -> list[str]:
     """Weighs the head verbs without rendering, and returns them."""
     lost = [
-        verb for _, verb in heads if not any(sign in output for sign in VERBS[verb]) and not is_ordered(verb, output)
+        verb for _, verb in heads if not any(sign in output for sign in verbs()[verb]) and not is_ordered(verb, output)
     ]
     if not is_question and not is_ordered_again and heads and not lost:
-        whole = [sign for _, verb in heads for sign in VERBS[verb] if len(sign) >= 2]
+        whole = [sign for _, verb in heads for sign in verbs()[verb] if len(sign) >= 2]
         if not any(sign in output for sign in whole):
             signs.append((_FAINT_VERB, "hardly a rendering of " + ", ".join(verb for _, verb in heads[:4])))
     if lost:
-        share = sum(_LIGHT_VERB if verb in _LIGHT_VERBS else 1.0 for verb in lost) / len(heads)
+        share = sum(_LIGHT_VERB if verb in _LEXICON.words("light_verbs") else 1.0 for verb in lost) / len(heads)
         weight = (0.45 if is_question else _NO_VERB_ORDERED if is_ordered_again else _NO_VERB) * (0.4 + 0.6 * share)
         signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
     return lost
 
 
-_ROLE = re.compile(r"\byou are (?:an?|the)\b|\bact as\b|^as an? [a-z]")
-_ROLE_KEPT = re.compile(r"你|您|作为|扮演|假|身为|充当|担任|以[^，。]{1,12}身份")
+_ROLE = _LEXICON.pattern("{roles}")
+_ROLE_KEPT = _LEXICON.pattern("{roles_kept}")
 
 
 def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> None:
-    if not pair.source_word_set & _FIRST_PERSON:
-        weight = 0.3 if pair.source_word_set & _TO_ME else 0.6
+    if not pair.source_word_set & _LEXICON.words("first_person"):
+        weight = 0.3 if pair.source_word_set & _LEXICON.words("to_me") else 0.6
         spoken = _ME_OBJECT.sub("", output) if "me" in pair.source_word_set else output
         if _ME.search(spoken) and _ME.search(_ME_ASKED.sub("", spoken)):
             signs.append((weight, "a speaker that the source does not have"))
         elif "我的" in output and "your" in pair.source_word_set:
             signs.append((0.4, "'your' became 'my'"))
-    if _YOU.search(output) and not pair.source_word_set & _YOU_SOURCE:
+    if _YOU.search(output) and not pair.source_word_set & _LEXICON.words("reader"):
         signs.append((0.7, "the reader is advised"))
     if _ROLE.search(pair.source_lower) and not _ROLE_KEPT.search(output):
         signs.append((0.5, "the role is gone"))
@@ -387,5 +309,5 @@ def _weigh_size(signs: list[tuple[float, str]], pair: Pair, output: str, sentenc
         signs.append((0.5 if ratio < 0.25 else 0.2, f"{commas} commas are gone"))
 
 
-_AND_OR = re.compile(r"\b(?:and|or|that|which|who|to|if|when)\b", _I)
-_JOINT = re.compile(r"[,;:()–—]| - |(?<=[a-z,;\d] )(?:and|but|or|so|which|because|that|who|while|where|when)\b", _I)
+_AND_OR = _LEXICON.pattern(r"\b{and_or}\b", _I)
+_JOINT = _LEXICON.pattern(r"[,;:()–—]| - |(?<=[a-z,;\d] ){joints}\b", _I)

@@ -7,10 +7,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
-from blossom_data.stages.translate.guard.act.nouns import SINGULAR, WORDS
 from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.lexicon import Lexicon, Rule
+from blossom_data.stages.translate.guard.vocabulary import singular, words
+
+_LEXICON = Lexicon("lang_task")
 
 _MOST_WORDS = 60
 _MISSED, _FOUND = 0.33, 0.11
@@ -20,7 +23,7 @@ _MOST, _CERTAIN = 0.8, 1.0
 """Some words without rendering are no finding; four more than have one are."""
 _NAME_WORD = re.compile(r"(?<=[a-z,;:’'] )[A-Z][a-z]+")
 """A capital inside a sentence: a part of a name, which may be rendered in any way."""
-_ORDERS = re.compile(r"\byour? (?:are given|will|must|should|need|job|task|goal)\b", re.IGNORECASE)
+_ORDERS = _LEXICON.pattern(r"\byour? {orders_to_the_reader}\b", re.IGNORECASE)
 """What tells the reader what to do is no material, whatever stands around it."""
 
 
@@ -42,17 +45,26 @@ _FOREIGN = {
 }
 
 
+def lost_question_word(rules: Iterable[Rule], question: str, output: str) -> str:
+    """The first question word of `rules` that `question` has, if no rendering of it stands in the output."""
+    for word, renderings in rules:
+        if found := word(question):
+            return "" if renderings(output) else found.group()
+    return ""
+
+
 def missing_terms(pair: Pair, apart: Container[str] = ()) -> tuple[list[str], int]:
     """(known words of an English source that no rendering of stands in the Chinese output, known words).
 
     Words of `apart` are not looked for, and a part of a name that is missing is not counted.
     """
-    known = {
-        word: name for word in pair.source_words[:_MOST_WORDS] if (name := SINGULAR.get(word)) and name not in apart
-    }
+    forms, renderings = singular(), words()
+    known = {word: name for word in pair.source_words[:_MOST_WORDS] if (name := forms.get(word)) and name not in apart}
     output = pair.output_lower
     missing = [
-        word for word, name in known.items() if name not in output and not any(sign in output for sign in WORDS[name])
+        word
+        for word, name in known.items()
+        if name not in output and not any(sign in output for sign in renderings[name])
     ]
     if missing and (names := {name.lower() for name in _NAME_WORD.findall(pair.source)}):
         known = {word: name for word, name in known.items() if word not in missing or word not in names}

@@ -7,34 +7,17 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from blossom_data.stages.translate.guard.act.nouns import SINGULAR
-from blossom_data.stages.translate.guard.act.verbs import VERBS
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.surface.stopwords import ENGLISH, FOREIGN, LINKS, word_set
+from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.guard.vocabulary import foreign, frequent, links, singular, verbs
 from blossom_data.stages.translate.masks import HOLE
 from blossom_data.stages.translate.script import HAN, LATIN_WORD, OTHER_SCRIPT
 
+_LEXICON = Lexicon("language")
+
 _NAME = re.compile(r"[A-Z0-9][\w'’-]*")
-_NOT_NAMES = (
-    "tion",
-    "sion",
-    "ness",
-    "ment",
-    "ity",
-    "ism",
-    "sis",
-    "ing",
-    "ance",
-    "ence",
-    "logy",
-    "graphy",
-    "ship",
-    "ics",
-    "able",
-    "ful",
-    "ous",
-)
 _QUOTED = re.compile(
     r"“[^“”\n]{0,400}”|\"[^\"\n]{0,400}\"|「[^「」\n]{0,400}」|《[^《》\n]{0,400}》|‘[^‘’\n]{0,400}’"
     r"|（[^（）\n]{0,400}）"
@@ -49,13 +32,18 @@ _LONE_GREEK = re.compile(r"(?<![\u0370-\u03ff])[\u0391-\u03c9](?![\u0370-\u03ff]
 """α decay, Δ, σ: letters that are signs."""
 
 
+@cache
+def _endings_of_no_name() -> tuple[str, ...]:
+    return tuple(_LEXICON.words("endings_of_no_name"))
+
+
 def find_language(pair: Pair) -> str:
     """The output is empty, or not in the target language."""
     if not pair.output.strip():
         return "empty"
-    foreign = OTHER_SCRIPT.findall(_LONE_GREEK.sub("", pair.output))
-    if len(foreign) > len(OTHER_SCRIPT.findall(pair.source)):
-        return f"{''.join(foreign[:12])!r} is another script"
+    letters = OTHER_SCRIPT.findall(_LONE_GREEK.sub("", pair.output))
+    if len(letters) > len(OTHER_SCRIPT.findall(pair.source)):
+        return f"{''.join(letters[:12])!r} is another script"
     if pair.target_lang == "zh":
         return _not_chinese(pair)
     if pair.target_lang == "en":
@@ -82,16 +70,16 @@ def _is_name(pair: Pair) -> bool:
     if len(tokens) > 4 or "?" in pair.source or pair.source.rstrip().endswith("."):
         return False
     words = pair.source_words
-    if any(word.endswith(_NOT_NAMES) and len(word) >= 7 for word in words):
+    if any(word.endswith(_endings_of_no_name()) and len(word) >= 7 for word in words):
         return False
-    if not all(_NAME.match(item) or item.lower() in LINKS or not item[:1].isalpha() for item in tokens):
+    if not all(_NAME.match(item) or item.lower() in links() or not item[:1].isalpha() for item in tokens):
         return False
-    if any(word in LINKS and word != "a" for word in words) and len(words) > 3:
+    if any(word in links() and word != "a" for word in words) and len(words) > 3:
         return False
-    said = [word for word in words if word not in LINKS]
-    if any(word in VERBS or word in ENGLISH for word in said):
+    said = [word for word in words if word not in links()]
+    if any(word in verbs() or word in frequent() for word in said):
         return False
-    return not all(word in SINGULAR for word in said)
+    return not all(word in singular() for word in said)
 
 
 def _not_english(pair: Pair) -> str:
@@ -100,9 +88,9 @@ def _not_english(pair: Pair) -> str:
             return ""
         asks = "？" in pair.source or "?" in pair.source
         return "" if asks and "?" in pair.output and not pair.output_han else "no English in it"
-    english = sum(word in ENGLISH for word in pair.output_words)
-    for stops in FOREIGN:
-        other = sum(word in stops and word not in ENGLISH for word in pair.output_words)
+    english = sum(word in frequent() for word in pair.output_words)
+    for stops in foreign():
+        other = sum(word in stops and word not in frequent() for word in pair.output_words)
         if other >= 2 and other > english:
             return "another language with Latin letters"
     accents = sum(not word.isascii() for word in pair.output_words)
@@ -128,12 +116,8 @@ def find_residue(pair: Pair) -> str:
     return _english_run(pair, outside, 2)
 
 
-_ABOUT_ENGLISH = re.compile(
-    r"\b(?:grammar|grammatical\w*|english|spell\w*|punctuat\w*|capitali\w*|typos?|nouns?|verbs?|adjectives?"
-    r"|adverbs?|pronouns?|syllables?|letters?|words?|sentence|paraphrase|rephrase)\b",
-    re.IGNORECASE,
-)
-_COLUMNS = re.compile(r"\b(?:columns?|fields?|variables?|attributes?|keys|keywords|tags)\b", re.IGNORECASE)
+_ABOUT_ENGLISH = _LEXICON.pattern(r"\b{about_english}\b", re.IGNORECASE)
+_COLUMNS = _LEXICON.pattern(r"\b{columns}\b", re.IGNORECASE)
 _NAMES = re.compile(r"[\w\\]{1,40}(?:, ?[\w\\]{1,40}){1,99}\.?")
 
 
@@ -149,18 +133,7 @@ def _without_kept_lines(pair: Pair) -> str:
     )
 
 
-_REWRITES = re.compile(
-    r"\b(?:re-?write|rephrase|paraphrase|reword|edit|revise|sentence|phrase|word|quote|headline|lyrics|title)s?\b",
-    re.IGNORECASE,
-)
-
-
-_BORROWED = word_set(
-    "email app blog bug token prompt python java excel sql html css csv json xml url logo podcast hashtag "
-    "regex api vlog yes no true false offer ok pdf wifi bash shell script linux git github google iphone "
-    "tag none null class function def map print input output set list and or with emoji meme"
-)
-"""Words that Chinese texts use as they are, and names of programming."""
+_REWRITES = _LEXICON.pattern(r"\b{rewrites}s?\b", re.IGNORECASE)
 
 
 def _scattered(pair: Pair) -> str:
@@ -168,8 +141,8 @@ def _scattered(pair: Pair) -> str:
     outside = _AFTER_COLON.sub(_unless_han, _QUOTED.sub(" | ", pair.output))
     words = pair.source_words
     left = [word for word in LATIN_WORD.findall(outside) if word.islower() and len(word) >= 4 and word in words]
-    left = [word for word in dict.fromkeys(left) if word not in _BORROWED]
-    known = sum(word in SINGULAR or word in VERBS or word in ENGLISH for word in left)
+    left = [word for word in dict.fromkeys(left) if word not in _LEXICON.words("borrowed")]
+    known = sum(word in singular() or word in verbs() or word in frequent() for word in left)
     return ", ".join(left[:5]) if known and len(left) >= 2 and len(left) * 6 >= len(words) else ""
 
 
@@ -196,10 +169,13 @@ def _english_run(pair: Pair, text: str, lower_words: int) -> str:
         if len(lower) < lower_words:
             continue
         known = sum(word.lower() in pair.source_word_set for word in words)
-        told = sum(word in ENGLISH or word in SINGULAR or word in VERBS or word.endswith(_NOT_NAMES) for word in lower)
+        told = sum(
+            word in frequent() or word in singular() or word in verbs() or word.endswith(_endings_of_no_name())
+            for word in lower
+        )
         if len(words) == 3 and told < 2:
             continue  # names: google pub sub
-        if known * 2 >= len(words) or sum(word in ENGLISH for word in lower) >= 2:
+        if known * 2 >= len(words) or sum(word in frequent() for word in lower) >= 2:
             return match.group()[:60]
     return ""
 

@@ -12,62 +12,49 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from functools import cache
 
 from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.lexicon import Lexicon
+
+_LEXICON = Lexicon("numbers")
 
 _DIGITS = re.compile(r"(?<![A-Za-z\d])(?<![A-Za-z]{2}-)\d{1,40}(?:,\d{3}(?!\d)){0,10}(?:\.\d{1,40})?")
 _NEGATIVE = re.compile(r"(?:(?<![\w)）\]}.%])[-−–]|负|(?<![\w)] )minus |negative )(?=\d)")
 _HAN_PART = re.compile(r"([二三四五六七八九十两\d]{1,3})分之")
-_PARTS = (("third", 3), ("quarter", 4), ("fourth", 4), ("fifth", 5), ("sixth", 6), ("eighth", 8), ("tenth", 10))
 _HAN_MONTH = re.compile(r"(\d{1,2}|[一二三四五六七八九十]{1,2})\s?月(?!饼|球|亮|光)")
 _HAN_COUNT = re.compile(
     r"(?<![这那述列下])([三四五六七八九十百千万]{1,12})(?=[个只位条岁年月天日本次元块名人项倍页题道种根支把台辆张件小]"
     r"|[公千英]里|分钟|公斤|千克|平方)"
 )
-_SCALE = re.compile(
-    r"\s?(百万|千万|十万|[百千万亿]|hundred|thousand|million|billion|trillion|[kmb](?![a-z]))", re.IGNORECASE
-)
-_SCALES = {
-    "百": 10**2, "千": 10**3, "万": 10**4, "十万": 10**5, "百万": 10**6, "千万": 10**7, "亿": 10**8,
-    "hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12,
-    "k": 10**3, "m": 10**6, "b": 10**9,
-}  # fmt: skip
-_LOOSE_SCALES = frozenset({"百", "千", "十万", "hundred", "k", "m", "b"})
-"""Scales that may belong to the next word (5 千克): the number may stand for itself."""
-_UNITS = (
-    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
-    "fifteen sixteen seventeen eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_ORDINALS = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth"
-_MONTHS = "january february march april may june july august september october november december"
-_MONTH_NAMES = frozenset(_MONTHS.split()) - {"may", "march"}
-_COUNTS = {word: value for value, word in enumerate(_UNITS.split())}
-_COUNTS |= {word: value for value, word in zip(range(20, 100, 10), _TENS.split(), strict=True)}
-_LOOSE = {word: value for value, word in enumerate(_ORDINALS.split(), 1)}
-_LOOSE |= {word: value for value, word in enumerate(_MONTHS.split(), 1)}
-_LOOSE |= {word[:3]: value for value, word in enumerate(_MONTHS.split(), 1)}
-_LOOSE |= {
-    "once": 1, "twice": 2, "thrice": 3, "single": 1, "double": 2, "triple": 3, "half": 2, "halves": 2, "quarter": 4,
-    "dozen": 12, "couple": 2, "pair": 2, "both": 2, "decade": 10, "century": 100, "noon": 12, "midnight": 12,
-    "monday": 1, "tuesday": 2, "wednesday": 3, "thursday": 4, "friday": 5, "saturday": 6, "a": 1, "an": 1,
-    "third": 3, "thirds": 3, "quarters": 4, "fourths": 4, "fifths": 5, "binary": 2, "hundreds": 100, "thousands": 1000,
-}  # fmt: skip
-_WORD_NUMBER = re.compile(
-    rf"\b(?:{'|'.join(_TENS.split())})(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?\b"
-    rf"|\b(?:{'|'.join(_UNITS.split())})\b"
+_SCALE = _LEXICON.pattern(r"\s?({scale_names})", re.IGNORECASE)
+_WORD_NUMBER = _LEXICON.pattern(
+    r"\b{tens}(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?\b|\b{units}\b",
+    tens=lambda: _LEXICON.table("tens"),
+    units=lambda: _LEXICON.table("units"),
 )
 _HAN_NUMBER = re.compile(r"[零〇一二两三四五六七八九十百千万亿俩仨双半廿]{1,40}")
 _HAN_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {
-    "〇": 0,
-    "两": 2,
-    "俩": 2,
-    "双": 2,
-    "仨": 3,
-    "半": 2,
-    "廿": 20,
-}
+    "〇": 0, "两": 2, "俩": 2, "双": 2, "仨": 3, "半": 2, "廿": 20,
+}  # fmt: skip
 _HAN_SCALES = {"十": 10, "百": 100, "千": 1000}
+
+
+@cache
+def _counts() -> dict[str, int]:
+    """English words that a count is written with."""
+    units: dict[str, int] = _LEXICON.table("units")
+    tens: dict[str, int] = _LEXICON.table("tens")
+    return units | tens
+
+
+@cache
+def _loose() -> dict[str, int]:
+    """English words that Chinese may write with a numeral, though they are no count: ordinals, months, dozens."""
+    months: dict[str, int] = _LEXICON.table("months")
+    ordinals: dict[str, int] = _LEXICON.table("ordinals")
+    loose: dict[str, int] = _LEXICON.table("loose")
+    return ordinals | months | {name[:3]: value for name, value in months.items()} | loose
 
 
 def _plain(digits: str) -> str:
@@ -91,7 +78,9 @@ def _digit_values(text: str) -> Iterator[tuple[str, frozenset[str]]]:
         values = {value}
         if scale := _SCALE.match(text, match.end()):
             name = scale.group(1).lower()
-            values = ({value} if name in _LOOSE_SCALES else set()) | {_scaled(value, _SCALES[name])}
+            values = ({value} if name in _LEXICON.words("loose_scales") else set()) | {
+                _scaled(value, _LEXICON.table("scales")[name])
+            }
         after = text[match.end() : match.end() + 2].lower()
         if after[:1] == "s" and len(value) == 4:
             values |= {_plain(value[2:]), str(int(value[:2]) + 1)}
@@ -139,16 +128,17 @@ def _english_values(text: str) -> set[str]:
     """The counts that an English text (lower case) writes as words."""
     found: set[str] = set()
     for match in _WORD_NUMBER.finditer(text):
-        value = sum(_COUNTS[part] for part in re.split("[- ]", match.group()))
+        value = sum(_counts()[part] for part in re.split("[- ]", match.group()))
         found.add(str(value))
         if scale := _SCALE.match(text, match.end()):
-            found.add(str(value * _SCALES[scale.group(1).lower()]))
+            found.add(str(value * _LEXICON.table("scales")[scale.group(1).lower()]))
     return found
 
 
 def _loose_values(words: list[str]) -> set[str]:
     """Values that words of a text may be written with in digits: ordinals, months, dozens."""
-    return {str(_LOOSE[part]) for word in words for part in word.split("-") if part in _LOOSE}
+    values = _loose()
+    return {str(values[part]) for word in words for part in word.split("-") if part in values}
 
 
 def find_numbers(pair: Pair) -> str:
@@ -161,21 +151,10 @@ def find_numbers(pair: Pair) -> str:
     )
 
 
-_NEW_UNITS = (
-    (re.compile(r"一半|半数|二分之一"), re.compile(r"hal[fv]|50|0?\.5|1/2|mid|middle|semi|second|equal")),
-    (re.compile(r"每个?(?:月(?!亮|球)|月份)"), re.compile(r"month|mensual")),
-    (re.compile(r"每(?:周|个?星期|个?礼拜)"), re.compile(r"week|day|sabbath")),
-    (re.compile(r"每年"), re.compile(r"year|annual|annum|season|anniver|christmas|birthday")),
-    (re.compile(r"每个?小时"), re.compile(r"hour|mph|kph|km/h|\bh\b|/hr?\b")),
-)
-
-
 def _find_new_units(pair: Pair) -> str:
     """A half, or a period that something is counted by, is the source's own."""
-    for said, own in _NEW_UNITS:
-        if (found := said.search(pair.output)) and not own.search(pair.source_lower):
-            return f"{found.group()} is new"
-    return ""
+    found = next(_LEXICON.unpaired("new_units", pair.output, pair.source_lower), None)
+    return f"{found.group()} is new" if found else ""
 
 
 _MOST_LINES = 60
@@ -228,7 +207,7 @@ def _find_values(pair: Pair) -> str:
     for written, values in got:
         if not values & in_source and written != "00":
             return f"{written} is new"
-    for value in counts - in_output:
+    for value in sorted(counts - in_output, key=int):
         is_said = _is_part_of_larger(value, in_output) or (value == "2" and _TWO.search(output))
         if 2 <= int(value) <= 99 and not is_said:
             return f"{value} (a word) is lost"
@@ -302,10 +281,13 @@ def _find_parts(pair: Pair) -> str:
     if pair.source_lang == "zh":
         pair = Pair(pair.output, pair.source)
     said = {_han_value(part) if not part.isdecimal() else part for part in _HAN_PART.findall(pair.output)}
-    meant = {str(value) for name, value in _PARTS if name in pair.source_lower}
+    meant = {str(value) for name, value in _LEXICON.table("parts").items() if name in pair.source_lower}
     if said and meant and not said & meant:
         return f"a fraction of {'/'.join(sorted(said))} parts for one of {'/'.join(sorted(meant))}"
-    months = {_LOOSE[word] for word in pair.source_words if word in _MONTH_NAMES}
+    names = _LEXICON.table("months")
+    months = {
+        names[word] for word in pair.source_words if word in names and word not in _LEXICON.words("no_month_names")
+    }
     said = {_han_value(month) if not month.isdecimal() else _plain(month) for month in _HAN_MONTH.findall(pair.output)}
     if said and months and not said & {str(month) for month in months}:
         return f"month {'/'.join(sorted(said))} for {'/'.join(map(str, sorted(months)))}"

@@ -12,10 +12,12 @@ import re
 from collections.abc import Collection, Sequence
 
 from blossom_data.stages.translate.guard.act.families import has_family, is_ordered
-from blossom_data.stages.translate.guard.act.nouns import SINGULAR, WORDS
-from blossom_data.stages.translate.guard.act.verbs import VERBS
 from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.guard.vocabulary import singular, verbs, words
 from blossom_data.stages.translate.script import LATIN_WORD
+
+_LEXICON = Lexicon("act_en_zh")
 
 _CLAUSE = re.compile(r"[,;:] |(?<=\w) (?:and|then|but) (?=[a-z])|[.?!]\s")
 _FEWEST = 3
@@ -42,8 +44,8 @@ def weigh_lost_part(
 
 
 def _is_gone(part: str, gone: Collection[str]) -> bool:
-    words = LATIN_WORD.findall(part.lower())
-    known = {SINGULAR.get(word, word) for word in words if word in SINGULAR or word in gone}
+    forms = singular()
+    known = {forms.get(word, word) for word in LATIN_WORD.findall(part.lower()) if word in forms or word in gone}
     return len(known) >= _FEWEST and known <= set(gone)
 
 
@@ -58,10 +60,10 @@ def find_reordered(source: str, output: str) -> str:
     for listed in _LISTED.findall(source):
         places: list[int] = []
         for item in _ITEM.split(listed):
-            name = SINGULAR.get(item.strip(" .").lower().removeprefix("the "))
-            found = [output.count(sign) for sign in WORDS[name]] if name else []
+            name = singular().get(item.strip(" .").lower().removeprefix("the "))
+            found = [output.count(sign) for sign in words()[name]] if name else []
             if name and sum(found) == 1:
-                places.append(next(output.index(sign) for sign in WORDS[name] if sign in output))
+                places.append(next(output.index(sign) for sign in words()[name] if sign in output))
         if len(places) >= _LEAST_LISTED and places != sorted(places):
             return "a list in another order"
     return ""
@@ -69,12 +71,7 @@ def find_reordered(source: str, output: str) -> str:
 
 _THEN = re.compile(r"(?:[,;] (?:and )?then|\band then) ([a-z]+)", re.IGNORECASE)
 _SECOND = re.compile(r"[，。；！？、\n]|并|且|然后|和")
-_AND = re.compile(
-    r"\band (?:also |briefly |then )?(explain|justify|describe|list|write|discuss|compare|give|provide|suggest"
-    r"|summarize|identify|translate|draw|say|tell|comment|state|show|add|calculate|find|recommend|propose|evaluate|analyze|include)\b"
-    r"(?! (?:that|of|to)\b)",
-    re.IGNORECASE,
-)
+_AND = _LEXICON.pattern(r"\band (?:also |briefly |then )?({second_verbs})\b(?! (?:that|of|to)\b)", re.IGNORECASE)
 
 
 def weigh_second(source: str, output: str, heads: Collection[str]) -> list[tuple[float, str]]:
@@ -83,9 +80,9 @@ def weigh_second(source: str, output: str, heads: Collection[str]) -> list[tuple
     for pattern, weight in ((_THEN, 0.9), (_AND, 0.5)):
         for verb in dict.fromkeys(map(str.lower, pattern.findall(source)[:6])):
             if (
-                verb in VERBS
+                verb in verbs()
                 and verb not in heads
-                and not any(sign in (output if len(sign) >= 2 else second) for sign in VERBS[verb])
+                and not any(sign in (output if len(sign) >= 2 else second) for sign in verbs()[verb])
                 and not is_ordered(verb, second)
             ):
                 weight = weight if has_family(verb) else 0.6 * weight
