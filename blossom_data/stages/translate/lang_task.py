@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon import Lexicon
 from blossom_data.stages.translate.masks import Span
 
 _LEXICON = Lexicon("lang_task")

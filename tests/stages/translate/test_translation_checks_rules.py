@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import blossom_data
 from blossom_data.records import Message
-from blossom_data.stages.translate.guard import lexicon
-from blossom_data.stages.translate.guard.act.families import is_ordered
+from blossom_data.stages.translate import lexicon
+from blossom_data.stages.translate.guard.act.orders import is_ordered
 from blossom_data.stages.translate.guard.pairs import check_pair, explain_pair
 from blossom_data.stages.translate.guard.vocabulary import singular, words, words_of
 from blossom_data.stages.translate.script import HAN

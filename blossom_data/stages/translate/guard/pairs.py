@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from blossom_data.stages.translate.guard.finding import Finding, Pair
 from blossom_data.stages.translate.guard.registry import Verdict, find_faults, verdicts
-from blossom_data.stages.translate.guard.surface.shape import MAX_CHARS
+from blossom_data.stages.translate.guard.shape import MAX_CHARS
 from blossom_data.stages.translate.lang_task import find_lang_task
 from blossom_data.stages.translate.masks import HOLE, find_spans, without_spans
 from blossom_data.stages.translate.segments import with_kept

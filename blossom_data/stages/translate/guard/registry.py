@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blossom_data.stages.translate.guard.act import act, talk, terms
+from blossom_data.stages.translate.guard import language, numbers, shape, surface, talk, terms
+from blossom_data.stages.translate.guard.act import speech_act
 from blossom_data.stages.translate.guard.finding import Check, Finding, Pair
-from blossom_data.stages.translate.guard.surface import language, numbers, shape, surface
 
 EN_ZH, ZH_EN = ("en", "zh"), ("zh", "en")
 _BOTH = (EN_ZH, ZH_EN)
@@ -34,7 +34,7 @@ CHECKS: tuple[Check, ...] = (
     Check("numbers", False, numbers.find_numbers, _BOTH),
     Check("residue", False, language.find_soft_residue, (EN_ZH,)),
     Check("structure", False, shape.find_marks),
-    Check("speech_act", False, act.find_speech_act, _BOTH),
+    Check("speech_act", False, speech_act.find_speech_act, _BOTH),
     Check("balance", False, surface.find_balance),
 )
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from blossom_data.stages.translate.guard.lexicon import Lexicon, renderings
+from blossom_data.stages.translate.lexicon import Lexicon, renderings
 
 _STOPWORDS = Lexicon("stopwords")
 

@@ -10,7 +10,7 @@ Each is cancelled by a source that calls for it, as "first" or "step" does for é
 
 from __future__ import annotations
 
-from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("answering")
 _PHRASE_WEIGHT, _MOST_PHRASES = 0.4, 0.9

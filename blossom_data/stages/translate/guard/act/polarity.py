@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("polarity")
 

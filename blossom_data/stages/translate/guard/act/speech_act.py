@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from blossom_data.stages.translate.guard.act.act_en_zh import signs_en_zh
-from blossom_data.stages.translate.guard.act.act_zh_en import signs_zh_en
+from blossom_data.stages.translate.guard.act.en_zh import signs_en_zh
 from blossom_data.stages.translate.guard.act.polarity import weigh_comparison, weigh_negation
+from blossom_data.stages.translate.guard.act.zh_en import signs_zh_en
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.surface.shape import find_length
+from blossom_data.stages.translate.guard.shape import find_length
 from blossom_data.stages.translate.masks import HOLE
 
 THRESHOLD = 0.9

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from functools import cache
 
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("numbers")
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("talk")
 

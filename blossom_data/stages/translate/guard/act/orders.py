@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from blossom_data.stages.translate.guard.lexicon import Lexicon, renderings
+from blossom_data.stages.translate.lexicon import Lexicon, renderings
 
 _LEXICON = Lexicon("families")
 _OPENING = (

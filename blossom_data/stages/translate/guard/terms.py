@@ -10,8 +10,8 @@ import re
 from collections.abc import Container, Iterable
 
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon, Rule
 from blossom_data.stages.translate.guard.vocabulary import singular, words
+from blossom_data.stages.translate.lexicon import Lexicon, Rule
 
 _LEXICON = Lexicon("lang_task")
 

@@ -1,23 +1,23 @@
-"""Signs that a Chinese output answers, continues or leaves out an English source (see act.py)."""
+"""Signs that a Chinese output answers, continues or leaves out an English source (see speech_act.py)."""
 
 from __future__ import annotations
 
 import re
 
 from blossom_data.stages.translate.guard.act.answering import weigh_answering, weigh_reply
-from blossom_data.stages.translate.guard.act.families import has_order, is_ordered
-from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
-from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
-from blossom_data.stages.translate.guard.omissions import (
+from blossom_data.stages.translate.guard.act.omissions import (
     find_filled_list,
     find_reordered,
     weigh_fewer_clauses,
     weigh_lost_part,
     weigh_second,
 )
-from blossom_data.stages.translate.guard.surface.shape import ratio_of
+from blossom_data.stages.translate.guard.act.orders import has_order, is_ordered
+from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.shape import ratio_of
+from blossom_data.stages.translate.guard.terms import lost_question_word, missing_terms, weigh_missing
 from blossom_data.stages.translate.guard.vocabulary import verbs
+from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("act_en_zh")
 
@@ -72,7 +72,7 @@ def head_verbs(sentences: list[str]) -> list[tuple[int, str]]:
 
 
 def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
-    """(weight, what was seen), see act.py."""
+    """(weight, what was seen), see speech_act.py."""
     source, whole = pair.source.strip(), pair.output.strip()
     output = _TAIL.sub("", whole)
     sentences = [part for part in _SENTENCE.split(source) if part.strip()]

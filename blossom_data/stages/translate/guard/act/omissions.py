@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from blossom_data.stages.translate.guard.act.families import has_family, is_ordered
+from blossom_data.stages.translate.guard.act.orders import has_family, is_ordered
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
 from blossom_data.stages.translate.guard.vocabulary import singular, verbs, words
+from blossom_data.stages.translate.lexicon import Lexicon
 from blossom_data.stages.translate.script import LATIN_WORD
 
 _LEXICON = Lexicon("act_en_zh")

@@ -10,8 +10,8 @@ import re
 from functools import cache
 
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
 from blossom_data.stages.translate.guard.vocabulary import foreign, frequent, links, singular, verbs
+from blossom_data.stages.translate.lexicon import Lexicon
 from blossom_data.stages.translate.masks import HOLE
 from blossom_data.stages.translate.script import HAN, LATIN_WORD, OTHER_SCRIPT
 

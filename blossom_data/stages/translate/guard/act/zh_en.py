@@ -1,4 +1,4 @@
-"""Signs that an English output answers, continues or leaves out a Chinese source (see act.py)."""
+"""Signs that an English output answers, continues or leaves out a Chinese source (see speech_act.py)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import cache
 from itertools import islice
 
 from blossom_data.stages.translate.guard.act.answering import weigh_answering
-from blossom_data.stages.translate.guard.act.terms import lost_question_word, missing_terms, weigh_missing
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.lexicon import Lexicon
-from blossom_data.stages.translate.guard.surface.shape import ratio_of
+from blossom_data.stages.translate.guard.shape import ratio_of
+from blossom_data.stages.translate.guard.terms import lost_question_word, missing_terms, weigh_missing
 from blossom_data.stages.translate.guard.vocabulary import verbs, verbs_of, words_of
+from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("act_zh_en")
 
@@ -79,7 +79,7 @@ _TERM = _LEXICON.pattern("{terms}", terms=lambda: sorted(map(re.escape, terms())
 
 
 def signs_zh_en(pair: Pair) -> list[tuple[float, str]]:
-    """(weight, what was seen), see act.py."""
+    """(weight, what was seen), see speech_act.py."""
     source, output = pair.source.strip(), pair.output.strip()
     sentences = [part for part in _ZH_SENTENCE.split(source) if part.strip("”\"’'）) *")]
     asks = "？" in source or "?" in source or bool(re.search(r"吗[。！]?$", source))

@@ -1,1 +1,0 @@
-"""What can be seen without understanding: language, shape, damage, numbers."""
