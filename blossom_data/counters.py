@@ -28,6 +28,16 @@ class Counters:
     """Records that the endpoint would not answer, by "stage/code"."""
     passed: Counter[str] = field(default_factory=Counter)
     """Records that each stage let through."""
+    stages: dict[str, int | None] = field(default_factory=dict)
+    """The stages in their order, with the input records that go through each, None while unknown."""
+    readings: dict[str, int | None] = field(default_factory=dict)
+    """The parts of work that asks nobody ("reading", "writing"), with the records of each, None while unknown."""
+    through: Counter[str] = field(default_factory=Counter)
+    """Records that each stage or reading is done with, whatever came of them."""
+    paid_through: Counter[str] = field(default_factory=Counter)
+    """Part of `through`: records that have needed a paid call by then."""
+    is_asking: bool = False
+    """Whether stages may ask a model: then rates count paid records only."""
     calls: int = 0
     """Paid replies received."""
     replayed: int = 0

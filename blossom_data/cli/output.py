@@ -77,15 +77,6 @@ def say(text: str) -> None:
     _tell(clean(text) + "\n")
 
 
-def draw(text: str) -> None:
-    """`text` in place of the line that the terminal's cursor is in, cut to its width."""
-    try:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    except (OSError, ValueError):
-        width = 80
-    _tell("\r\x1b[2K" + clean(text)[: max(20, width - 1)])
-
-
 def _tell(text: str) -> None:
     try:
         sys.stderr.write(text)
