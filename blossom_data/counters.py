@@ -6,7 +6,11 @@ Everything runs on one event loop, so no lock is needed; a display samples it as
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -65,3 +69,10 @@ class Counters:
     """What earlier runs of the same job spent, where a price is known."""
     notes: Counter[str] = field(default_factory=Counter)
     """Findings that are worth a line in the summary, by text (a tolerated fence, a downgraded JSON mode)."""
+
+    def counted(self, reading: str, items: Iterable[Item], *, total: int | None = None) -> Iterator[Item]:
+        """`items` as they are, each counted as one that `reading` is done with; of `total`, None while unknown."""
+        self.readings[reading] = total
+        for item in items:
+            self.through[reading] += 1
+            yield item
