@@ -41,12 +41,13 @@ _GAP = "   "
 
 
 class Screen(Console):
-    """rich's console for one stream, whose size is asked of that stream each time.
+    """rich's console for one stream; without `columns` its size is asked of that stream each time.
 
     The cursor stays visible, so that a process that is killed leaves a terminal that can be used.
     """
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, columns: int | None = None) -> None:
+        self._columns = columns
         system = "auto" if not os.environ.get("NO_COLOR") else None
         super().__init__(file=stream, color_system=system, force_terminal=True, highlight=False, markup=False)  # type: ignore[arg-type]
 
@@ -56,6 +57,7 @@ class Screen(Console):
             width, height = os.get_terminal_size(self.file.fileno())
         except (OSError, ValueError):
             width, height = 80, 25
+        width = self._columns or width
         return ConsoleDimensions(width or 80, height or 25)
 
     def show_cursor(self, show: bool = True) -> bool:

@@ -90,6 +90,11 @@ def result(text: str) -> None:
     _write(clean(text) + "\n")
 
 
+def drawn(text: str) -> None:
+    """The result on a terminal, as rich drew it out of cleaned texts."""
+    _write(text)
+
+
 def json_result(value: dict[str, Any]) -> None:
     """The result as one JSON object on stdout."""
     _write(escaped(value) + "\n")
