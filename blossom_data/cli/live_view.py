@@ -158,7 +158,7 @@ def _table(bars: Sequence[Mapping[str, Any]], width: int) -> Table:
         "count": [f"{bar['done']:,}" + (f"/{bar['total']:,}" if bar["total"] is not None else "") for bar in bars],
         "percent": [f"{min(100, 100 * bar['done'] // bar['total'])}%" if bar["total"] else "" for bar in bars],
         "rate": [f"{bar['rate']:.1f}/s" if bar["rate"] else "" for bar in bars],
-        "eta": [f"eta {short_time(bar['eta_s'])}" if bar["eta_s"] else "" for bar in bars],
+        "eta": [f"eta {short_time(bar['eta_s'])}" if bar["eta_s"] is not None else "" for bar in bars],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}
     widths = {name: max(map(cell_len, cells)) + 2 for name, cells in columns.items()} | {"bar": _LEAST_BAR + 2}

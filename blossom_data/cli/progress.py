@@ -155,7 +155,7 @@ class Progress:
     def _bar(self, name: str, through: int, total: int | None, worked: int) -> dict[str, Any]:
         rate = self._paces[name].rate(worked)
         total = None if total is None else max(total, through)
-        eta_s = None if total is None or rate <= 0 else int((total - through) / rate)
+        eta_s = None if total is None or rate <= 0 or through == total else int((total - through) / rate)
         return {"name": name, "done": through, "total": total, "rate": rate, "eta_s": eta_s}
 
     def log_line(self) -> str:

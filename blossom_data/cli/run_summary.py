@@ -97,11 +97,14 @@ def tell_next(summary: dict[str, Any]) -> None:
     """Three commands that make sense now, on a terminal alone: a log of cron needs none."""
     if not sys.stderr.isatty():
         return
+    from blossom_data.cli.live_view import Screen
+
     steps = next_commands(summary)
     width = max(len(command) for command, _ in steps)
-    output.say("next:")
-    for command, purpose in steps:
-        output.say(f"  {command:<{width}}   {purpose}")
+    lines = [f"  {command:<{width}}   {purpose}" for command, purpose in steps]
+    if max(map(len, lines)) > Screen(sys.stderr).size.width:
+        lines = [f"  {command}" for command, _ in steps]
+    output.say("\n".join(["next:", *lines]))
 
 
 def next_commands(summary: dict[str, Any]) -> list[tuple[str, str]]:
