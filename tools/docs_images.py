@@ -41,6 +41,12 @@ SHOWN_RECORDS = 45
 SECONDS = 6.0
 """What the clock says then."""
 FLAGS = {"quiet": False, "is_json": False, "price_in": 0.15, "price_out": 0.60, "budget_usd": 0.05}
+_CELL = 12.2
+"""Width of a column in rich's pictures."""
+_INDENTED = re.compile(
+    r'(?P<head><text [^>]*?)x="(?P<x>[\d.]+)" y="(?P<y>[\d.]+)" textLength="(?P<length>[\d.]+)"'
+    r"(?P<tail>[^>]*>)(?P<spaces>(?:&#160;)+)(?=[^&<])"
+)
 _FONT = re.compile(r"\s*@font-face \{.*?\}\n", re.DOTALL)
 
 
@@ -109,7 +115,15 @@ def svg(name: str, title: str, shown: RenderableType) -> str:
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     console.print(shown)
     drawn = console.export_svg(title=title, unique_id=f"blossom-{name}")
-    return "\n".join(line.rstrip() for line in _FONT.sub("\n", drawn).splitlines()) + "\n"
+    drawn = _INDENTED.sub(_moved, _FONT.sub("\n", drawn))
+    return "\n".join(line.rstrip() for line in drawn.splitlines()) + "\n"
+
+
+def _moved(text: re.Match[str]) -> str:
+    """A text that begins with spaces, without them and further right: some viewers trim them."""
+    spaces = text["spaces"].count("&#160;")
+    left, length = float(text["x"]) + spaces * _CELL, float(text["length"]) - spaces * _CELL
+    return f'{text["head"]}x="{left:.1f}" y="{text["y"]}" textLength="{length:.1f}"{text["tail"]}'
 
 
 if __name__ == "__main__":
