@@ -120,7 +120,7 @@ def finish(job: Job, flags: Mapping[str, Any], *, is_guided: bool = True) -> int
     if job.serving is not None and not flags["quiet"] and not flags["is_json"]:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
     with (
-        telling_stops(job, flags),
+        telling_stops(job.label, job.counters, job.ledger, is_told=not flags["quiet"] and not flags["is_json"]),
         Progress(job.label, job.counters, is_quiet=flags["quiet"], is_followed=is_followed),
     ):
         summary = run_job(job)

@@ -14,31 +14,35 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from blossom_data.cli import output
 from blossom_data.cli.progress import Progress, short_time, usd
+from blossom_data.counters import Counters
 from blossom_data.errors import EndpointError, Interrupted, LedgerError, StoppedEarly
-from blossom_data.executors.local import Job
 
 _STOPS = (Interrupted, StoppedEarly, EndpointError, LedgerError)
 _CODES = 3
 
 
 @contextmanager
-def telling_stops(job: Job, flags: Mapping[str, Any]) -> Iterator[None]:
-    """Tells of a stop of `job` on stderr; the error itself goes on to whoever prints it."""
+def telling_stops(label: str, counters: Counters, ledger: Path | None, *, is_told: bool) -> Iterator[None]:
+    """Tells of a stop on stderr, if it `is_told`; the error itself goes on to whoever prints it."""
     began_s = time.monotonic()
     try:
         yield
     except _STOPS:
-        if not flags["quiet"] and not flags["is_json"] and job.counters.read:
-            output.say("\n".join(_notice(job, time.monotonic() - began_s, shlex.join(["blossom-data", *sys.argv[1:]]))))
+        if is_told and counters.read:
+            took_s, command = time.monotonic() - began_s, shlex.join(["blossom-data", *sys.argv[1:]])
+            lines = _notice(Progress(label, counters).view(), counters, took_s)
+            safe = [f"  safe      every reply that was paid for is in {ledger}; none is bought again"] if ledger else []
+            output.say("\n".join([*lines, *safe, f"  go on     {command}"]))
         raise
 
 
-def _notice(job: Job, took_s: float, command: str) -> list[str]:
-    now = Progress(job.label, job.counters).view()
+def _notice(now: Mapping[str, Any], counters: Counters, took_s: float) -> list[str]:
+    """What was done and what was spent."""
     total = f" of {now['total']:,}" if now["total"] else ""
     top = [f"{code} {number:,}" for code, number in now["codes"][:_CODES]]
     if others := sum(number for _, number in now["codes"][_CODES:]):
@@ -49,10 +53,9 @@ def _notice(job: Job, took_s: float, command: str) -> list[str]:
         f"  kept      {now['kept']:,}, rejected {now['rejected']:,}{codes}, failed {now['failed']:,}",
     ]
     if now["is_asking"]:
-        spent, counters = "price unknown", job.counters
+        spent = "price unknown"
         if now["spent_usd"] is not None:
             spent = f"{usd(counters.cost_usd)} in this run"
             spent += f", {usd(now['spent_usd'])} over all runs of this job" if counters.spent_before_usd else ""
         lines.append(f"  spent     {spent}; {now['calls']:,} calls")
-        lines.append(f"  safe      every reply that was paid for is in {job.ledger}; none is bought again")
-    return [*lines, f"  go on     {command}"]
+    return lines
