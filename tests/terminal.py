@@ -130,7 +130,7 @@ def on_terminal(
     os.close(theirs)
     screen, decoder = Screen(columns, rows), codecs.getincrementaldecoder("utf-8")()
     frames, raw = [], ""
-    while block := _read(ours):
+    while block := read(ours):
         text = decoder.decode(block)
         raw += text
         screen.feed(text)
@@ -140,7 +140,8 @@ def on_terminal(
     return Shown(child.returncode, screen, frames, raw, out.decode())
 
 
-def _read(terminal: int) -> bytes:
+def read(terminal: int) -> bytes:
+    """What was written to the terminal, empty at its end."""
     try:
         return os.read(terminal, 65536)
     except OSError:  # the last process on the terminal has gone

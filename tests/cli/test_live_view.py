@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from command import user, write_lines
 from loopback import Fault, Loopback, LoopbackRequest, refused
-from terminal import on_terminal
+from terminal import on_terminal, read
 
 from blossom_data.cli import live_view
 from blossom_data.cli.progress import Progress
@@ -92,6 +95,30 @@ def test_messages_stand_above_the_view_and_steer_nothing(tmp_path: Path) -> None
     assert set(told) == {"evil \\x1b[2J\\x9b31m\\x202e [red]text[/red]"}
     assert sum("in flight" in line for line in frame) == 1
     assert shown.screen.unknown == set()
+
+
+def test_a_terminal_that_stands_still_does_not_hold_the_run_up(tmp_path: Path) -> None:
+    ours, theirs = os.openpty()
+    fast = "from blossom_data.cli import progress\nprogress.FRAME_EVERY_S = 0.001"
+    with Loopback(respond=respond, latency_s=0.1) as server:
+        child = subprocess.Popen(
+            annotate(server, tmp_path, bootstrap=fast),
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=theirs,
+            env={**os.environ, "TERM": "xterm"},
+        )
+        os.close(theirs)
+        until_s = time.monotonic() + 60
+        while not (tmp_path / "out" / "manifest.json").exists() and time.monotonic() < until_s:
+            time.sleep(0.05)
+        assert (tmp_path / "out" / "manifest.json").exists()
+        # More than any terminal holds back was drawn by then: the view waits, and only it.
+        assert child.poll() is None
+        while read(ours):
+            pass
+        assert child.wait() == 0
+    os.close(ours)
 
 
 def test_colour_goes_with_no_color_and_everything_with_a_dumb_terminal(tmp_path: Path) -> None:
