@@ -124,7 +124,7 @@ class _Above(io.TextIOBase):
 def render(now: Mapping[str, Any], width: int, height: int) -> RenderableType:
     """The view in `width` columns and at most `height` lines."""
     bars = now["bars"]
-    facts = [line for line in (_counts(now, width), _reasons(now, width)) if line is not None]
+    facts = [*_counts(now, width), *_reasons(now, width)]
     further = [_calls(now, width), _money(now, width)] if now["is_asking"] else []
     title: list[RenderableType] = (
         [Rule(Text(_shown(now["stage"], width - 8)), style="dim", align="left")] if len(bars) > 1 else []
@@ -157,7 +157,7 @@ def _table(bars: Sequence[Mapping[str, Any]], width: int) -> Table:
         "name": [_shown(bar["name"]) for bar in bars],
         "count": [f"{bar['done']:,}" + (f"/{bar['total']:,}" if bar["total"] is not None else "") for bar in bars],
         "percent": [f"{min(100, 100 * bar['done'] // bar['total'])}%" if bar["total"] else "" for bar in bars],
-        "rate": [f"{bar['rate']:.1f}/s" if bar["rate"] else "" for bar in bars],
+        "rate": [_rate(bar["rate"]) if bar["rate"] else "" for bar in bars],
         "eta": [f"eta {short_time(bar['eta_s'])}" if bar["eta_s"] is not None else "" for bar in bars],
     }
     columns = {name: cells for name, cells in columns.items() if any(cells)}
@@ -186,7 +186,11 @@ def _table(bars: Sequence[Mapping[str, Any]], width: int) -> Table:
     return table
 
 
-def _counts(now: Mapping[str, Any], width: int) -> Text | None:
+def _rate(per_second: float) -> str:
+    return f"{per_second:,.0f}/s" if per_second >= 100 else f"{per_second:.1f}/s"
+
+
+def _counts(now: Mapping[str, Any], width: int) -> list[Text]:
     """What became of the records so far."""
     parts = [(f"kept {now['kept']:,}", "green"), (f"rejected {now['rejected']:,}", "yellow" if now["rejected"] else "")]
     parts.append((f"failed {now['failed']:,}", "red" if now["failed"] else ""))
@@ -194,24 +198,20 @@ def _counts(now: Mapping[str, Any], width: int) -> Text | None:
         parts = [part for part in parts if not part[0].endswith(" 0")]
     if now["resumed"]:
         parts.append((f"from ledger {now['resumed']:,}" if now["replayed"] else f"no call {now['resumed']:,}", "cyan"))
-    return _line(parts, width) if parts else None
+    return [_line(parts, width)] if parts else []
 
 
-def _reasons(now: Mapping[str, Any], width: int) -> Text | None:
-    """The most frequent reasons of rejects and failures; of a narrow terminal without the stage, wrapped at need."""
-    told = None
-    for is_short in (False, True):
-        words = [
-            f"{verb} for  {_top(now[key], is_short=is_short)}"
-            for verb, key in (("rejected", "codes"), ("failed", "failures"))
-            if now[key]
-        ]
-        if not words:
-            return None
-        told = Text(_GAP.join(words), style="yellow", overflow="fold")
-        if cell_len(told.plain) <= width:
-            break
-    return told
+def _reasons(now: Mapping[str, Any], width: int) -> list[Text]:
+    """The most frequent reasons of rejects and of failures; without the stage where it is narrow, wrapped at need."""
+    lines = []
+    for verb, key, style in (("rejected", "codes", "yellow"), ("failed", "failures", "red")):
+        if not now[key]:
+            continue
+        told = f"{verb} for  {_top(now[key], is_short=False)}"
+        if cell_len(told) > width:
+            told = f"{verb} for  {_top(now[key], is_short=True)}"
+        lines.append(Text(told, style=style, overflow="fold"))
+    return lines
 
 
 def _top(counts: Sequence[tuple[str, int]], *, is_short: bool) -> str:

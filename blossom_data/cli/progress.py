@@ -64,14 +64,16 @@ class Progress:
     def _draw(self) -> None:
         """The live view; a run that is over before its first frame loads none of it."""
         shown: LiveView | None = None
-        while not self._over.wait(FRAME_EVERY_S):
-            if shown is None:
-                from blossom_data.cli.live_view import LiveView
+        try:
+            while not self._over.wait(FRAME_EVERY_S):
+                if shown is None:
+                    from blossom_data.cli.live_view import LiveView
 
-                shown = LiveView()
-            shown.draw(self.view())
-        if shown is not None:
-            shown.close()
+                    shown = LiveView()
+                shown.draw(self.view())
+        finally:
+            if shown is not None:
+                shown.close()
 
     def _follow(self) -> None:
         """A JSON line at once and each second."""
