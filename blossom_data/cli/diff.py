@@ -27,7 +27,7 @@ def command(old: Path, new: Path, limit: int, **flags: Any) -> int:
     \b
     Example: blossom-data diff data/math/2026-01-30T030000Z-0f3e9a11 data/math
     """
-    with working("diff", flags) as counters:
+    with working("diff", is_quiet=flags["quiet"]) as counters:
         found = diff(old, new, limit=limit, counters=counters)
     if flags["is_json"]:
         output.json_result({"a": str(old), "b": str(new), **found.to_dict()})

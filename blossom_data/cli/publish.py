@@ -58,7 +58,7 @@ def command(
     parts = [parse_part(text) for text in datasets]
     if repo is not None:
         check_push(repo)
-    with working(f"publish {name}", flags) as counters:
+    with working(f"publish {name}", is_quiet=flags["quiet"]) as counters:
         done = publish(
             parts, root=root, name=name, layout=layout or "", licences=_licences(licences), counters=counters
         )

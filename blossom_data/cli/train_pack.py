@@ -68,7 +68,7 @@ def command(
     for dataset in datasets:
         refuse_same_folder(str(dataset), out)
     pack = pack_pairs if pairs else partial(pack_dataset, supervise=supervise)
-    with working("pack", flags) as counters:
+    with working("pack", is_quiet=flags["quiet"]) as counters:
         manifest = pack(
             list(datasets), out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
             counters=counters,

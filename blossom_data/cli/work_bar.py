@@ -1,6 +1,6 @@
 """A bar for long work that asks nobody: `publish`, `diff`, `train pack`. On a terminal only; elsewhere it says nothing.
 
-with working("publish math", flags) as counters:
+    with working("publish math", is_quiet=False) as counters:
     publish(parts, ..., counters=counters)
 
 ── publish math ──────────────────────────────────────────────────
@@ -11,17 +11,16 @@ writing  ━━━━━━━━━╺━━━━━━━━━━━━━�
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from blossom_data.cli.progress import Progress, is_steerable
 from blossom_data.counters import Counters
 
 
 @contextmanager
-def working(label: str, flags: Mapping[str, Any]) -> Iterator[Counters]:
+def working(label: str, *, is_quiet: bool) -> Iterator[Counters]:
     """Shows the counters that it gives while the block lasts."""
     counters = Counters()
-    with Progress(label, counters, is_quiet=flags["quiet"] or not is_steerable(sys.stderr)):
+    with Progress(label, counters, is_quiet=is_quiet or not is_steerable(sys.stderr)):
         yield counters
