@@ -3,7 +3,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS ?= --constraint constraints.txt
 
-.PHONY: help setup lock demo fmt check test test-latest kill gpu bench
+.PHONY: help setup lock demo docs-images fmt check test test-latest kill gpu bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lock: $(VENV)/dev ## Write the versions that are installed, and passed the tests
 
 demo: $(VENV)/core ## Set up, and run the whole job offline on bundled rows
 	@$(BIN)/blossom-data demo -o demo
+
+docs-images: $(VENV)/dev ## Draw the pictures of the README anew, from a run of the demo
+	$(BIN)/python tools/docs_images.py docs/images
 
 fmt: $(VENV)/dev ## Format the code
 	$(BIN)/ruff format .

@@ -125,6 +125,9 @@ class Books:
         counters.rejected.update(tally["rejected"])
         counters.failed.update(tally["failed"])
         counters.passed.update(tally["passed"])
+        counters.through.update(tally["passed"])
+        for name, number in (*tally["rejected"].items(), *tally["failed"].items()):
+            counters.through[name.partition("/")[0]] += number
 
     def _show(self, outcome: Outcome) -> None:
         """Adds one record to what the display reads."""

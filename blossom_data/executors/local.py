@@ -27,6 +27,7 @@ from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.limits import Deadline, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
+from blossom_data.executors.spent import spent_by_stage
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.budget import Budget
@@ -130,6 +131,9 @@ def run_job(job: Job) -> dict[str, Any]:
         EndpointError, StoppedEarly, Interrupted, LedgerError: it stopped; the same job again goes on.
     """
     refuse_foreign_folder(job.out)
+    job.counters.is_asking = bool(job.endpoints)
+    for stage in job.stages:
+        job.counters.stages.setdefault(stage, job.counters.records_total)
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
     with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
@@ -142,7 +146,8 @@ def run_job(job: Job) -> dict[str, Any]:
         books.conserve()
         about = {**describe(job, books), **job.about}
         manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
-    return {**manifest, "out": str(job.out), "run": describe_run(job.counters)}
+        spent = spent_by_stage(job, ledger)
+    return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
 
 
 @contextlib.contextmanager

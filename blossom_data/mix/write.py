@@ -100,7 +100,7 @@ def _collect(
     """First reading: hands the records that some part may take to `draws`, and writes the rejects."""
     takers = [(number, frozenset(part.sources)) for number, part in enumerate(mix.parts) if part.data == source.data]
     draw, ident = keyed_hash(mix.seed, f"draw {source.generation}"), keyed_hash(mix.seed, "order")
-    for place, record in enumerate(source.records()):
+    for place, record in enumerate(counters.counted("reading", source.records(), total=counters.records_total)):
         index = counters.read
         counters.read += 1
         if isinstance(record, BadRow):
@@ -206,12 +206,15 @@ def _write(
             for source in inputs.values():
                 draw = keyed_hash(mix.seed, f"draw {source.generation}")
                 numbers = tuple(number for number, part in enumerate(mix.parts) if part.data == source.data)
-                for record, (_, number, drawn, identity) in source.pick(draws.places(numbers)):
+                # Not under a name of its own: it must be closed before the draws that it reads.
+                for record, (_, number, drawn, identity) in counters.counted(
+                    "taking", source.pick(draws.places(numbers)), total=chosen
+                ):
                     if (draw(record.id), ident(record.id)) != (drawn, identity):
                         raise source.changed()
                     draws.note_id(number, record.id)
                     shuffle.add(identity, _line(record, layout, source, books))
-            for index, line in enumerate(shuffle.lines()):
+            for index, line in enumerate(counters.counted("writing", shuffle.lines(), total=chosen)):
                 writer.write(index, kept=[line])
                 counters.kept += 1
                 counters.skipped -= 1

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 import numpy as np
 
 from blossom_data import __version__
+from blossom_data.counters import Counters as Shown
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.records import Record, content_id
 from blossom_data.rows import BadRow
-from blossom_data.rows.facts import fingerprint
+from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.rows.row import COPY
 from blossom_data.train.data.bin_packing import pack_rows
 from blossom_data.train.data.chats import read_chats
@@ -104,6 +105,8 @@ class Packing:
     writer: PackedWriter
     counts: Counts
     bad: list[BadRow]
+    shown: Shown
+    """What a display reads."""
 
     def batches(
         self, read: Callable[[Path], Iterator[Item | BadRow]], characters_of: Callable[[Item], int]
@@ -111,8 +114,10 @@ class Packing:
         """What `read` makes of the inputs, several at once, bounded in number and size; bad rows are counted."""
         batch: list[Item] = []
         characters = 0
+        records = [count_records(path) for path in self.inputs]
+        total = None if None in records else sum(number or 0 for number in records)
         for path in self.inputs:
-            for item in read(path):
+            for item in self.shown.counted("packing", read(path), total=total):
                 self.counts.read += 1
                 if isinstance(item, BadRow):
                     self.counts.bad_rows[item.code] += 1
@@ -137,12 +142,14 @@ def pack_dataset(
     supervise: Supervise = "all",
     seed: int = 0,
     max_bad: float = 0.01,
+    counters: Shown | None = None,
 ) -> dict[str, Any]:
     """Packs the chats of `inputs` (as read_chats takes them) into rows of `seq_len` tokens; gives the manifest.
 
     Args:
         supervise: what is learnt: every assistant turn, or the last one of each chat.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
+        counters: what a display reads.
 
     Raises:
         ConfigError: the template does not fit the tokenizer, or fails a gate; nothing is written.
@@ -154,7 +161,7 @@ def pack_dataset(
     about = {"supervise": supervise}
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        write=write, about=about,
+        write=write, about=about, counters=counters,
     )  # fmt: skip
 
 
@@ -170,6 +177,7 @@ def pack_documents(
     write: Callable[[Packing], None],
     about: dict[str, Any],
     together: int = 1,
+    counters: Shown | None = None,
 ) -> dict[str, Any]:
     """Packs the documents that `write` makes of the inputs into rows; gives the manifest.
 
@@ -187,7 +195,7 @@ def pack_documents(
     jinja = str(loaded.chat_template) if template == OWN else chat_template(encoder)
     gates = Gates(encoder, loaded, jinja)
     with PackedWriter(out, vocab_size=encoder.tokens.vocab_size) as writer:
-        packing = Packing(inputs, seq_len, encoder, gates, writer, Counts(), [])
+        packing = Packing(inputs, seq_len, encoder, gates, writer, Counts(), [], counters or Shown())
         write(packing)
         _refuse(packing.counts, packing.bad, max_bad)
         lengths, supervised = writer.lengths()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
 from blossom_data.records import content_id
 from blossom_data.train.data.pack import Document, Packing, pack_documents, shorten
@@ -33,12 +34,14 @@ def pack_pairs(
     seq_len: int,
     seed: int = 0,
     max_bad: float = 0.01,
+    counters: Counters | None = None,
 ) -> dict[str, Any]:
     """Packs the preference pairs of `inputs` (as read_pairs takes them); gives the manifest.
 
     Args:
         seq_len: most tokens of a document; rows have twice as many.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
+        counters: what a display reads.
 
     Raises:
         ConfigError, InputError: as pack_dataset.
@@ -46,6 +49,7 @@ def pack_pairs(
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
         write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
+        counters=counters,
     )  # fmt: skip
 
 

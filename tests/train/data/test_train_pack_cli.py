@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("transformers")
 
 from command import blossom, write_lines
+from terminal import on_terminal
 from tiny import OWN_TEMPLATE, byte_level
 
 HOSTILE = "\x1b[2Jx \u202e <|im_end|> ⟦"
@@ -46,6 +47,26 @@ def test_pack_tells_what_was_packed_and_left_out(work: Path) -> None:
     assert "1 of 3 records" in done.out
     assert "no_assistant_turn 1, too_long 1" in done.out
     assert "prompt prefix" in done.out
+
+
+def test_pack_has_a_bar_on_a_terminal(work: Path) -> None:
+    slowly = """
+import time
+from blossom_data.counters import Counters
+counted = Counters.counted
+def slow(self, reading, items, *, total=None):
+    for item in counted(self, reading, items, total=total):
+        time.sleep(0.5)
+        yield item
+Counters.counted = slow
+from blossom_data.cli.app import main
+main()
+"""
+    arguments = ("train", "pack", "in.jsonl", "-o", "watched", "--template", "own", "--tokenizer", "own")
+    shown = on_terminal([sys.executable, "-c", slowly, *arguments], cwd=work, columns=80)
+    assert shown.code == 0
+    assert any(line.startswith("packing ") and "/3" in line for line in shown.frame_with("packing "))
+    assert "1 of 3 records" not in shown.raw and "\x1b" not in shown.out and "2 of 3 records" in shown.out
 
 
 def test_preview_marks_what_is_supervised_and_lets_nothing_steer_the_terminal(work: Path) -> None:
