@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blossom_data.cli.engines import with_engine
 from command import Result, blossom, user, values, write_lines
 
-from blossom_data.cli.engines import with_engine
 from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.serve import fill_command
 
