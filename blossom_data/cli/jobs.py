@@ -73,7 +73,7 @@ def run_stage(
             "prompts": prompts_of([stage]),
         },
         counters=counters,
-        max_bad=given.max_bad,
+        max_bad=given.bad.max_bad,
         shard_records=given.shard_records,
         batch=batch,
         spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),

@@ -34,7 +34,7 @@ class Command(TyperCommand):
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
         if option is not None:
-            option.rich_help_panel, option.metavar = COMMON_PANEL, ""
+            _as_switch(option).rich_help_panel = COMMON_PANEL
         return option
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
@@ -58,9 +58,7 @@ class LazyGroup(TyperGroup):
 
     def get_help_option(self, ctx: Any) -> Any:
         option = super().get_help_option(ctx)
-        if option is not None:
-            option.metavar = ""
-        return option
+        return None if option is None else _as_switch(option)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         _heard(super().format_help, ctx, formatter)
@@ -78,7 +76,7 @@ def lazy_group(app: Typer, panels: Sequence[Panel]) -> LazyGroup:
     group = get_command(app)
     assert isinstance(group, LazyGroup)
     for option in group.params:
-        option.metavar = ""  # none of them takes a value
+        _as_switch(option)
     group.packages = {name: panel.package for panel in panels for name in panel.commands}
     group.commands = {
         name: TyperCommand(name, help=told, rich_help_panel=panel.title)
@@ -86,6 +84,12 @@ def lazy_group(app: Typer, panels: Sequence[Panel]) -> LazyGroup:
         for name, told in panel.commands.items()
     }
     return group
+
+
+def _as_switch(option: Any) -> Any:
+    """An option of Typer's own as one without a value: not given, it is False, and needs no import to be converted."""
+    option.metavar, option.default = "", False
+    return option
 
 
 def _heard(show: Any, ctx: Any, formatter: Any) -> None:

@@ -159,7 +159,7 @@ def usage_error(why: TyperException, *, is_json: bool) -> None:
     """A wrong flag or argument, with the command whose --help says more."""
     told, near = why.format_message(), getattr(why, "possibilities", None)
     if near:
-        told = f"{why.message}. Did you mean {', '.join(map(repr, near))}?"
+        told = f"{why.message}. Did you mean {near[0]!r}?"
     context = getattr(why, "ctx", None)
     hint = f"{context.command_path} --help" if context else "blossom-data --help"
     wrapped = BlossomError(" ".join(told.split()), hint=hint)

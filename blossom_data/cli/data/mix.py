@@ -83,7 +83,7 @@ class Blend:
 def command(
     parts: Annotated[
         list[str],
-        typer.Argument(metavar="DATA[=AMOUNT]... | RECIPE.toml", help="What is mixed, and how much of each."),
+        typer.Argument(metavar="DATA[=AMOUNT]|RECIPE.toml", help="What is mixed, and how much of each."),
     ],
     blend: Blend,
     common: Common,
@@ -101,8 +101,8 @@ def command(
     other weighted parts (2x); without it, all is taken. The same inputs and seed give the same bytes.
 
     Example: blossom-data mix orca=40000 wizard=40000 math=10000 -o train/stage1 --seed 1
-             blossom-data mix chat=12000 --replay train/stage1=20% -o train/stage2 --layout sharegpt --plain
-             blossom-data mix mix.toml --only stage1
+    Example: blossom-data mix chat=12000 --replay train/stage1=20% -o train/stage2 --layout sharegpt --plain
+    Example: blossom-data mix mix.toml --only stage1
     """
     changes = _changes(blend)
     manifests = []

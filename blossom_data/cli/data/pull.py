@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.cli.flags.records import Bad
+from blossom_data.cli.flags.records import PANEL, Bad
 from blossom_data.cli.jobs import count_skipped, describe_source, finish
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
@@ -21,37 +22,62 @@ from blossom_data.rows.facts import count_records
 from blossom_data.shards import SHARD_RECORDS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """How many records are taken."""
+
+    panel: ClassVar[str] = PANEL
+
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Take the first N records and stop reading.")
+    ] = None
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", min=1, metavar="N", help="Draw N records uniformly from the whole source."),
+    ] = None
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of --sample.")] = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubSet:
+    """Which rows of a hub data set are meant."""
+
+    panel: ClassVar[str] = "Data set of the hub"
+
+    revision: Annotated[
+        str | None, typer.Option("--revision", metavar="REV", help="Branch, tag or commit of a hub data set.")
+    ] = None
+    subset: Annotated[str | None, typer.Option("--subset", metavar="NAME", help="Configuration of a hub data set.")] = (
+        None
+    )
+    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Split of a hub data set.")] = "train"
+
+
 @as_command("pull")
 def command(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="Layout of the rows.")],
     path: Annotated[str, typer.Argument(metavar="PATH", help="File, folder, - or hub data set (org/name).")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder that the data set is written to.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="FOLDER", rich_help_panel=PANEL, help="Folder that the data set is written to."
+        ),
+    ],
+    drawn: Drawn,
     bad: Bad,
+    hub: HubSet,
     common: Common,
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Take the first N records and stop reading.")
-    ] = None,
-    sample: Annotated[
-        int | None,
-        typer.Option("--sample", min=1, metavar="N", help="Draw N records uniformly from the whole source."),
-    ] = None,
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of --sample.")] = 0,
     fields: Annotated[
         str,
         typer.Option(
-            "--fields", metavar="KEY=FIELD,...", help="For `custom`: instruction=q,input=ctx,gold=label,id=n."
+            "--fields",
+            metavar="KEY=FIELD,...",
+            help="For `custom`, such as instruction=q,gold=label. Keys: instruction, input, gold, id.",
         ),
     ] = "",
     licence: Annotated[
         str, typer.Option("--licence", metavar="SPDX", help="Licence of the source, for the data set's card.")
     ] = "",
-    revision: Annotated[
-        str | None, typer.Option("--revision", metavar="REV", help="Branch, tag or commit of a hub data set.")
-    ] = None,
-    subset: Annotated[
-        str | None, typer.Option("--subset", metavar="NAME", help="Configuration of a hub data set.")
-    ] = None,
-    split: Annotated[str, typer.Option("--split", metavar="NAME", help="Split of a hub data set.")] = "train",
 ) -> int:
     """Read raw instructions in their own layout; drop every original output, keep gold labels.
 
@@ -60,18 +86,8 @@ def command(
 
     Example: blossom-data pull gsm8k grade_school_math/data/train.jsonl -o raw/gsm8k
     """
-    pulled = pull(
-        source,
-        path,
-        fields=_fields(fields),
-        limit=limit,
-        sample=sample,
-        seed=seed,
-        revision=revision,
-        subset=subset,
-        split=split,
-    )
-    counters = Counters(records_total=sample or limit or count_records(path))
+    pulled = pull(source, path, fields=_fields(fields), **asdict(drawn), **asdict(hub))
+    counters = Counters(records_total=drawn.sample or drawn.limit or count_records(path))
     job = Job(
         label="pull",
         work=_work(pulled, counters),

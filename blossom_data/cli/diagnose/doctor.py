@@ -29,7 +29,7 @@ def command(
     address: AddressFlags,
     common: Common,
     pipeline: Annotated[
-        str | None, typer.Argument(metavar="[PIPELINE]", help="Pipeline file, to look at all that it names.")
+        str | None, typer.Argument(metavar="PIPELINE", help="Pipeline file, to look at all that it names.")
     ] = None,
     no_call: Annotated[bool, switch("--no-call", help="Make no call that costs anything.")] = False,
 ) -> int:

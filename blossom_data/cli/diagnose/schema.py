@@ -16,9 +16,7 @@ from blossom_data.errors import ConfigError
 @as_command("schema")
 def command(
     common: Common,
-    name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="pipeline, mix, recipe, prompt or record.")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="pipeline, mix, recipe, prompt or record.")] = None,
 ) -> int:
     """Print the JSON Schema of the file NAME, for an editor that completes and checks it; without NAME the names.
 

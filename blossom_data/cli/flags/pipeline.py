@@ -49,12 +49,18 @@ class Part:
         choice(
             "--only",
             among=STAGES,
+            metavar="STAGE",
             help="As --until, but buy for this stage alone: earlier replies must be in the ledger.",
         ),
     ] = None
     until: Annotated[
         str | None,
-        choice("--until", among=STAGES, help="Stop after this stage; written to OUT.until-STAGE by itself."),
+        choice(
+            "--until",
+            among=STAGES,
+            metavar="STAGE",
+            help=f"Stop after this stage ({', '.join(STAGES)}); written to OUT.until-STAGE by itself.",
+        ),
     ] = None
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of the data set; overrides `out`.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -33,8 +33,10 @@ class Bad:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Records(Bad):
+class Records:
     """Input and output of a stage."""
+
+    panel: ClassVar[str] = PANEL
 
     records: Annotated[
         str,
@@ -55,3 +57,4 @@ class Records(Bad):
             help="Input records per shard; a killed run begins again behind its last whole shard.",
         ),
     ] = SHARD_RECORDS
+    bad: Bad = field(default_factory=Bad)

@@ -76,7 +76,7 @@ min_size_ratio = 0.9
 @as_command("init")
 def command(
     common: Common,
-    folder: Annotated[Path | None, typer.Argument(metavar="[DIR]", help="Folder of the new workspace.")] = None,
+    folder: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder of the new workspace.")] = None,
     shipped: Annotated[
         str | None,
         typer.Option("--from", metavar="NAME", help="Begin with this pipeline of blossom-data, such as blossom-v5."),

@@ -20,7 +20,7 @@ from blossom_data.refresh.state import pipeline_state, root_state
 def command(
     common: Common,
     target: Annotated[
-        str | None, typer.Argument(metavar="[PIPELINE|ROOT]", help="Pipeline file, or folder of published data sets.")
+        str | None, typer.Argument(metavar="PIPELINE|ROOT", help="Pipeline file, or folder of published data sets.")
     ] = None,
 ) -> int:
     """Show versions, what is running, the last refresh, and what the ledger holds.

@@ -11,7 +11,7 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.cli.flags.records import Bad
+from blossom_data.cli.flags.records import PANEL, Bad
 from blossom_data.cli.flags.values import switch
 from blossom_data.cli.jobs import refuse_same_folder
 from blossom_data.train.template.chat_formats import TEMPLATES
@@ -28,10 +28,13 @@ SeqLen = Annotated[int, typer.Option("--seq-len", min=2, metavar="N", help="Toke
 
 @as_command("pack")
 def command(
-    datasets: Annotated[
-        list[Path], typer.Argument(metavar="DATASET...", help="Data set folder or file of chats, or -.")
+    datasets: Annotated[list[Path], typer.Argument(metavar="DATASET", help="Data set folder or file of chats, or -.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--out", metavar="FOLDER", rich_help_panel=PANEL, help="Folder that the rows are written to."
+        ),
     ],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder that the rows are written to.")],
     tokenizer: Annotated[Path, typer.Option("--tokenizer", metavar="FOLDER", help="Folder of the model or tokenizer.")],
     template: Annotated[str, typer.Option("--template", metavar="NAME", help=TEMPLATE_HELP)],
     bad: Bad,

@@ -33,7 +33,7 @@ def command(
     """Show what the model will see: the decoded ids, with what is supervised between ⟦ and ⟧.
 
     Example: blossom-data train preview packed/stage-1 --row 12
-             blossom-data train preview sft/gsm8k --tokenizer models/base --template chatml --limit 5
+    Example: blossom-data train preview sft/gsm8k --tokenizer models/base --template chatml --limit 5
     """
     from blossom_data.train.template.tokens import missing_extra
 

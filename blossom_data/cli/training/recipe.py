@@ -16,7 +16,7 @@ from blossom_data.train.recipe.recipe import find_recipe, shipped_recipes
 @as_command("recipe")
 def command(
     common: Common,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Recipe that comes with blossom-data.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Recipe that comes with blossom-data.")] = None,
 ) -> int:
     """Print the recipe NAME that comes with blossom-data, to be changed; without NAME the names.
 

@@ -55,7 +55,7 @@ class Kept:
 def command(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="PATH...", exists=True, help="ROOT/NAME; with --ledger, the data sets in use."),
+        typer.Argument(metavar="PATH", exists=True, help="ROOT/NAME; with --ledger, the data sets in use."),
     ],
     kept: Kept,
     common: Common,

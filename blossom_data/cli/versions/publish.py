@@ -21,7 +21,7 @@ from blossom_data.publish.versions import Published, publish
 @as_command("publish")
 def command(
     datasets: Annotated[
-        list[str], typer.Argument(metavar="DATASET...", help="Folder that a command wrote, or CONFIG=FOLDER.")
+        list[str], typer.Argument(metavar="DATASET", help="Folder that a command wrote, or CONFIG=FOLDER.")
     ],
     root: Annotated[Path, typer.Option("-o", "--out", metavar="ROOT", help="Folder of all published data sets.")],
     name: Annotated[
