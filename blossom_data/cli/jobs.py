@@ -16,6 +16,7 @@ from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
 from blossom_data.cli.flags.records import Records
 from blossom_data.cli.progress import Progress
+from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
@@ -46,26 +47,22 @@ def run_stage(
     stage = build_stage(name, settings)
     counters = Counters()
     flags = asking.endpoint
-    batch = build_batch(asking.batches, is_quiet=common.is_quiet) if needs_endpoint else None
-    started = (
-        plan_engine(
-            asking.engine,
-            model=flags.model,
-            base_url=flags.base_url,
-            ledger=flags.ledger,
-            is_batched=asking.batches.batch,
+    endpoints: tuple[Endpoint, ...] = ()
+    batch, local = None, None
+    if needs_endpoint:
+        batch = build_batch(asking.batches, is_quiet=common.is_quiet)
+        local = plan_engine(
+            asking.engine, model=flags.model, base_url=flags.base_url, ledger=flags.ledger, is_batched=batch is not None
         )
-        if needs_endpoint
-        else None
-    )
+        endpoints = (build_endpoint(flags, local),)
     job = Job(
         label=name,
         work=stage_work(given.records, [stage], given.limit),
         is_piped=given.records == "-",
         stages=(name,),
         out=given.out,
-        endpoints=(build_endpoint(flags, started),) if needs_endpoint else (),
-        serving=started.serving if started else None,
+        endpoints=endpoints,
+        serving=local.serving if local else None,
         ledger=flags.ledger if needs_endpoint else None,
         about={
             "inputs": [fingerprint(given.records)],

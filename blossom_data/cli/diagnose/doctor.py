@@ -14,7 +14,7 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.endpoint import DEFAULT_LEDGER, AddressFlags, EndpointFlags, build_endpoint
-from blossom_data.cli.flags.engine import LocalEngine
+from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
 from blossom_data.config import Endpoint
@@ -82,7 +82,7 @@ def _pipeline(name: str, given: AddressFlags, is_called: bool) -> Iterator[Findi
         return
     yield from _settings(pipeline)
     try:
-        listed = endpoint_settings(pipeline, given, LocalEngine(), dotenv)
+        listed = endpoint_settings(pipeline, given, EngineFlags(), dotenv)
         values = [{key: setting.value for key, setting in settings.items()} for settings in listed]
         if any(settings.get("engine") or settings.get("serve") for settings in values):
             yield Finding("endpoint", OK, "a local engine, started by each run: not looked at")

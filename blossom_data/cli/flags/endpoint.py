@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from blossom_data.cli.flags.batch import Batches
-from blossom_data.cli.flags.engine import LocalEngine, StartedEndpoint
+from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.cli.flags.money import Money
 from blossom_data.cli.flags.values import choice, switch
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
@@ -84,7 +84,7 @@ class Asking:
     endpoint: EndpointFlags = field(default_factory=EndpointFlags)
     money: Money = field(default_factory=Money)
     batches: Batches = field(default_factory=Batches)
-    engine: LocalEngine = field(default_factory=LocalEngine)
+    engine: EngineFlags = field(default_factory=EngineFlags)
 
 
 def key_from_environment() -> Secret:
@@ -95,13 +95,13 @@ def key_from_environment() -> Secret:
     return Secret()
 
 
-def build_endpoint(flags: EndpointFlags, started: StartedEndpoint | None = None) -> Endpoint:
+def build_endpoint(flags: EndpointFlags, local: EngineEndpoint | None = None) -> Endpoint:
     """The endpoint that the flags describe, or that a local engine will be.
 
     Raises:
         ConfigError: no base URL or no model, or one that cannot be used.
     """
-    base_url = started.base_url if started else flags.base_url
+    base_url = local.base_url if local else flags.base_url
     if not base_url:
         raise ConfigError(
             "no endpoint is named",
@@ -110,12 +110,12 @@ def build_endpoint(flags: EndpointFlags, started: StartedEndpoint | None = None)
         )
     endpoint = Endpoint(
         base_url=base_url,
-        model=started.model if started else flags.model,
-        api_key=started.api_key if started else key_from_environment(),
+        model=local.model if local else flags.model,
+        api_key=local.api_key if local else key_from_environment(),
         max_in_flight=flags.max_in_flight,
         timeout_s=flags.timeout_s,
         requests_per_minute=flags.rpm,
         tokens_per_minute=flags.tpm,
         structured=flags.structured,
     )
-    return started.fit(endpoint) if started else endpoint
+    return local.fit(endpoint) if local else endpoint

@@ -23,7 +23,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LocalEngine:
+class EngineFlags:
     """--serve and --engine with what belongs to them."""
 
     panel: ClassVar[str] = "Local engine"
@@ -59,8 +59,8 @@ class LocalEngine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StartedEndpoint:
-    """The endpoint that a local engine will be once it is started."""
+class EngineEndpoint:
+    """The endpoint that a local engine will be once it is up."""
 
     serving: Serving
     base_url: str
@@ -79,8 +79,8 @@ class StartedEndpoint:
 
 
 def plan_engine(
-    flags: LocalEngine, *, model: str, base_url: str, ledger: Path, is_batched: bool
-) -> StartedEndpoint | None:
+    flags: EngineFlags, *, model: str, base_url: str, ledger: Path, is_batched: bool
+) -> EngineEndpoint | None:
     """The endpoint of the local engine that the flags ask for, if any; it is started by the run.
 
     An engine of the user's own gets BLOSSOM_API_KEY alone: OPENAI_API_KEY is not for a program that was just started.
@@ -109,9 +109,9 @@ def plan_engine(
             )
         key = Secret(os.environ.get("BLOSSOM_API_KEY", "").strip(), origin="BLOSSOM_API_KEY")
         serving = plan_served(serve, model=model, base_url=base_url, log=log, start_s=start_s, api_key=key).serving
-        return StartedEndpoint(serving=serving, base_url=serving.base_url, model=model, api_key=key)
+        return EngineEndpoint(serving=serving, base_url=serving.base_url, model=model, api_key=key)
     local = plan_embedded(model, log=log, may_download=flags.allow_download, start_s=start_s)
-    return StartedEndpoint(
+    return EngineEndpoint(
         serving=local.serving,
         base_url=local.serving.base_url,
         model=local.model,

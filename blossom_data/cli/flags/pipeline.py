@@ -12,7 +12,7 @@ import typer
 from blossom_data.cli.flags.batch import Batches
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.endpoint import AddressFlags
-from blossom_data.cli.flags.engine import LocalEngine
+from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.money import Money
 from blossom_data.cli.flags.records import PANEL
 from blossom_data.cli.flags.values import above_zero, choice
@@ -86,7 +86,7 @@ class PipelineAsking:
     address: AddressFlags = field(default_factory=AddressFlags)
     money: Money = field(default_factory=Money)
     batches: Batches = field(default_factory=Batches)
-    engine: LocalEngine = field(default_factory=LocalEngine)
+    engine: EngineFlags = field(default_factory=EngineFlags)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from blossom_data.cli.flags.endpoint import AddressFlags, key_from_environment
-from blossom_data.cli.flags.engine import LocalEngine, StartedEndpoint
+from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.config import Endpoint, Secret
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines import Pipeline
@@ -24,7 +24,7 @@ _ENVIRONMENT = (
 )
 _OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "key_env", "roles", "weight", "name")
 """Settings of the file that go with its own address."""
-_OF_THE_ENGINE = tuple(field.name for field in fields(LocalEngine))
+_OF_THE_ENGINE = tuple(field.name for field in fields(EngineFlags))
 _NOT_OF_AN_ENDPOINT = ("key_env", *_OF_THE_ENGINE)
 
 
@@ -36,7 +36,7 @@ class Setting(NamedTuple):
 
 
 def endpoint_settings(
-    pipeline: Pipeline, address: AddressFlags, engine: LocalEngine, dotenv: Mapping[str, str]
+    pipeline: Pipeline, address: AddressFlags, engine: EngineFlags, dotenv: Mapping[str, str]
 ) -> list[dict[str, Setting]]:
     """The settings of each endpoint; an address given by flag or environment replaces all of the file's endpoints.
 
@@ -67,22 +67,20 @@ def _from_file(pipeline: Pipeline, number: int) -> dict[str, Setting]:
     return {key: Setting(value, file.place((*path, key))) for key, value in settings.items()}
 
 
-def engine_of(settings: Mapping[str, Any]) -> LocalEngine:
+def engine_of(settings: Mapping[str, Any]) -> EngineFlags:
     """The local engine that the settings of an endpoint (values alone) ask for."""
-    return LocalEngine(**{name: settings[name] for name in _OF_THE_ENGINE if name in settings})
+    return EngineFlags(**{name: settings[name] for name in _OF_THE_ENGINE if name in settings})
 
 
-def build_endpoints(
-    listed: Sequence[Mapping[str, Any]], started: StartedEndpoint | None = None
-) -> tuple[Endpoint, ...]:
-    """The endpoints with these settings (values alone); the only one's address is that of a started engine, if any.
+def build_endpoints(listed: Sequence[Mapping[str, Any]], local: EngineEndpoint | None = None) -> tuple[Endpoint, ...]:
+    """The endpoints with these settings (values alone); the only one's address is that of a local engine, if any.
 
     Raises:
         ConfigError: one cannot be used, or names a key that is not set.
     """
-    if started is not None:
-        address = {"base_url": started.base_url, "model": started.model, "api_key": started.api_key}
-        return tuple(started.fit(_endpoint({**settings, **address}, is_one_host=True)) for settings in listed)
+    if local is not None:
+        address = {"base_url": local.base_url, "model": local.model, "api_key": local.api_key}
+        return tuple(local.fit(_endpoint({**settings, **address}, is_one_host=True)) for settings in listed)
     hosts = {urlsplit(str(settings["base_url"])).netloc for settings in listed}
     for settings in listed:
         if not settings["base_url"]:

@@ -43,18 +43,18 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         {key: setting.value for key, setting in settings.items()}
         for settings in endpoint_settings(pipeline, asking.address, asking.engine, wanted.dotenv)
     ]
-    started = None
+    local = None
     if stages and len(listed) == 1:
-        started = plan_engine(
+        local = plan_engine(
             engine_of(listed[0]),
             model=str(listed[0]["model"] or ""),
             base_url=str(listed[0]["base_url"] or ""),
             ledger=kept_in,
             is_batched=batch is not None,
         )
-    is_named = started is not None or bool(listed[0]["base_url"] and listed[0]["model"])
+    is_named = local is not None or bool(listed[0]["base_url"] and listed[0]["model"])
     is_asking = bool(stages) and (wanted.needs_endpoint or is_named)
-    endpoints = build_endpoints(listed, started) if is_asking else ()
+    endpoints = build_endpoints(listed, local) if is_asking else ()
     money = asking.money.within(budget_usd=pipeline.budget_usd, budget_tokens=pipeline.budget_tokens)
     described = [describe_source(source.kind, pulled, source.licence) for source, pulled in pulls]
     return Job(
@@ -65,7 +65,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         out=_out(pipeline, wanted),
         endpoints=endpoints,
         ledger=kept_in if stages else None,
-        serving=started.serving if started else None,
+        serving=local.serving if local else None,
         about={
             "sources": described,
             "prompts": prompts_of(list(stages.values())),
