@@ -21,12 +21,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from blossom_data.cli.pipeline_job import Wanted, build_job
 from rich.console import Console, RenderableType
 from rich.text import Text
 
 from blossom_data.cli.live_view import render
 from blossom_data.cli.output import clean
-from blossom_data.cli.pipeline_job import Wanted, build_job
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run_summary import funnel_view
 from blossom_data.demo.server import MODEL, OfflineEndpoint

@@ -8,47 +8,103 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
-import click
+import typer
 
 from blossom_data import __version__
 from blossom_data.cli import output
-from blossom_data.cli.lazy import LazyGroup
+from blossom_data.cli.flags.values import switch
+from blossom_data.cli.lazy import LazyGroup, Panel, help_texts, lazy_group
 from blossom_data.errors import BlossomError
 
-COMMANDS = {
-    "demo": "Run the whole job offline on bundled rows, against a replayed recording.",
-    "pull": "Read raw instructions; drop every original output, keep gold labels.",
-    "translate": "Translate records; replies that answer the text are caught.",
-    "check-translations": "Check existing translation pairs without any call.",
-    "annotate": "Write every assistant turn again with one model in one style.",
-    "verify-math": "Keep records whose final answer equals the gold label.",
-    "init": "Make a workspace: a pipeline to begin with, keys, a crontab line.",
-    "run": "Run a pipeline file: sources, their stages, one data set.",
-    "plan": "Say what a pipeline would ask, cost and take; call nothing.",
-    "refresh": "Bring a pipeline's data set up to date: run, check, mix, publish. Made for cron.",
-    "status": "Show versions, what is running, and what the ledger holds.",
-    "doctor": "Check configuration, keys, endpoint and machine; say how to mend what is wrong.",
-    "mix": "Blend data sets into training sets, by counts, shares or weights.",
-    "train": "Fine-tune a base model: pack, preview, plan, run, export.",
-    "publish": "Publish data sets as an immutable version, and switch `current` to it.",
-    "diff": "Compare two versions: added, removed, changed, and why.",
-    "gc": "Delete old versions, or replies that no data set uses.",
-    "show": "Look at the records of a data set, or at its rejects.",
-}
-
-
-@click.group(
-    cls=LazyGroup, lazy=COMMANDS, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+PANELS = (
+    Panel(
+        "Data",
+        "blossom_data.cli.data",
+        {
+            "pull": "Read raw instructions; drop every original output, keep gold labels.",
+            "mix": "Blend data sets into training sets, by counts, shares or weights.",
+        },
+    ),
+    Panel(
+        "Model stages",
+        "blossom_data.cli.model_stages",
+        {
+            "translate": "Translate records; replies that answer the text are caught.",
+            "check-translations": "Check existing translation pairs without any call.",
+            "annotate": "Write every assistant turn again with one model in one style.",
+            "verify-math": "Keep records whose final answer equals the gold label.",
+        },
+    ),
+    Panel(
+        "Pipelines and cron",
+        "blossom_data.cli.pipelines",
+        {
+            "init": "Make a workspace: a pipeline to begin with, keys, a crontab line.",
+            "run": "Run a pipeline file: sources, their stages, one data set.",
+            "plan": "Say what a pipeline would ask, cost and take; call nothing.",
+            "refresh": "Bring a pipeline's data set up to date: run, check, mix, publish. Made for cron.",
+            "status": "Show versions, what is running, and what the ledger holds.",
+        },
+    ),
+    Panel(
+        "Versions",
+        "blossom_data.cli.versions",
+        {
+            "publish": "Publish data sets as an immutable version, and switch `current` to it.",
+            "diff": "Compare two versions: added, removed, changed, and why.",
+            "gc": "Delete old versions, or replies that no data set uses.",
+        },
+    ),
+    Panel(
+        "Training",
+        "blossom_data.cli.training",
+        {"train": "Fine-tune a base model: pack, preview, plan, run, export."},
+    ),
+    Panel(
+        "Look and diagnose",
+        "blossom_data.cli.diagnose",
+        {
+            "demo": "Run the whole job offline on bundled rows, against a replayed recording.",
+            "doctor": "Check configuration, keys, endpoint and machine; say how to mend what is wrong.",
+            "show": "Look at the records of a data set, or at its rejects.",
+            "schema": "Print the JSON Schema of a file that blossom-data reads, for editors.",
+        },
+    ),
 )
-@click.version_option(__version__, prog_name="blossom-data")
-def app() -> None:
-    """Make one consistent, bilingual, verified SFT data set out of mixed open instructions.
+COMMANDS = {name: told for panel in PANELS for name, told in panel.commands.items()}
 
-    \b
-    Exit codes: 0 done   1 bug or broken local state   2 wrong flags, config or input   3 a quality gate failed
-                4 stopped early, run the same command again   5 another run holds the lock   130/143 interrupted
-    """
+_HELP = """Make one consistent, bilingual, verified SFT data set out of mixed open instructions, and train on it.
+
+Exit codes: 0 done, 1 bug or broken local state, 2 wrong flags, config or input, 3 a quality gate failed, 4 stopped
+early: run the same command again, 5 another run holds the lock, 130/143 interrupted.
+"""
+
+_app = typer.Typer(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    subcommand_metavar="COMMAND ...",
+)
+
+
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        output.result(f"blossom-data, version {__version__}")
+        raise typer.Exit
+
+
+@_app.callback(help=help_texts(_HELP)[0])
+def _root(
+    version: Annotated[
+        bool, switch("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What comes before a command."""
+
+
+app = lazy_group(_app, PANELS)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     is_debug = "--debug" in argv
     try:
         code = app.main(args=argv, prog_name="blossom-data", standalone_mode=False)
-    except click.ClickException as why:
+    except typer.TyperException as why:
         output.usage_error(why, is_json="--json" in argv)
         code = 2
     except BlossomError as why:
@@ -71,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
             output.say(traceback.format_exc())
         code = why.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
         # The reader of stdout has gone (head, less): not our error, and nothing more can be said to it.

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Stage
 from blossom_data.cli import output
-from blossom_data.cli.engines import with_engine
-from blossom_data.cli.options import build_batch, build_endpoint
+from blossom_data.cli.flags.batch import build_batch
+from blossom_data.cli.flags.common import Common, CommonOfLong
+from blossom_data.cli.flags.endpoint import Asking, build_endpoint
+from blossom_data.cli.flags.engine import plan_engine
+from blossom_data.cli.flags.money import build_spending
+from blossom_data.cli.flags.records import Records
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run_summary import show_summary, tell_next
-from blossom_data.cli.spending import build_spending
 from blossom_data.cli.stop_notice import telling_stops
+from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
@@ -29,37 +33,53 @@ if TYPE_CHECKING:
     from blossom_data.pull import Pulled
 
 
-def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, needs_endpoint: bool = True) -> int:
-    """Runs the stage `name` over the records that `flags` name; gives the exit code."""
-    if flags["out"] is None:
+def run_stage(
+    name: str,
+    settings: Mapping[str, Any],
+    given: Records,
+    asking: Asking,
+    common: CommonOfLong,
+    *,
+    needs_endpoint: bool = True,
+) -> int:
+    """Runs the stage `name` over the records that are given; gives the exit code."""
+    if given.out is None:
         raise ConfigError("no output folder is named", hint="give -o FOLDER")
     stage = build_stage(name, settings)
     counters = Counters()
-    endpoint, serving = with_engine(flags, ledger=flags["ledger"]) if needs_endpoint else (flags, None)
+    flags = asking.endpoint
+    endpoints: tuple[Endpoint, ...] = ()
+    batch, local = None, None
+    if needs_endpoint:
+        batch = build_batch(asking.batches, is_quiet=common.is_quiet)
+        local = plan_engine(
+            asking.engine, model=flags.model, base_url=flags.base_url, ledger=flags.ledger, is_batched=batch is not None
+        )
+        endpoints = (build_endpoint(flags, local),)
     job = Job(
         label=name,
-        work=stage_work(flags["records"], [stage], flags["limit"]),
-        is_piped=str(flags["records"]) == "-",
+        work=stage_work(given.records, [stage], given.limit),
+        is_piped=given.records == "-",
         stages=(name,),
-        out=flags["out"],
-        endpoints=(build_endpoint(endpoint),) if needs_endpoint else (),
-        serving=serving,
-        ledger=flags["ledger"] if needs_endpoint else None,
+        out=given.out,
+        endpoints=endpoints,
+        serving=local.serving if local else None,
+        ledger=flags.ledger if needs_endpoint else None,
         about={
-            "inputs": [fingerprint(flags["records"])],
-            "sources": sources_of(flags["records"]),
+            "inputs": [fingerprint(given.records)],
+            "sources": sources_of(given.records),
             "prompts": prompts_of([stage]),
         },
         counters=counters,
-        max_bad=flags["max_bad"],
-        shard_records=flags["shard_records"],
-        batch=(batch := build_batch(flags) if needs_endpoint else None),
-        spending=build_spending(flags, factor=PRICE_SHARE if batch else 1.0),
+        max_bad=given.bad.max_bad,
+        shard_records=given.shard_records,
+        batch=batch,
+        spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),
     )
-    refuse_same_folder(flags["records"], flags["out"])
-    total = count_records(flags["records"])
-    counters.records_total = min(total, flags["limit"]) if total and flags["limit"] else total
-    return finish(job, flags)
+    refuse_same_folder(given.records, given.out)
+    total = count_records(given.records)
+    counters.records_total = min(total, given.limit) if total and given.limit else total
+    return finish(job, common, is_dry_run=flags.dry_run)
 
 
 def sources_of(records: str) -> list[dict[str, Any]]:
@@ -95,38 +115,39 @@ def count_skipped(pulled: Pulled, counters: Counters) -> None:
     counters.not_drawn += pulled.counts.left_out
 
 
-def wants_to_follow(flags: Mapping[str, Any]) -> bool:
+def wants_to_follow(common: Common) -> bool:
     """Whether progress goes to stdout; raises ConfigError for --follow without --json."""
-    if flags.get("follow") and not flags["is_json"]:
+    is_followed = isinstance(common, CommonOfLong) and common.is_followed
+    if is_followed and not common.is_json:
         raise ConfigError("--follow goes with --json", hint="give --json too")
-    return bool(flags.get("follow"))
+    return is_followed
 
 
-def finish(job: Job, flags: Mapping[str, Any], *, is_guided: bool = True) -> int:
+def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: bool = True) -> int:
     """Runs or plans `job`, prints the result and, if it `is_guided`, what to do next; gives the exit code."""
-    is_followed = wants_to_follow(flags)
-    if flags.get("dry_run"):
+    is_followed = wants_to_follow(common)
+    if is_dry_run:
         from blossom_data.executors.plan import plan_job
         from blossom_data.report.plan import render_plan
 
         plan = plan_job(job) | {"is_batch": job.batch is not None}
-        if flags["is_json"]:
+        if common.is_json:
             output.json_result(plan)
         else:
             output.result(render_plan(plan))
             if job.batch is not None:
                 output.result(f"  --batch        at {PRICE_SHARE:g} x the price, within a day per round of asks")
         return 0
-    if job.serving is not None and not flags["quiet"] and not flags["is_json"]:
+    if job.serving is not None and not common.is_quiet and not common.is_json:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
     with (
-        telling_stops(job.label, job.counters, job.ledger, is_told=not flags["quiet"] and not flags["is_json"]),
-        Progress(job.label, job.counters, is_quiet=flags["quiet"], is_followed=is_followed),
+        telling_stops(job.label, job.counters, job.ledger, is_told=not common.is_quiet and not common.is_json),
+        Progress(job.label, job.counters, is_quiet=common.is_quiet, is_followed=is_followed),
     ):
         summary = run_job(job)
-    if flags["is_json"]:
+    if common.is_json:
         output.json_result(summary)
-    elif not flags["quiet"]:
+    elif not common.is_quiet:
         show_summary(summary)
         if is_guided:
             tell_next(summary)

@@ -1,40 +1,100 @@
-"""A command group whose commands live in modules of their own, imported when one is used.
+"""Commands and groups of them; a command's module is imported when it is run, so that `--help` stays fast.
 
-@click.group(cls=LazyGroup, lazy={"pull": "Read raw instructions ..."})     pull: blossom_data.cli.pull.command
+Panel("Data", "blossom_data.cli.data", {"pull": "Read raw instructions ..."})     its module: data/pull.py
 """
 
 from __future__ import annotations
 
-import difflib
 import importlib
-from collections.abc import Mapping
-from typing import Any
+import inspect
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-import click
+from typer import Typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+COMMON_PANEL = "Common"
+_MARKUP = re.compile(r"\[(?=[a-z#/@])")
+"""What rich would take for markup."""
 
 
-class LazyGroup(click.Group):
-    """Commands by name with their one-line help; `prefix` stands before the name of a command's module.
+class Panel(NamedTuple):
+    """Commands that `--help` shows together: the package of their modules, and each name with its one-line help."""
 
-    `--help` of the group imports none of them, which keeps it fast.
-    """
+    title: str
+    package: str
+    commands: Mapping[str, str]
 
-    def __init__(self, *args: Any, lazy: Mapping[str, str], prefix: str = "blossom_data.cli.", **further: Any) -> None:
-        super().__init__(*args, **further)
-        self._lazy, self._prefix = lazy, prefix
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._lazy)
+class Command(TyperCommand):
+    """A command whose `--help` stands with the flags that all commands have."""
 
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        if name not in self._lazy:
-            near = difflib.get_close_matches(name, self._lazy, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise click.UsageError(f"No such command {name!r}.{hint}", ctx)
-        command = importlib.import_module(self._prefix + name.replace("-", "_")).command
-        assert isinstance(command, click.Command)
-        return command
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            _as_switch(option).rich_help_panel = COMMON_PANEL
+        return option
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl(list(self._lazy.items()))
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        _heard(super().format_help, ctx, formatter)
+
+
+class LazyGroup(TyperGroup):
+    """Commands whose modules are not imported yet; alone, without a command, it shows its help."""
+
+    packages: Mapping[str, str]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, args or ["--help"])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, found, rest = super().resolve_command(ctx, args)
+        if name is None or found is None:
+            return name, found, rest
+        module = importlib.import_module(f"{self.packages[name]}.{name.replace('-', '_')}")
+        return name, module.command, rest
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        return None if option is None else _as_switch(option)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        _heard(super().format_help, ctx, formatter)
+
+
+def help_texts(docstring: str) -> tuple[str, str]:
+    """The help and the example of a docstring; a paragraph is one line, but for the lines of the example."""
+    paragraphs = [_MARKUP.sub(r"\\[", part) for part in inspect.cleandoc(docstring).split("\n\n")]
+    told = [" ".join(part.split()) for part in paragraphs if not part.startswith("Example:")]
+    return "\n\n".join(told), "\n\n".join(part for part in paragraphs if part.startswith("Example:"))
+
+
+def lazy_group(app: Typer, panels: Sequence[Panel]) -> LazyGroup:
+    """`app`, made with `cls=LazyGroup` and a callback, with the commands of `panels`."""
+    group = get_command(app)
+    assert isinstance(group, LazyGroup)
+    for option in group.params:
+        _as_switch(option)
+    group.packages = {name: panel.package for panel in panels for name in panel.commands}
+    group.commands = {
+        name: TyperCommand(name, help=told, rich_help_panel=panel.title)
+        for panel in panels
+        for name, told in panel.commands.items()
+    }
+    return group
+
+
+def _as_switch(option: Any) -> Any:
+    """An option of Typer's own as one without a value: not given, it is False, and needs no import to be converted."""
+    option.metavar, option.default = "", False
+    return option
+
+
+def _heard(show: Any, ctx: Any, formatter: Any) -> None:
+    """Shows a help; raises BrokenPipeError where rich would leave, because the reader of stdout has gone."""
+    try:
+        show(ctx, formatter)
+    except SystemExit as why:
+        raise BrokenPipeError from why

@@ -29,7 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 from blossom_data.cli.output import clean
-from blossom_data.cli.progress import short, short_time, usd
+from blossom_data.cli.quantities import short, short_time, usd
 
 CODES_SHOWN = 3
 _MARGIN = 3

@@ -11,13 +11,15 @@ import json
 import os
 import re
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import click
 import orjson
 
 from blossom_data.errors import BlossomError
 from blossom_data.shards import steerless
+
+if TYPE_CHECKING:
+    from typer import TyperException
 
 # Control characters (C0 but for newline and tab, DEL, C1), bidirectional controls and lone surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -95,6 +97,21 @@ def drawn(text: str) -> None:
     _write(text)
 
 
+def result_part(text: str) -> None:
+    """A part of the result, on the line that the next part goes on with."""
+    _write(clean(text))
+
+
+def paged(text: str) -> None:
+    """The result, for people, page by page where stdout is a terminal."""
+    if sys.stdout.isatty():
+        import pydoc
+
+        pydoc.pager(clean(text) + "\n")
+    else:
+        result(text)
+
+
 def json_result(value: dict[str, Any]) -> None:
     """The result as one JSON object on stdout."""
     _write(escaped(value) + "\n")
@@ -134,11 +151,14 @@ def error(why: BlossomError, *, is_json: bool) -> None:
         say(f"  try: {why.hint}")
 
 
-def usage_error(why: click.ClickException, *, is_json: bool) -> None:
+def usage_error(why: TyperException, *, is_json: bool) -> None:
     """A wrong flag or argument, with the command whose --help says more."""
-    context = why.ctx if isinstance(why, click.UsageError) else None
+    told, near = why.format_message(), getattr(why, "possibilities", None)
+    if near:
+        told = f"{why.message}. Did you mean {near[0]!r}?"
+    context = getattr(why, "ctx", None)
     hint = f"{context.command_path} --help" if context else "blossom-data --help"
-    wrapped = BlossomError(why.format_message(), hint=hint)
+    wrapped = BlossomError(" ".join(told.split()), hint=hint)
     wrapped.exit_code = 2
     error(wrapped, is_json=is_json)
 

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.cli import output
-from blossom_data.cli.progress import Progress, short_time, usd
+from blossom_data.cli.progress import Progress
+from blossom_data.cli.quantities import short_time, usd
 from blossom_data.counters import Counters
 from blossom_data.errors import EndpointError, Interrupted, LedgerError, StoppedEarly
 

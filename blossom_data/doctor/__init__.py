@@ -2,7 +2,7 @@
 
     Finding("clock", "warn", "the endpoint's clock is 94 s ahead", "set the clock: timedatectl set-ntp true")
 
-Settings are checked by the very functions that a run uses; cli/doctor.py calls them through `attempt`.
+Settings are checked by the very functions that a run uses; cli/diagnose/doctor.py calls them through `attempt`.
 """
 
 from __future__ import annotations

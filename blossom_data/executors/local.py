@@ -146,7 +146,7 @@ def run_job(job: Job) -> dict[str, Any]:
         books.conserve()
         about = {**describe(job, books), **job.about}
         manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
-        spent = spent_by_stage(job, ledger)
+        spent = spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
 
 

@@ -3,7 +3,7 @@
     Mix(name="stage1", out=Path("train/stage1"), seed=1,
         parts=(Part(data="data/orca", count=40_000), Part(data="data/math", share=0.5, lang={"en": 0.5, "zh": 0.5})))
 
-It reads nothing: recipe.py makes these of TOML, cli/mix.py of flags.
+It reads nothing: recipe.py makes these of TOML, cli/data/mix.py of flags.
 """
 
 from __future__ import annotations

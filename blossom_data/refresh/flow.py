@@ -4,7 +4,7 @@
      "counts": {"read": 8892, "kept": 8101, ...}, "calls": 100, "gates": [...], "mixes": [...], "error": null, ...}
 
 What is already as it should be is left out, so an unchanged refresh asks nothing and writes nothing. A gate that fails
-leaves `current` as it is. It takes no lock and prints nothing: cli/refresh.py does.
+leaves `current` as it is. It takes no lock and prints nothing: cli/pipelines/refresh.py does.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from command import Result, blossom, user, values, write_lines
 
-from blossom_data.cli.engines import with_engine
+from blossom_data.cli.flags.engine import EngineFlags, plan_engine
 from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.serve import fill_command
 
@@ -200,7 +200,14 @@ def test_a_dry_run_starts_nothing(folder: Path) -> None:
 )
 def test_what_cannot_be_started_is_a_clear_error(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(ConfigError, match=re.escape(says)):
-        with_engine(settings, ledger=Path("ledger.sqlite"))
+        engine = EngineFlags(**{name: value for name, value in settings.items() if name in ("engine", "serve")})
+        plan_engine(
+            engine,
+            model=settings.get("model", ""),
+            base_url=settings.get("base_url", ""),
+            ledger=Path("ledger.sqlite"),
+            is_batched=settings.get("batch", False),
+        )
 
 
 def test_no_shell_reads_the_command() -> None:

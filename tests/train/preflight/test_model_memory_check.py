@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small import TWO_STAGES, make_workplace, write_recipe
 
-from blossom_data.cli.train_plan import render_plan
+from blossom_data.cli.training.plan import render_plan
 from blossom_data.errors import ConfigError
 from blossom_data.train.preflight import memory_check as room
 from blossom_data.train.preflight.plan import micro_batches

@@ -1,0 +1,90 @@
+"""blossom-data demo."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from blossom_data.cli import output
+from blossom_data.cli.flags.common import CommonOfLong
+from blossom_data.cli.flags.endpoint import AddressFlags
+from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.values import choice
+from blossom_data.cli.jobs import wants_to_follow
+from blossom_data.cli.pipelines.run import run_pipeline
+from blossom_data.cli.progress import Progress
+from blossom_data.cli.run_summary import show_summary
+from blossom_data.report.codes import legend
+from blossom_data.shards import read_manifest
+
+
+@as_command("demo")
+def command(
+    common: CommonOfLong,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder for everything.")] = Path("demo"),
+    engine: Annotated[
+        str,
+        choice(
+            "--engine",
+            among=("recording", "local"),
+            help="local: a real model of 0.7 million parameters that knows one toy language; needs the extra `local`.",
+        ),
+    ] = "recording",
+) -> int:
+    """Run the whole job offline: pull, translate, annotate, verify-math, on 60 bundled rows.
+
+    The replies come from a recording over real HTTP on loopback: good ones, and what really goes wrong (a translation
+    that answers, prose around the JSON, a refusal, a cut answer, a wrong result, a 429, a dropped connection).
+
+    Example: blossom-data demo -o demo
+    """
+    if engine == "local":
+        return _run_local(out / "local", common)
+    from blossom_data.demo.server import MODEL, OfflineEndpoint
+
+    if not common.is_quiet and not common.is_json:
+        output.say("This demo replays a recording on loopback; no model runs and nothing leaves this machine.")
+    with OfflineEndpoint() as endpoint:
+        address = AddressFlags(base_url=endpoint.base_url, model=MODEL)
+        code = run_pipeline("demo", out=out / "dataset", ledger=out / "ledger.sqlite", address=address, common=common)
+    if not common.is_quiet and not common.is_json:
+        manifest = read_manifest(out / "dataset") or {}
+        output.result("Caught, and asked again until it was right:")
+        output.result("\n".join(legend(manifest.get("asked_again", {}))))
+        output.result("Never right, so not let through:")
+        output.result("\n".join(legend(manifest.get("rejected", {}))))
+        output.say(f"Look at it:   blossom-data show {out / 'dataset'}")
+        output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
+        output.say(f"Once more:    blossom-data demo -o {out}   (0 calls: every reply is in the ledger)")
+    return code
+
+
+def _run_local(out: Path, common: CommonOfLong) -> int:
+    """The demo with the embedded engine and the model that comes along."""
+    from blossom_data.demo.local import plan_demo, score
+    from blossom_data.executors.local import run_job
+
+    job = plan_demo(out / "dataset", out / "ledger.sqlite")
+    is_told = not common.is_quiet and not common.is_json
+    if is_told:
+        output.say(
+            "A real model of 0.7 million parameters (0.76 MB) runs in this demo. It knows one toy language of 85\n"
+            "English words and NOTHING else: it shows that the embedded engine works, not what a model can do."
+        )
+    with Progress(job.label, job.counters, is_quiet=common.is_quiet, is_followed=wants_to_follow(common)):
+        summary = run_job(job)
+    found = score(job.out)
+    if common.is_json:
+        output.json_result({**summary, "exact": asdict(found)})
+    elif is_told:
+        show_summary(summary)
+        output.result(
+            f"Of {found.sentences} sentences that the model never saw, it translated {found.translated} exactly and "
+            f"answered {found.answered} exactly;\nverify-math caught {found.caught} wrong sums."
+        )
+        output.say(f"Look at it:   blossom-data show {job.out}")
+        output.say("Your own data needs a real model: see docs/engines.md")
+    return 3 if summary["failed"] else 0

@@ -1,0 +1,76 @@
+"""The flags about money: prices and budgets, and what they are turned into."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import typer
+
+from blossom_data.errors import ConfigError
+
+if TYPE_CHECKING:
+    from blossom_data.llm.prices import Spending
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """--budget-usd, --budget-tokens, --prices, --price-in, --price-out."""
+
+    panel: ClassVar[str] = "Money"
+
+    budget_usd: Annotated[
+        float | None,
+        typer.Option("--budget-usd", min=0, metavar="USD", help="Most money, over all runs into this output."),
+    ] = None
+    budget_tokens: Annotated[
+        int | None,
+        typer.Option("--budget-tokens", min=1, metavar="N", help="Most tokens, over all runs into this output."),
+    ] = None
+    prices: Annotated[
+        Path | None,
+        typer.Option(
+            "--prices",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            envvar="BLOSSOM_PRICES",
+            help="Price file; without it the dated one that comes along.",
+        ),
+    ] = None
+    price_in: Annotated[
+        float | None, typer.Option("--price-in", min=0, metavar="USD", help="USD per million input tokens.")
+    ] = None
+    price_out: Annotated[
+        float | None, typer.Option("--price-out", min=0, metavar="USD", help="USD per million output tokens.")
+    ] = None
+
+    def within(self, *, budget_usd: float | None, budget_tokens: int | None) -> Money:
+        """The same with these budgets where no flag gives one."""
+        return replace(
+            self,
+            budget_usd=budget_usd if self.budget_usd is None else self.budget_usd,
+            budget_tokens=budget_tokens if self.budget_tokens is None else self.budget_tokens,
+        )
+
+
+def build_spending(money: Money, *, factor: float = 1.0) -> Spending:
+    """The Spending that the flags describe.
+
+    Raises:
+        ConfigError: one price without the other, or a price file that cannot be used.
+    """
+    from blossom_data.llm.prices import Price, Spending, load_prices
+
+    price_in, price_out = money.price_in, money.price_out
+    if (price_in is None) != (price_out is None):
+        raise ConfigError("--price-in and --price-out belong together", hint="give both, in USD per million tokens")
+    flat = None if price_in is None or price_out is None else Price(price_in, price_out, price_in)
+    return Spending(
+        prices=load_prices(money.prices),
+        flat=flat,
+        factor=factor,
+        budget_usd=money.budget_usd,
+        budget_tokens=money.budget_tokens,
+    )

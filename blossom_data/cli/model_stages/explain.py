@@ -1,0 +1,106 @@
+"""`translate --explain ID`: one record's segments, masks, request, reply and the verdict of every check.
+
+The reply is the one in the ledger, if there is one; no call is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from blossom_data.asks import Ask, Reply
+from blossom_data.cli import output
+from blossom_data.cli.flags.endpoint import EndpointFlags
+from blossom_data.errors import ConfigError
+from blossom_data.llm.decode import BadReply
+from blossom_data.records import Record
+from blossom_data.rows import read_records
+from blossom_data.stages.build import build_stage
+from blossom_data.stages.translate.accept import explain_reply
+from blossom_data.stages.translate.protocol import Request
+from blossom_data.stages.translate.stage import Translate
+
+
+def explain_record(
+    wanted: str, settings: Mapping[str, Any], records: str, endpoint: EndpointFlags, *, is_json: bool
+) -> int:
+    """Prints how the record whose id begins with `wanted` is asked for and judged; gives the exit code."""
+    found = (item for item in read_records(records) if isinstance(item, Record) and item.id.startswith(wanted))
+    record = next(found, None)
+    if record is None:
+        raise ConfigError(f"no record in {records} has an id that begins with {wanted!r}")
+    stage = build_stage("translate", settings)
+    assert isinstance(stage, Translate)
+    attempts = stage.explain(record)
+    replies = _replies([ask for _, ask in attempts], endpoint.ledger, endpoint.model)
+    told = [_tell(request, ask, reply) for (request, ask), reply in zip(attempts, replies, strict=True)]
+    if is_json:
+        output.json_result({"id": record.id, "calls": told})
+    else:
+        output.result("\n".join(_lines(record, told)))
+    return 0
+
+
+def _replies(asks: list[Ask], ledger: Path, model: str) -> list[Reply | None]:
+    """The first attempt's replies as far as the ledger holds them."""
+    if not ledger.is_file() or not model:
+        return [None] * len(asks)
+    from blossom_data.ledger.sqlite import SqliteLedger
+
+    opened = SqliteLedger(ledger)
+    try:
+        return [opened.get(ask.key(model)) for ask in asks]
+    finally:
+        opened.close()
+
+
+def _tell(request: Request, ask: Ask, reply: Reply | None) -> dict[str, Any]:
+    """One call as plain data."""
+    segments = [
+        {"source": segment.text, "kind": segment.kind, "masks": dict(_masks(request, segment))}
+        for segment in request.segments
+    ]
+    told: dict[str, Any] = {"segments": segments, "request": ask.messages[-1].content, "max_tokens": ask.max_tokens}
+    if reply is None:
+        return told
+    told |= {"reply": reply.text, "finish_reason": reply.finish_reason, "fault": "", "checks": []}
+    try:
+        for segment, text, verdicts in explain_reply(request, reply):
+            ran = [
+                {"code": each.code, "hard": each.is_hard, "run": each.is_run, "found": each.detail} for each in verdicts
+            ]
+            told["checks"].append({"source": segment.text, "output": text, "verdicts": ran})
+    except BadReply as why:
+        told["fault"] = f"{why.code}: {why.detail}"
+    return told
+
+
+def _masks(request: Request, segment: Any) -> Iterator[tuple[str, str]]:
+    yield from zip(segment.tokens(request.nonce), segment.protected, strict=True)
+
+
+def _lines(record: Record, calls: list[dict[str, Any]]) -> Iterator[str]:
+    yield f"{record.id}  {record.source}  {record.lang}"
+    if not calls:
+        yield "nothing to translate: passes without a call"
+    for number, call in enumerate(calls, 1):
+        yield f"── call {number} of {len(calls)}, at most {call['max_tokens']:,} tokens back"
+        for segment in call["segments"]:
+            yield f"  {segment['kind']}: {segment['source']}"
+            yield from (f"      {token} = {span}" for token, span in segment["masks"].items())
+        yield "── request"
+        yield call["request"]
+        if "reply" not in call:
+            yield "── no reply in the ledger (give --ledger and --model of the run)"
+            continue
+        yield f"── reply, finish_reason {call['finish_reason']}"
+        yield call["reply"]
+        if call["fault"]:
+            yield f"── refused as a whole: {call['fault']}"
+        for checked in call["checks"]:
+            yield f"── {checked['source']}"
+            yield f"   {checked['output']}"
+            for verdict in checked["verdicts"]:
+                state = verdict["found"] or ("ok" if verdict["run"] else "not for these languages")
+                yield f"     {verdict['code']:<12} {'hard' if verdict['hard'] else 'soft'}  {state}"

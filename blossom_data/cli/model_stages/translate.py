@@ -1,0 +1,82 @@
+"""blossom-data translate."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+import typer
+
+from blossom_data.cli.flags.common import CommonOfLong
+from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.records import Records
+from blossom_data.cli.flags.values import switch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Translation:
+    """How records are translated."""
+
+    source_lang: Annotated[str, typer.Option("--from", metavar="LANG", help="Language of the records.")] = "en"
+    target_lang: Annotated[str, typer.Option("--to", metavar="LANG", help="Language to translate into.")] = "zh"
+    prompt: Annotated[str, typer.Option("--prompt", metavar="PROMPT", help="Prompt name or .toml file.")] = "translate"
+    tries: Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Most tries per call.")] = 4
+    judge: Annotated[
+        str,
+        typer.Option(
+            "--judge",
+            metavar="PROMPT",
+            help="Prompt of the judge that decides soft findings; none: they are quarantined.",
+        ),
+    ] = ""
+    fallback_model: Annotated[
+        str, typer.Option("--fallback-model", metavar="NAME", help="Another model of the endpoint for the last try.")
+    ] = ""
+    spare_tokens: Annotated[
+        int,
+        typer.Option(
+            "--spare-tokens",
+            min=0,
+            metavar="N",
+            help="Room beyond the translation in a reply; raise it for a model that thinks before it answers.",
+        ),
+    ] = 64
+    keep_source: Annotated[
+        bool, switch("--keep-source", help="Keep the source beside its translation, as a linked pair.")
+    ] = False
+    drop_lang_tasks: Annotated[
+        bool, switch("--drop-lang-tasks", help="Reject tasks about the source language itself (grammar, rhyme).")
+    ] = False
+
+
+@as_command("translate")
+def command(
+    given: Records,
+    translation: Translation,
+    asking: Asking,
+    common: CommonOfLong,
+    explain: Annotated[
+        str | None,
+        typer.Option(
+            "--explain", metavar="ID", help="Show how one record (the beginning of its id) is asked and checked."
+        ),
+    ] = None,
+) -> int:
+    """Translate records with an LLM that must give JSON out; a reply that obeys the text is caught.
+
+    IN is a data set folder, a JSONL or Parquet file of {"messages": [...]}, or - for standard input.
+
+    Example: blossom-data translate raw/gsm8k -o zh/gsm8k --base-url http://127.0.0.1:8000/v1 --model qwen2.5-72b
+    """
+    settings = asdict(translation)
+    for optional in ("judge", "fallback_model"):
+        if not settings[optional]:
+            del settings[optional]
+    if explain:
+        from blossom_data.cli.model_stages.explain import explain_record
+
+        return explain_record(explain, settings, given.records, asking.endpoint, is_json=common.is_json)
+    from blossom_data.cli.jobs import run_stage
+
+    return run_stage("translate", settings, given, asking, common)

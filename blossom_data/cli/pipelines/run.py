@@ -1,0 +1,56 @@
+"""blossom-data run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from blossom_data.cli.flags.common import CommonOfLong
+from blossom_data.cli.flags.endpoint import AddressFlags
+from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
+from blossom_data.cli.flags.values import switch
+from blossom_data.cli.jobs import finish
+from blossom_data.cli.pipelines.job import build_job
+from blossom_data.pipelines import open_pipeline
+from blossom_data.pipelines.environment import load_environment
+
+
+@as_command("run")
+def command(
+    pipeline: Annotated[str, PIPELINE],
+    part: Part,
+    scale: Scale,
+    asking: PipelineAsking,
+    common: CommonOfLong,
+    dry_run: Annotated[
+        bool, switch("--dry-run", help="As `plan`: print what would be asked and its cost; call nothing.")
+    ] = False,
+    show_config: Annotated[
+        bool, switch("--show-config", help="Print each setting with its origin, and do nothing else.")
+    ] = False,
+) -> int:
+    """Run a pipeline file: its sources, each through its stages, into one data set.
+
+    PIPELINE is a TOML file, or the name of one that comes with blossom-data. Mixes, gates and publishing are
+    `refresh`'s part.
+
+    Example: blossom-data run pipelines/math.toml --limit 100 --dry-run
+    """
+    opened = open_pipeline(pipeline, scale=scale.scale)
+    wanted = Wanted(common=common, asking=asking, part=part, dotenv=load_environment(opened))
+    if show_config:
+        from blossom_data.cli.pipelines.show_config import show_config as show
+
+        return show(opened, wanted)
+    if dry_run:
+        from blossom_data.cli.pipelines.plan import plan_pipeline
+
+        return plan_pipeline(opened, wanted)
+    return finish(build_job(opened, wanted), common)
+
+
+def run_pipeline(name: str, *, out: Path, ledger: Path, address: AddressFlags, common: CommonOfLong) -> int:
+    """Runs the pipeline `name` into `out` against the endpoint at `address`; gives the exit code."""
+    wanted = Wanted(common=common, asking=PipelineAsking(address=address), part=Part(out=out, ledger=ledger))
+    return finish(build_job(open_pipeline(name), wanted), common, is_guided=False)

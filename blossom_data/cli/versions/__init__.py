@@ -1,0 +1,1 @@
+"""Commands about published versions: versions/publish.py is `blossom-data publish`."""
