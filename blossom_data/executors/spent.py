@@ -1,7 +1,7 @@
 """What the replies of a job cost, by stage and model, over all its runs.
 
     spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
-    ->  [{"stage": "translate", "model": "m", "replies": 57, "tokens_in": 29200, "tokens_out": 5900, "cost_usd": 0.0079}]
+    ->  [{"stage": "translate", "model": "m", "replies": 57, "tokens_in": 29200, "tokens_out": 59, "cost_usd": 0.0079}]
 
 Calls that the endpoint billed without a readable reply are in no ledger; they count in the run's own cost alone.
 """
