@@ -1,11 +1,11 @@
 """A bar for long work that asks nobody: `publish`, `diff`, `train pack`. On a terminal only; elsewhere it says nothing.
 
-    with working("publish math", is_quiet=False) as counters:
+with working("publish math", is_quiet=False) as counters:
     publish(parts, ..., counters=counters)
 
 ── publish math ──────────────────────────────────────────────────
-reading  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━  52,002/52,002  48,120.3/s
-writing  ━━━━━━━━━╺━━━━━━━━━━━━━━━━━━  18,204/52,002  31,006.0/s  eta 1s
+reading  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━  52,002/52,002  48,120/s
+writing  ━━━━━━━━━╺━━━━━━━━━━━━━━━━━━  18,204/52,002  31,006/s  eta 1s
 """
 
 from __future__ import annotations
