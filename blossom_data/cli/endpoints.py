@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from blossom_data.cli.options import key_from_environment
 from blossom_data.config import Endpoint, Secret
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import Pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 _ENVIRONMENT = (
     ("base_url", "BLOSSOM_BASE_URL"),

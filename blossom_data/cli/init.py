@@ -14,7 +14,7 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import find_pipeline, load_pipeline
+from blossom_data.pipelines.load import find_pipeline, load_pipeline
 from blossom_data.prompts import bundled
 
 _ENV = """# Copy to .env, chmod 600, fill in. Only the one beside the pipeline file is read; the environment wins.

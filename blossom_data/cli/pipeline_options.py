@@ -11,7 +11,7 @@ import click
 from blossom_data.cli.engines import engine_options
 from blossom_data.cli.options import batch_options
 from blossom_data.cli.spending import spending_options
-from blossom_data.pipelines import STAGES
+from blossom_data.config import STAGES
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -11,8 +11,9 @@ from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.cli.pipeline_job import Wanted, build_job, wanted_of
 from blossom_data.cli.pipeline_options import pipeline_options, stage_options
-from blossom_data.pipelines import Pipeline, open_pipeline
 from blossom_data.pipelines.environment import load_environment
+from blossom_data.pipelines.load import open_pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 
 @click.command("plan")

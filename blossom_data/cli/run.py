@@ -12,8 +12,8 @@ from blossom_data.cli.jobs import finish
 from blossom_data.cli.options import common, follow_option
 from blossom_data.cli.pipeline_job import Wanted, build_job, wanted_of
 from blossom_data.cli.pipeline_options import pipeline_options, stage_options
-from blossom_data.pipelines import open_pipeline
 from blossom_data.pipelines.environment import load_environment
+from blossom_data.pipelines.load import open_pipeline
 
 
 @click.command("run")

@@ -12,8 +12,8 @@ from blossom_data.cli import output
 from blossom_data.cli.endpoints import endpoint_settings, key_of
 from blossom_data.cli.pipeline_job import Wanted, build_stages
 from blossom_data.config import Endpoint
-from blossom_data.pipelines import Pipeline
 from blossom_data.pipelines.origins import MASK, list_origins, shown
+from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import Prompt
 
 _FLAGS = ("out", "ledger", "limit", "only", "until")

@@ -11,7 +11,7 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import open_pipeline
+from blossom_data.pipelines.load import open_pipeline
 from blossom_data.refresh.state import pipeline_state, root_state
 
 
