@@ -22,8 +22,9 @@ _DEFINITIONS = "#/definitions/"
 
 def json_schema(name: str) -> dict[str, Any]:
     """The JSON schema (draft 7) of one of NAMES; a KeyError for any other name."""
-    schema = _MAKERS[name]()
-    return {"$schema": _DRAFT, "title": f"blossom-data {name}", **_for_editors(schema)}
+    # TOML has no null; in a record it means that a field is absent.
+    schema = _for_editors(_MAKERS[name](), has_null=name == "record")
+    return {"$schema": _DRAFT, "title": f"blossom-data {name}", **schema}
 
 
 def schema_file(name: str) -> tuple[str, str]:
@@ -82,13 +83,13 @@ def _of(kind: Any) -> dict[str, Any]:
     return TypeAdapter(kind).json_schema()
 
 
-def _for_editors(node: Any) -> Any:
-    """`node` in draft 7, without what says nothing in TOML: null, and titles made of key names."""
+def _for_editors(node: Any, *, has_null: bool) -> Any:
+    """`node` in draft 7, without titles, which are made of key names, and without null where there is none."""
     if isinstance(node, list):
-        return [_for_editors(each) for each in node]
+        return [_for_editors(each, has_null=has_null) for each in node]
     if not isinstance(node, dict):
         return node
-    if "anyOf" in node:
+    if "anyOf" in node and not has_null:
         kinds = [each for each in node["anyOf"] if each != {"type": "null"}]
         rest = {key: each for key, each in node.items() if key != "anyOf" and (key, each) != ("default", None)}
         node = {**kinds[0], **rest} if len(kinds) == 1 else {**rest, "anyOf": kinds}
@@ -98,9 +99,11 @@ def _for_editors(node: Any) -> Any:
     made: dict[str, Any] = {}
     for key, each in node.items():
         if key in ("properties", "$defs"):
-            made["definitions" if key == "$defs" else key] = {name: _for_editors(one) for name, one in each.items()}
+            made["definitions" if key == "$defs" else key] = {
+                name: _for_editors(one, has_null=has_null) for name, one in each.items()
+            }
         elif key == "$ref":
             made[key] = _DEFINITIONS + each.rsplit("/", 1)[1]
         elif key != "title" and not (key == "default" and each is None):
-            made[key] = _for_editors(each)
+            made[key] = _for_editors(each, has_null=has_null)
     return made

@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from blossom_data.errors import ConfigError, near_hint
-from blossom_data.settings_types import REFUSED
+from blossom_data.settings_types import LARGEST, REFUSED
 from blossom_data.toml_file import TomlFile
 from blossom_data.toml_lines import KeyPath
 
@@ -55,6 +55,8 @@ def read_table(
         return made
     except ValidationError as why:
         found = [_Problem(each, at, file) for each in why.errors(include_url=False)]
+        # A list with a wrong item is told as a list that is too short, too.
+        found = [each for each in found if not any(each.is_above(other) for other in found)]
         # A key with a slip of the pen is told before the key that is missing for it.
         raise min(found, key=lambda problem: problem.order).told(_schema(cast(Any, kind))) from why
 
@@ -88,6 +90,10 @@ class _Problem:
         """Unknown keys first, then as they stand in the file."""
         return not self.is_unknown, self._file.lines.get((*self._at, *self.path), 1 << 30)
 
+    def is_above(self, other: _Problem) -> bool:
+        """Whether `other` lies within what this is about."""
+        return len(self.path) < len(other.path) and other.path[: len(self.path)] == self.path
+
     def told(self, schema: Node) -> ConfigError:
         """The line that the user gets."""
         key: str | int = self.path[-1] if self.path else ""
@@ -114,7 +120,7 @@ class _Problem:
             return self._wrong(f"{key} {verb} {_shown(value)}", near_hint(str(value), allowed, "one of"))
         what = f"item {number} of {key}" if number else str(key)
         given = "" if is_secret else f", is {_shown(value)}"
-        return self._wrong(f"{what} must be {_wanted(nodes)}{given}")
+        return self._wrong(f"{what} must be {_wanted(nodes, value)}{given}")
 
     def _wrong(self, problem: str, hint: str = "") -> ConfigError:
         at = (*self._at, *self.path)
@@ -182,30 +188,32 @@ def _named(node: Node) -> list[str]:
     return list(node.get("propertyNames", {}).get("enum", ()))
 
 
-def _wanted(nodes: Iterable[Node]) -> str:
-    """What a value must be: `a whole number from 1`, `a table or a list of tables`."""
-    return " or ".join(dict.fromkeys(_words(node) for node in nodes)) or "something else"
+def _wanted(nodes: Iterable[Node], value: object) -> str:
+    """What a value must be in place of `value`: `a whole number from 1`, `a table or a list of tables`."""
+    return " or ".join(dict.fromkeys(_words(node, value) for node in nodes)) or "something else"
 
 
-def _words(node: Node) -> str:
+def _words(node: Node, value: object) -> str:
     kind = node.get("type", "")
     if kind == "array":
         items = node.get("items", {})
         plural = {"string": "texts", "integer": "whole numbers", "number": "numbers"}.get(items.get("type"), "tables")
         return f"a list of {plural}" + (" that is not empty" if node.get("minItems") else "")
     if kind in ("integer", "number"):
-        return f"a {'whole ' if kind == 'integer' else ''}number{_bounds(node)}"
+        return f"a {'whole ' if kind == 'integer' else ''}number{_bounds(node, value)}"
     if kind == "string":
         return "a text that is not empty" if node.get("minLength") else "a text"
     return {"object": "a table", "boolean": "true or false"}.get(kind, "something else")
 
 
-def _bounds(node: Node) -> str:
-    """` from 0 to 1`, ` above 0 and at most 1`, "" for none."""
+def _bounds(node: Node, value: object) -> str:
+    """` from 0 to 1`, ` above 0 and at most 1`, "" for none; the bound of all counts is told to whom it concerns."""
     least, most, above = (node.get(bound) for bound in ("minimum", "maximum", "exclusiveMinimum"))
+    if most == LARGEST and not (isinstance(value, int) and value > LARGEST):
+        most = None
     if above is not None:
         return f" above {above:g}" + (f" and at most {most:g}" if most is not None else "")
-    return (f" from {least:g}" if least is not None else "") + (f" to {most:,g}" if most is not None else "")
+    return (f" from {least:g}" if least is not None else "") + (f" to {most:,}" if most is not None else "")
 
 
 def _shown(value: object) -> str:

@@ -38,6 +38,9 @@ REFUSED = "settings"
 SECRET = Field(json_schema_extra={"writeOnly": True})
 """A value that no message repeats."""
 
+LARGEST = 10**15
+"""No count is larger."""
+
 Value = TypeVar("Value")
 
 
@@ -97,8 +100,8 @@ Language = Annotated[str, OneOf(*LANGUAGES)]
 FreeText = Annotated[str, Strict(), AfterValidator(_without_nul)]
 Text = Annotated[str, Strict(), Field(min_length=1), AfterValidator(_without_nul)]
 Flag = Annotated[bool, Strict()]
-Whole = Annotated[int, Strict(), Field(ge=0)]
-Count = Annotated[int, Strict(), Field(ge=1)]
+Whole = Annotated[int, Strict(), Field(ge=0, le=LARGEST)]
+Count = Annotated[int, Strict(), Field(ge=1, le=LARGEST)]
 Amount = Annotated[float, Strict(), Field(ge=0)]
 Positive = Annotated[float, Strict(), Field(gt=0)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]

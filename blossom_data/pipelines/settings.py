@@ -236,7 +236,7 @@ class PipelineTables:
     stage: StageTables = field(default_factory=StageTables)
     """Settings of each stage."""
     mix: Annotated[tuple[Mapping[str, Any], ...], one_or_list(dict[str, Any])] = ()
-    """Training sets, which mix/recipe.py reads."""
+    """Training sets, drawn from the data set."""
     publish: PublishSettings | None = None
     """Where versions go."""
     refresh: RefreshSettings
@@ -244,7 +244,7 @@ class PipelineTables:
     notify: NotifySettings | None = None
     """Who hears of a refresh."""
     train: Mapping[str, Any] = field(default_factory=dict)
-    """A recipe, which train/recipe/recipe.py reads."""
+    """A recipe: what is trained on what was published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -141,19 +141,24 @@ def valid_record(row: dict[str, Any]) -> Record:
     Raises:
         Unreadable: missing_field, wrong_type, unknown_role or empty.
     """
-    values = {key: value for key, value in row.items() if value is not None}
-    for key in ("id", "gold"):
-        if type(value := values.get(key, "")) is not str and _is_number(value, key):
-            values[key] = str(value)
+    values = row if None not in row.values() else {key: value for key, value in row.items() if value is not None}
+    # A number counts as its digits.
+    if type(values.get("id")) is int:
+        values = {**values, "id": str(values["id"])}
+    if type(values.get("gold")) in (int, float):
+        values = {**values, "gold": str(values["gold"])}
     try:
         record: Record = _validate(values)
     except ValidationError as why:
         record = _without_blanks(values, why)
-    if not any(turn.content.strip() for turn in record.messages):
+    for turn in record.messages:
+        if turn.content.strip():
+            break
+    else:
         raise _EMPTY
     # It was made just now and is nobody else's yet; a copy would cost as much as all checks.
     if not record.lang:
-        lang = chat_language(turn.content for turn in record.messages if turn.role == "user")
+        lang = chat_language([turn.content for turn in record.messages if turn.role == "user"])
         object.__setattr__(record, "lang", lang)
     if not record.id:
         own = content_id(record.source, record.source_id, record.messages, record.gold)
@@ -176,11 +181,6 @@ def shown(row: dict[str, Any]) -> bytes:
 
 
 _EMPTY = Unreadable("empty", "no message holds any text")
-
-
-def _is_number(value: object, key: str) -> bool:
-    """Whether an id or a gold label is a number that counts as its digits."""
-    return not isinstance(value, bool) and isinstance(value, int if key == "id" else int | float)
 
 
 def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:

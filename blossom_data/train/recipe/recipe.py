@@ -186,7 +186,7 @@ class DeepSpeed:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A checked recipe; paths are absolute."""
+    """What is trained on what, in which stages; paths are absolute."""
 
     name: Text = "train"
     """Of the run, in its report."""
