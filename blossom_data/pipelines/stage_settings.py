@@ -81,5 +81,8 @@ class StageTables:
     """[stage]: a table for each stage."""
 
     translate: TranslateSettings | None = None
+    """Every text of a record in the target language."""
     annotate: AnnotateSettings | None = None
+    """Every answer written anew in one style."""
     verify_math: Annotated[VerifyMathSettings | None, Field(alias="verify-math")] = None
+    """Only answers that equal the gold label are kept."""
