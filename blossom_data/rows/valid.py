@@ -8,6 +8,7 @@ text, a number or null. Further keys are left out. Two records of one id do not 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +102,10 @@ class RecordRow:
     """An entry for each stage that it went through."""
 
 
-_validate = TypeAdapter(Annotated[RecordRow, _Becomes(Record)]).validator.validate_python
+@functools.cache
+def _validator() -> Callable[[dict[str, Any]], Record]:
+    """Compiled when the first record is read, not when a command is only asked for its help."""
+    return TypeAdapter(Annotated[RecordRow, _Becomes(Record)]).validator.validate_python
 
 
 def read_records(path: Path | str) -> Iterator[Record | BadRow]:
@@ -148,7 +152,7 @@ def valid_record(row: dict[str, Any]) -> Record:
     if type(values.get("gold")) in (int, float):
         values = {**values, "gold": str(values["gold"])}
     try:
-        record: Record = _validate(values)
+        record = _validator()(values)
     except ValidationError as why:
         record = _without_blanks(values, why)
     for turn in record.messages:
@@ -200,7 +204,7 @@ def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:
             for step in steps
         ]
     try:
-        record: Record = _validate(values)
+        record = _validator()(values)
     except ValidationError as still:
         raise _unreadable(values, still) from why
     return record
