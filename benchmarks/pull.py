@@ -2,6 +2,8 @@
 
     python benchmarks/pull.py            100,000 and 1,000,000 rows, about 90 seconds, one JSON object a line
     {"what": "pull", "rows": 1000000, "rows_per_s": 41391, "times_bare": 49.3, "peak_mb": 37.5, ...}
+    python benchmarks/pull.py --against ../before          CPU of reading records here and in another checkout, in turn
+    {"what": "read_records", "records": "whole", "cpu_s": 2.9, "cpu_s_against": 4.5, "ratio": 0.65}
 
 Every measurement runs in a process of its own. The bars: peak memory of `pull` at 1,000,000 rows within 10 % of that at
 100,000 and under 300 MB. Rates are of this machine at this moment: compare them with the bare loop beside them.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -51,7 +54,7 @@ def measure(what: str, path: Path) -> dict[str, object]:
     from blossom_data.records import Record
     from blossom_data.rows import Row, read_records, read_rows
 
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     if what == "bare":
         with path.open("rb") as file:
             found = sum(isinstance(orjson.loads(line), dict) for line in file)
@@ -62,9 +65,51 @@ def measure(what: str, path: Path) -> dict[str, object]:
     else:
         sample = 1000 if what == "pull-sample" else None
         found = sum(isinstance(record, Record) for record in pull("alpaca", path, sample=sample))
-    seconds = time.perf_counter() - start
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"what": what, "found": found, "seconds": round(seconds, 2), "peak_mb": round(peak_mb, 1)}
+    return {
+        "what": what,
+        "found": found,
+        "seconds": round(seconds, 2),
+        "cpu_s": round(cpu_s, 3),
+        "peak_mb": round(peak_mb, 1),
+    }
+
+
+def convert_whole(path: Path, target: Path) -> None:
+    """Writes the same rows as whole records, as `annotate` leaves them: two turns, a gold label, two lineage steps."""
+    step = {"version": 1, "prompt": "0123456789abcdef", "model": "m", "reply": "0123456789abcdef0123456789abcdef"}
+    with path.open("rb") as rows, target.open("w") as file:
+        for number, line in enumerate(rows):
+            row = json.loads(line)
+            turns = [
+                {"role": "user", "content": row["instruction"]},
+                {"role": "assistant", "content": row["output"]},
+            ]
+            whole = {"id": f"row-{number}", "source": "alpaca", "source_id": str(number), "lang": "en"}
+            whole |= {"messages": turns, "gold": "7", "tags": ["layout:alpaca"]}
+            whole |= {"lineage": [{"stage": "translate", **step}, {"stage": "annotate", **step}]}
+            file.write(json.dumps(whole) + "\n")
+
+
+def compare(other: Path, rows: int, rounds: int = 5) -> None:
+    """Prints the CPU of read_records here and in the checkout `other`: least of `rounds`, in turn, same interpreter."""
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw.jsonl"
+        generate(raw, rows)
+        for kind, write in (("bare", convert), ("whole", convert_whole)):
+            path = Path(folder) / f"{kind}.jsonl"
+            write(raw, path)
+            found: dict[Path, list[float]] = {}
+            for _ in range(rounds):
+                for checkout in (Path(__file__).resolve().parents[1], other.resolve()):
+                    command = [sys.executable, __file__, "--measure", "read_records", str(path)]
+                    environment = {**os.environ, "PYTHONPATH": str(checkout)}
+                    done = subprocess.run(command, check=True, capture_output=True, env=environment)
+                    found.setdefault(checkout, []).append(json.loads(done.stdout)["cpu_s"])
+            here, there = (min(times) for times in found.values())
+            told = {"what": "read_records", "records": kind, "cpu_s": here, "cpu_s_against": there}
+            sys.stdout.write(json.dumps(told | {"ratio": round(here / there, 2)}) + "\n")
 
 
 def main() -> None:
@@ -72,7 +117,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs=2, default=[100_000, 1_000_000])
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--against", type=Path, help="another checkout: compare the CPU of reading records with it")
     arguments = parser.parse_args()
+    if arguments.against:
+        compare(arguments.against, arguments.rows[0])
+        return
     if arguments.measure:
         sys.stdout.write(json.dumps(measure(arguments.measure[0], Path(arguments.measure[1]))))
         return

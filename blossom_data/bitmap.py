@@ -25,6 +25,10 @@ class Bitmap:
         bit = int.from_bytes(digest[:4], "little") & ((1 << _BITS) - 1)
         return bool(self._bits[bit >> 3] & 1 << (bit & 7))
 
-    def add(self, digest: bytes) -> None:
+    def add(self, digest: bytes) -> bool:
+        """Adds `digest`, and says whether it seemed to be there already, as `in` does."""
         bit = int.from_bytes(digest[:4], "little") & ((1 << _BITS) - 1)
-        self._bits[bit >> 3] |= 1 << (bit & 7)
+        place, mask = bit >> 3, 1 << (bit & 7)
+        byte = self._bits[place]
+        self._bits[place] = byte | mask
+        return bool(byte & mask)

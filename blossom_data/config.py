@@ -3,19 +3,21 @@
     Endpoint(base_url="http://127.0.0.1:8000/v1", model="qwen2.5-7b-instruct", max_in_flight=64)
 
 Order of precedence: flags, environment (BLOSSOM_*, OPENAI_API_KEY, OPENAI_BASE_URL), pipeline file, defaults.
-Reading pipeline files is pipelines.py's part; this file does no I/O.
+Reading files is settings_file.py's part; this file does no I/O.
 """
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from blossom_data.errors import ConfigError, UnknownKey
+from blossom_data.errors import ConfigError
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
+STAGES = ("translate", "annotate", "verify-math")
+SOURCE_KINDS = ("alpaca", "belle", "orca", "wizard", "gsm8k", "math23k", "sharegpt", "messages", "turns", "custom")
+"""The raw layouts that sources/ reads."""
 
 
 class Secret:
@@ -76,15 +78,7 @@ class Endpoint:
     """A reply body longer than this, after decompression, is refused."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"base URL {self.base_url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1"
-            )
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ConfigError(
-                "the base URL must hold no user, password, query or fragment", hint="put the key into OPENAI_API_KEY"
-            )
+        check_base_url(self.base_url)
         if not self.model:
             raise ConfigError("no model is named", hint="give --model or set BLOSSOM_MODEL")
         for limit in ("max_in_flight", "timeout_s", "max_tries", "weight", "max_body_bytes"):
@@ -102,17 +96,22 @@ class Endpoint:
         return self.name or str(urlsplit(self.base_url).netloc)
 
 
+def check_base_url(url: str) -> None:
+    """Raises ConfigError unless `url` is an http(s) address that holds no secret."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise ConfigError(f"base URL {url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ConfigError(
+            "the base URL must hold no user, password, query or fragment", hint="put the key into OPENAI_API_KEY"
+        )
+
+
 def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:
     """The endpoints that answer `stage`: those that name it as a role, else those without roles."""
     named = tuple(endpoint for endpoint in endpoints if stage in endpoint.roles)
     return named or tuple(endpoint for endpoint in endpoints if not endpoint.roles)
-
-
-def reject_unknown(given: Mapping[str, object], known: Iterable[str], where: str) -> None:
-    """Raises UnknownKey, naming the nearest known key, when `given` has a key that is not known."""
-    names = sorted(known)
-    for key in given:
-        if key not in names:
-            near = difflib.get_close_matches(key, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(names)}"
-            raise UnknownKey(f"{where}: unknown key {key!r}", hint=hint, key=key, table=given)

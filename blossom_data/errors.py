@@ -2,7 +2,6 @@
 
     BlossomError              1   a bug, or broken local state
     ├── ConfigError           2   wrong flags, settings, prompt or pipeline file
-    │   └── UnknownKey        2   a setting that there is not, with the table that names it
     ├── InputError            2   input that cannot be read, or too much of it is bad
     ├── EndpointError         4   the endpoint is down or keeps failing; run the same command again
     │   └── AuthError         2   the endpoint refused the key, or the quota is used up
@@ -19,12 +18,20 @@ A `Reject` (records.py) is not an error: it is the counted outcome of one record
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterable
 
 
 def extra_hint(extra: str) -> str:
     """How an optional part is installed: from the checkout, for the package index has another project of this name."""
     return f"in the checkout of blossom-data: pip install '.[{extra}]'"
+
+
+def near_hint(name: str, known: Iterable[str], told: str = "known keys:") -> str:
+    """The known name that `name` was most likely meant to be, or else all of them, behind the words `told`."""
+    names = sorted(known) if told == "known keys:" else list(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"{told} {', '.join(names)}"
 
 
 class BlossomError(Exception):
@@ -41,14 +48,6 @@ class ConfigError(BlossomError):
     """Wrong flags, settings, prompt or pipeline file."""
 
     exit_code = 2
-
-
-class UnknownKey(ConfigError):
-    """The key `key` of `table` is not known; a reader that knows the table's place adds file and line."""
-
-    def __init__(self, message: str, *, hint: str = "", key: str, table: Mapping[str, object]) -> None:
-        super().__init__(message, hint=hint)
-        self.key, self.table = key, table
 
 
 class InputError(BlossomError):

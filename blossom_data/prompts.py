@@ -20,13 +20,40 @@ from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from string import Template
-from typing import Any
+
+from pydantic import with_config
 
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
-from blossom_data.toml_file import read_toml
+from blossom_data.settings_file import read_table, wrong
+from blossom_data.settings_types import STRICT, FreeText, Text, Whole
+from blossom_data.toml_file import TomlFile, read_toml
 
-_KEYS = {"version", "placeholders", "system", "user", "example"}
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """[[example]]: a turn of a user, and how it is answered."""
+
+    user: FreeText
+    assistant: FreeText
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromptTable:
+    """A prompt file: texts that are sent as they stand, but for `${name}` of a placeholder in `user`."""
+
+    version: Whole
+    """Of the prompt; raise it when its meaning changes."""
+    placeholders: tuple[Text, ...] = ()
+    """What `user` holds as ${name}: all of it, and nothing else."""
+    system: FreeText = ""
+    """The system text."""
+    user: FreeText
+    """The user's turn; a literal dollar sign is written $$."""
+    example: tuple[Example, ...] = ()
+    """Turns that stand between system and user as if they had been said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +101,7 @@ def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
         path = folder / f"{name}.toml"
     else:
         path = bundled("prompts") / f"{name}.toml"
-    raw = read_toml(path, "prompt")
-    return _checked(raw, path)
+    return _checked(read_toml(path, "prompt"))
 
 
 def bundled(kind: str) -> Path:
@@ -87,30 +113,14 @@ def bundled(kind: str) -> Path:
     return installed if installed.is_dir() else package.parent / kind
 
 
-def _checked(raw: dict[str, Any], path: Path) -> Prompt:
-    where = f"prompt {path}"
-    if unknown := sorted(set(raw) - _KEYS):
-        raise ConfigError(f"{where}: unknown key {unknown[0]!r}", hint=f"known keys: {', '.join(sorted(_KEYS))}")
-    version, system, user = raw.get("version"), raw.get("system", ""), raw.get("user")
-    placeholders, examples = raw.get("placeholders", []), raw.get("example", [])
-    if not isinstance(version, int) or not isinstance(user, str) or not isinstance(system, str):
-        raise ConfigError(f"{where}: needs `version` (a number), `user` and, if any, `system` (texts)")
-    if not isinstance(placeholders, list) or not all(isinstance(name, str) for name in placeholders):
-        raise ConfigError(f"{where}: `placeholders` must be a list of names")
-    template = Template(user)
-    if not template.is_valid() or set(template.get_identifiers()) != set(placeholders):
-        raise ConfigError(
-            f"{where}: `placeholders` names {sorted(placeholders)}, `user` holds {sorted(template.get_identifiers())}",
-            hint="write a literal dollar sign as $$",
-        )
-    if not isinstance(examples, list) or any(
-        not isinstance(example, dict)
-        or set(example) != {"user", "assistant"}
-        or not all(isinstance(text, str) for text in example.values())
-        for example in examples
-    ):
-        raise ConfigError(f"{where}: each [[example]] needs exactly `user` and `assistant`, both texts")
-    pairs = tuple((example["user"], example["assistant"]) for example in examples)
-    sent = repr((version, system, user, pairs)).encode()
+def _checked(file: TomlFile) -> Prompt:
+    table = read_table(file, PromptTable)
+    template = Template(table.user)
+    if not template.is_valid() or set(template.get_identifiers()) != set(table.placeholders):
+        named, held = sorted(table.placeholders), sorted(template.get_identifiers())
+        problem = f"`placeholders` names {named}, `user` holds {held}"
+        raise wrong(file, ("placeholders",), problem, "write a literal dollar sign as $$")
+    pairs = tuple((example.user, example.assistant) for example in table.example)
+    sent = repr((table.version, table.system, table.user, pairs)).encode()
     digest = hashlib.blake2b(sent, digest_size=8).hexdigest()
-    return Prompt(path.stem, version, tuple(placeholders), system, user, pairs, digest)
+    return Prompt(file.path.stem, table.version, table.placeholders, table.system, table.user, pairs, digest)

@@ -1,27 +1,81 @@
-"""Reads a TOML file that a user wrote; what is wrong with it becomes one line.
+"""Reads a TOML file that a user wrote, with the line of every key; what is wrong with it becomes one line.
 
-    read_toml(Path("prices.toml"), "prices")   ->   {"as_of": "2026-10-01", "models": {...}}
+    file = read_toml(Path("math.toml"), "pipeline")
+    file.values                         {"source": [{"kind": "gsm8k", ...}]}
+    file.where(("source", 0, "kind"))   "pipeline math.toml line 12"
 
-It knows no keys: who reads the file checks them.
+It knows no keys: settings_file.py checks them.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
+from blossom_data.toml_lines import KeyPath, find_lines
 
 
-def read_toml(path: Path, kind: str) -> dict[str, Any]:
-    """The values of the file at `path`, which is a `kind` (a word for the message).
+@dataclass(frozen=True, slots=True)
+class TomlFile:
+    """A file as it was read: its values, and the line of each."""
+
+    kind: str
+    """What it is, for messages: pipeline, recipe, prompt or prices."""
+    path: Path
+    values: dict[str, Any]
+    lines: Mapping[KeyPath, int]
+
+    def where(self, at: KeyPath = ()) -> str:
+        """`pipeline math.toml line 12`: the line of `at`, else of the table that should hold it."""
+        for size in range(len(at), 0, -1):
+            if line := self.lines.get(at[:size]):
+                return f"{self.kind} {self.path} line {line}"
+        return f"{self.kind} {self.path}"
+
+    def place(self, at: KeyPath) -> str:
+        """`math.toml:12`, the place of a value that is there."""
+        return f"{self.path}:{self.lines[at]}" if at in self.lines else str(self.path)
+
+    def value(self, at: KeyPath) -> Any:
+        """What stands at `at`, None where nothing does."""
+        found: Any = self.values
+        for part in at:
+            if isinstance(found, dict):
+                found = found.get(part)
+            elif isinstance(found, list) and isinstance(part, int) and part < len(found):
+                found = found[part]
+            else:
+                return None
+        return found
+
+    def tables(self, at: KeyPath) -> list[KeyPath]:
+        """The paths of the tables of a list at `at`, or of the one table that stands in its place."""
+        found = self.value(at)
+        return [(*at, number) for number in range(len(found))] if isinstance(found, list) else [at] if found else []
+
+    @contextmanager
+    def locating(self, at: KeyPath) -> Iterator[None]:
+        """Puts file and line of `at` before what the block raises as ConfigError."""
+        try:
+            yield
+        except ConfigError as why:
+            raise ConfigError(f"{self.where(at)}: {why}", hint=why.hint) from why
+
+
+def read_toml(path: Path, kind: str) -> TomlFile:
+    """The file at `path`, which is a `kind` (a word for the message).
 
     Raises:
         ConfigError: it cannot be read, or is not TOML.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        return TomlFile(kind, path, tomllib.loads(text), find_lines(text))
     except OSError as why:
         raise ConfigError(f"cannot read {kind} {path}: {why.strerror}") from why
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:

@@ -14,15 +14,41 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, with_config
 
 from blossom_data.asks import Usage
-from blossom_data.errors import ConfigError
+from blossom_data.settings_file import read_table
+from blossom_data.settings_types import STRICT, Amount, Text
 from blossom_data.toml_file import read_toml
 
 PRICES_FILE = Path(__file__).with_name("prices.toml")
 _DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
-_KEYS = ("in", "out", "cached_in")
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPrice:
+    """USD per million tokens of one model."""
+
+    in_usd: Annotated[Amount, Field(alias="in")]
+    """Tokens that are sent."""
+    out: Amount
+    """Tokens that are answered."""
+    cached_in: Amount | None = None
+    """Tokens that are sent and read from the prefix cache; as `in` without it."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricesTable:
+    """A price file."""
+
+    as_of: Annotated[Text, Field(examples=['as_of = "2026-04-30"'])]
+    """The date of the prices."""
+    models: Annotated[Mapping[str, ModelPrice], Field(examples=['[models] "gpt-4o-mini" = { in = 0.15, out = 0.60 }'])]
+    """By the model's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +99,10 @@ def load_prices(path: Path | None = None) -> dict[str, Price]:
     Raises:
         ConfigError: the file cannot be read, or a price is not a number from 0.
     """
-    file = path or PRICES_FILE
-    raw = read_toml(file, "prices")
-    models = raw.get("models")
-    if not isinstance(models, dict) or not isinstance(raw.get("as_of"), str):
-        raise ConfigError(f"prices {file} need `as_of` (a date) and [models]", hint=f"the layout of {PRICES_FILE}")
-    return {name: _price(name, entry, file) for name, entry in models.items()}
+    table = read_table(read_toml(path or PRICES_FILE, "prices"), PricesTable)
+    return {name: _price(entry) for name, entry in table.models.items()}
 
 
-def _price(name: str, entry: Any, file: Path) -> Price:
-    is_sound = isinstance(entry, dict) and set(entry) <= set(_KEYS) and {"in", "out"} <= set(entry)
-    if not is_sound or not all(type(value) in (int, float) and value >= 0 for value in entry.values()):
-        raise ConfigError(f"prices {file}: {name!r} needs in and out (and cached_in), in USD per million tokens")
-    return Price(float(entry["in"]), float(entry["out"]), float(entry.get("cached_in", entry["in"])))
+def _price(entry: ModelPrice) -> Price:
+    cached_in = entry.in_usd if entry.cached_in is None else entry.cached_in
+    return Price(entry.in_usd, entry.out, cached_in)

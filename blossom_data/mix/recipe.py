@@ -16,194 +16,226 @@
     of = "stage1"                      # an earlier mix of this file, or data = "train/stage1"
     share = 0.2                        # or count
 
-It checks values; blending is write.py's part.
+The classes say what each table may hold; blending is write.py's part.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from blossom_data.config import reject_unknown
-from blossom_data.errors import ConfigError
-from blossom_data.mix.plan import Mix, Part
+from pydantic import AfterValidator, Field, Strict, with_config
+
+from blossom_data.errors import near_hint
+from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
+from blossom_data.settings_file import read_table, wrong
+from blossom_data.settings_types import (
+    STRICT,
+    Count,
+    Flag,
+    FreeText,
+    Language,
+    OneOf,
+    Positive,
+    Share,
+    Text,
+    one_or_list,
+    refuse,
+)
 from blossom_data.shards import SHARD_RECORDS
-from blossom_data.toml_file import read_toml
+from blossom_data.toml_file import TomlFile, read_toml
+from blossom_data.toml_lines import KeyPath
 
 _NAME = re.compile(r"\w[\w.-]{0,99}")
-_MIX = (
-    "name",
-    "out",
-    "seed",
-    "records",
-    "caps",
-    "lang",
-    "layout",
-    "format",
-    "plain",
-    "shard_records",
-    "allow_short",
-    "max_bad",
-    "part",
-    "replay",
-)
-_PART = ("data", "name", "count", "weight", "share", "source", "lang")
-_REPLAY = ("of", "data", "name", "count", "share", "source", "lang")
+
+
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        raise refuse(f"name {text[:100]!r} must be letters, digits, dots and dashes")
+    return text
+
+
+SomeOf = Annotated[float, Strict(), Field(gt=0, le=1)]
+Sources = Annotated[tuple[Text, ...], one_or_list(str)]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartTable:
+    """[[mix.part]]: a data set, and how much of it is taken; all of it without count, weight or share."""
+
+    data: Text | None = None
+    """A data set folder or file, relative to this file; in a pipeline its own data set without one."""
+    name: FreeText | None = None
+    """Shown in errors, card and manifest."""
+    count: Count | None = None
+    """Records to take."""
+    weight: Positive | None = None
+    """Size in the mix, relative to the other weighted parts."""
+    share: SomeOf | None = None
+    """Share of the part's own records."""
+    source: Sources = ()
+    """Take only records of this source, or of these."""
+    lang: Mapping[Language, Share] = field(default_factory=dict)
+    """Share of each language among what is taken, such as {en = 0.5, zh = 0.5}; the mix's without it."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayTable:
+    """[[mix.replay]]: a sample of an earlier mix."""
+
+    of: Text | None = None
+    """The name of an earlier mix of this file."""
+    data: Text | None = None
+    """Or its folder, relative to this file."""
+    name: FreeText | None = None
+    """Shown in errors, card and manifest."""
+    count: Count | None = None
+    """Records to take."""
+    share: SomeOf | None = None
+    """Share of the mix's records."""
+    source: Sources = ()
+    """Take only records of this source, or of these."""
+    lang: Mapping[Language, Share] = field(default_factory=dict)
+    """Share of each language among what is taken."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixTable:
+    """[[mix]]: one training set."""
+
+    name: Annotated[Text, AfterValidator(_name)]
+    """What LLaMA-Factory and the card call it."""
+    out: FreeText = ""
+    """Folder that it is written to, relative to this file; train/NAME without one."""
+    seed: Annotated[int, Strict()] = 0
+    """Of the draw and the order."""
+    records: Count | None = None
+    """Size of the whole mix: what weighted parts fill up to."""
+    caps: Mapping[str, Count] = field(default_factory=dict)
+    """Most records of a source in the mix, such as {flan = 20000}."""
+    lang: Mapping[Language, Share] = field(default_factory=dict)
+    """Share of each language in every part, not in replays."""
+    layout: Annotated[str, OneOf(*LAYOUT_NAMES)] = "messages"
+    """Layout of a row."""
+    format: Annotated[str, OneOf(*FORMATS)] = "jsonl"
+    """Format of the files."""
+    plain: Flag = False
+    """JSON lines without compression."""
+    shard_records: Count = SHARD_RECORDS
+    """Records in one file."""
+    allow_short: Flag = False
+    """Write what there is where a part has too few records."""
+    max_bad: Share = 0.01
+    """Largest share of rows that may be unreadable."""
+    part: Annotated[tuple[PartTable, ...], one_or_list(PartTable)] = ()
+    """What it is drawn from; a prompt that two parts hold is taken from the first."""
+    replay: Annotated[tuple[ReplayTable, ...], one_or_list(ReplayTable)] = ()
+    """Samples of earlier mixes."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MixFile:
+    """A recipe of mixes."""
+
+    mix: Annotated[
+        Annotated[tuple[MixTable, ...], Field(min_length=1)],
+        one_or_list(MixTable),
+        Field(examples=['[[mix]] name = "stage1"']),
+    ]
+    """Training sets, in order: a later one may replay an earlier one."""
 
 
 def load_recipe(path: Path, *, out: Path | None = None) -> tuple[Mix, ...]:
     """The mixes of the recipe file at `path`, to be written to OUT/NAME if `out` is given.
 
     Raises:
-        ConfigError: not TOML, an unknown key (with the nearest known one), a missing or wrong value.
+        ConfigError: not TOML, an unknown key (with the nearest known one), a missing or wrong value; its line is told.
     """
-    raw = read_toml(path, "recipe")
-    reject_unknown(raw, ("mix",), f"recipe {path}")
-    return read_mixes(raw.get("mix"), where=f"recipe {path}", folder=path.resolve().parent, out=out)
+    file = read_toml(path, "recipe")
+    return _mixes(file, read_table(file, MixFile).mix, path.resolve().parent, "", out)
 
 
-def read_mixes(tables: Any, *, where: str, folder: Path, data: str = "", out: Path | None = None) -> tuple[Mix, ...]:
-    """The mixes that the [[mix]] tables (or one [mix] table) describe.
+def read_mixes(file: TomlFile, *, folder: Path, data: str = "", out: Path | None = None) -> tuple[Mix, ...]:
+    """The mixes that the [[mix]] tables (or the one [mix] table) of a file describe, whatever else it holds.
 
     Args:
-        tables: what stands under the key "mix".
-        where: named in errors, such as "pipeline math.toml".
         folder: what relative paths are relative to.
         data: the data set of parts that name none; "": they must.
         out: mixes are written to OUT/NAME, whatever the tables say.
     """
-    listed = [tables] if isinstance(tables, dict) else tables
-    if not isinstance(listed, list) or not listed:
-        raise ConfigError(f"{where}: has no [[mix]]", hint='such as [[mix]] name = "stage1"')
+    tables = tuple(read_table(file, MixTable, at=at) for at in file.tables(("mix",)))
+    return _mixes(file, tables, folder, data, out)
+
+
+def _mixes(file: TomlFile, tables: tuple[MixTable, ...], folder: Path, data: str, out: Path | None) -> tuple[Mix, ...]:
     mixes: dict[str, Mix] = {}
-    for number, table in enumerate(listed, 1):
-        mix = _mix(table, f"{where}, mix {number}", folder, data, out, mixes)
+    for at, table in zip(file.tables(("mix",)), tables, strict=True):
+        home = out / table.name if out else folder / (table.out or f"train/{table.name}")
+        parts = _parts(file, at, table, folder, data) + _replays(file, at, table, folder, mixes)
+        mix = _mix(file, at, table, home, parts)
         if mix.name in mixes or any(mix.out.resolve() == other.out.resolve() for other in mixes.values()):
-            raise ConfigError(f"{where}: two mixes have the name or folder of {mix.name!r}")
+            raise wrong(file, (*at, "name"), f"two mixes have the name or folder of {mix.name!r}")
         mixes[mix.name] = mix
     return tuple(mixes.values())
 
 
-def _mix(table: Any, where: str, folder: Path, data: str, out: Path | None, earlier: Mapping[str, Mix]) -> Mix:
-    _require_table(table, where)
-    reject_unknown(table, _MIX, where)
-    name = _text(table, "name", where)
-    if not _NAME.fullmatch(name):
-        raise ConfigError(f"{where}: name {name!r} must be letters, digits, dots and dashes")
-    where = f"{where} ({name})"
-    lang = _numbers(table, "lang", where)
-    parts = [
-        _part(entry, f"{where}, part {number}", folder, data, lang)
-        for number, entry in enumerate(_tables(table, "part", where), 1)
-    ]
-    replays = [
-        _replay(entry, f"{where}, replay {number}", folder, earlier)
-        for number, entry in enumerate(_tables(table, "replay", where), 1)
-    ]
-    caps = table.get("caps", {})
-    _require_table(caps, f"{where}, caps")
-    seed = _whole(table, "seed", where)
-    max_bad = _number(table, "max_bad", where)
-    if max_bad is not None and not 0 <= max_bad <= 1:
-        raise ConfigError(f"{where}: max_bad must be a number from 0 to 1, is {max_bad:g}")
-    return Mix(
-        name=name,
-        out=out / name if out else folder / (_text(table, "out", where, default="") or f"train/{name}"),
-        parts=tuple(parts + replays),
-        seed=0 if seed is None else seed,
-        records=_whole(table, "records", where),
-        caps={source: _whole(caps, source, f"{where}, caps") or 0 for source in caps},
-        layout=_text(table, "layout", where, default="messages"),
-        format=_text(table, "format", where, default="jsonl"),
-        is_plain=_flag(table, "plain", where),
-        shard_records=_whole(table, "shard_records", where) or SHARD_RECORDS,
-        is_short_allowed=_flag(table, "allow_short", where),
-        max_bad=0.01 if max_bad is None else max_bad,
-    )
+def _mix(file: TomlFile, at: KeyPath, table: MixTable, out: Path, parts: list[Part]) -> Mix:
+    with file.locating(at):
+        return Mix(
+            name=table.name,
+            out=out,
+            parts=tuple(parts),
+            seed=table.seed,
+            records=table.records,
+            caps=table.caps,
+            layout=table.layout,
+            format=table.format,
+            is_plain=table.plain,
+            shard_records=table.shard_records,
+            is_short_allowed=table.allow_short,
+            max_bad=table.max_bad,
+        )
 
 
-def _part(entry: Any, where: str, folder: Path, data: str, lang: Mapping[str, float]) -> Part:
-    _require_table(entry, where)
-    reject_unknown(entry, _PART, where)
-    named = _text(entry, "data", where, default=data)
-    if not named:
-        raise ConfigError(f"{where}: data must name a data set")
-    return Part(data=str(folder / named), **_amount(entry, where), lang=_numbers(entry, "lang", where) or lang)
+def _parts(file: TomlFile, at: KeyPath, table: MixTable, folder: Path, data: str) -> list[Part]:
+    parts = []
+    for place, part in zip(file.tables((*at, "part")), table.part, strict=True):
+        if not (part.data or data):
+            raise wrong(file, (*place, "data"), "data must name a data set")
+        with file.locating(place):
+            parts.append(
+                Part(
+                    data=str(folder / (part.data or data)),
+                    weight=part.weight,
+                    lang=part.lang or table.lang,
+                    **_amount(part),
+                )
+            )
+    return parts
 
 
-def _replay(entry: Any, where: str, folder: Path, earlier: Mapping[str, Mix]) -> Part:
-    _require_table(entry, where)
-    reject_unknown(entry, _REPLAY, where)
-    if ("of" in entry) == ("data" in entry):
-        raise ConfigError(f"{where}: give `of` (the name of an earlier mix) or `data` (its folder)")
-    if "of" in entry:
-        of = _text(entry, "of", where)
-        reject_unknown({of: None}, earlier, f"{where}, of")
-        place = str(earlier[of].out)
-    else:
-        place = str(folder / _text(entry, "data", where))
-    return Part(data=place, **_amount(entry, where), lang=_numbers(entry, "lang", where), is_replay=True)
+def _replays(file: TomlFile, at: KeyPath, table: MixTable, folder: Path, earlier: Mapping[str, Mix]) -> list[Part]:
+    replays = []
+    for place, replay in zip(file.tables((*at, "replay")), table.replay, strict=True):
+        if (replay.of is None) == (replay.data is None):
+            raise wrong(file, (*place, ""), "give `of` (the name of an earlier mix) or `data` (its folder)")
+        if replay.of is not None and replay.of not in earlier:
+            hint = near_hint(replay.of, earlier, "earlier mixes:") if earlier else "the first mix has none before it"
+            raise wrong(file, (*place, "of"), f"of is {replay.of!r}, which is no earlier mix", hint)
+        data = str(earlier[replay.of].out) if replay.of is not None else str(folder / str(replay.data))
+        with file.locating(place):
+            replays.append(Part(data=data, lang=replay.lang, is_replay=True, **_amount(replay)))
+    return replays
 
 
-def _amount(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+def _amount(table: PartTable | ReplayTable) -> dict[str, Any]:
     """The fields that part and replay have in common."""
-    sources = entry.get("source", [])
-    sources = [sources] if isinstance(sources, str) else sources
-    if not isinstance(sources, list) or not all(isinstance(source, str) and source for source in sources):
-        raise ConfigError(f"{where}: source must be a name or a list of names")
-    return {
-        "name": _text(entry, "name", where, default=sources[0] if len(sources) == 1 else ""),
-        "count": _whole(entry, "count", where),
-        "weight": _number(entry, "weight", where),
-        "share": _number(entry, "share", where),
-        "sources": tuple(sources),
-    }
-
-
-def _require_table(entry: Any, where: str) -> None:
-    if not isinstance(entry, dict):
-        raise ConfigError(f"{where}: must be a table")
-
-
-def _tables(table: Mapping[str, Any], key: str, where: str) -> Sequence[Any]:
-    listed = table.get(key, [])
-    listed = [listed] if isinstance(listed, dict) else listed
-    if not isinstance(listed, list):
-        raise ConfigError(f"{where}: {key} must be a list of tables")
-    return listed
-
-
-def _text(table: Mapping[str, Any], key: str, where: str, *, default: str | None = None) -> str:
-    value = table.get(key, default)
-    if not isinstance(value, str) or (default is None and not value) or "\0" in value:
-        raise ConfigError(f"{where}: {key} must be a text{'' if value is None else f', is {value!r}'}")
-    return value
-
-
-def _whole(table: Mapping[str, Any], key: str, where: str) -> int | None:
-    value = table.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-        raise ConfigError(f"{where}: {key} must be a whole number, is {value!r}")
-    return value
-
-
-def _number(table: Mapping[str, Any], key: str, where: str) -> float | None:
-    value = table.get(key)
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
-        raise ConfigError(f"{where}: {key} must be a number, is {value!r}")
-    return None if value is None else float(value)
-
-
-def _numbers(table: Mapping[str, Any], key: str, where: str) -> dict[str, float]:
-    value = table.get(key, {})
-    _require_table(value, f"{where}, {key}")
-    return {name: _number(value, name, f"{where}, {key}") or 0.0 for name in value}
-
-
-def _flag(table: Mapping[str, Any], key: str, where: str) -> bool:
-    value = table.get(key, False)
-    if not isinstance(value, bool):
-        raise ConfigError(f"{where}: {key} must be true or false, is {value!r}")
-    return value
+    name = table.name or (table.source[0] if len(table.source) == 1 else "")
+    return {"name": name, "count": table.count, "share": table.share, "sources": table.source}

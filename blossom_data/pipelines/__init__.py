@@ -19,32 +19,6 @@
     [publish]                          # [[mix]], [refresh], [notify] and [train]: docs/pipelines.md
     root = "published"
 
-It reads and checks the file; building stages is stages/build.py's part, running them executors/local.py's, mixes are
-mix/recipe.py's, and what a refresh does with all of it is refresh/'s.
+settings.py and stage_settings.py say what the file may hold, load.py reads it; building stages is stages/build.py's
+part, running them executors/local.py's, mixes are mix/recipe.py's, what a refresh does with all of it is refresh/'s.
 """
-
-from __future__ import annotations
-
-from blossom_data.pipelines.load import find_pipeline, load_pipeline, open_pipeline
-from blossom_data.pipelines.settings import (
-    EVENTS,
-    STAGES,
-    NotifySettings,
-    Pipeline,
-    PublishSettings,
-    RefreshSettings,
-    SourceSettings,
-)
-
-__all__ = [
-    "EVENTS",
-    "STAGES",
-    "NotifySettings",
-    "Pipeline",
-    "PublishSettings",
-    "RefreshSettings",
-    "SourceSettings",
-    "find_pipeline",
-    "load_pipeline",
-    "open_pipeline",
-]

@@ -1,47 +1,24 @@
-"""Reads a pipeline file into a Pipeline: finds it, checks every key and value, makes paths absolute, scales counts.
+"""Reads a pipeline file into a Pipeline: finds it, has keys and values checked, makes paths absolute, scales counts.
 
 open_pipeline("blossom-v5", scale=0.01).sources[0].sample   ->   240, where the file says 24000
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines.settings import (
-    EVENTS,
-    STAGES,
-    NotifySettings,
-    Pipeline,
-    PublishSettings,
-    RefreshSettings,
-    SourceSettings,
-)
-from blossom_data.pipelines.tables import Table, read_file
+from blossom_data.pipelines.settings import EndpointSettings, Pipeline, PipelineTables, SourceSettings
 from blossom_data.prompts import bundled
-from blossom_data.records import LANGUAGES
+from blossom_data.settings_file import read_table, wrong
+from blossom_data.toml_file import TomlFile, read_toml
+from blossom_data.toml_lines import KeyPath
 
-_TOP = (
-    "name", "out", "ledger", "shard_records", "max_bad", "budget_usd", "budget_tokens", "seed", "endpoint", "source",
-    "stage", "mix", "publish", "refresh", "notify", "train",
-)  # fmt: skip
-_SOURCE = ("kind", "path", "stages", "limit", "sample", "seed", "fields", "licence", "split", "revision")
-_ENDPOINT_TEXTS = ("base_url", "model", "name", "structured", "key_env", "engine", "serve")
-_ENDPOINT_COUNTS = ("max_in_flight", "max_tries", "requests_per_minute", "tokens_per_minute")
-_ENDPOINT_NUMBERS = ("timeout_s", "serve_start_s", "weight")
 _ALONE = ("engine", "serve", "serve_start_s")
 """Settings of an endpoint that is the only one."""
-_PUBLISH = ("root", "name", "keep", "layout", "licences", "parts")
-_REFRESH = (
-    "logs", "keep_logs", "max_rejected", "max_failed", "min_math_yield", "min_lang", "max_lang", "min_size_ratio",
-)  # fmt: skip
-_NOTIFY = ("on", "url", "command")
-_ROLES = (*STAGES, "judge")
-_LAYOUTS = ("parquet", "jsonl")
-_NAME = re.compile(r"(?!.*\.\.)\w[\w.-]{0,63}")
 
 
 def find_pipeline(name: str) -> Path:
@@ -73,64 +50,37 @@ def load_pipeline(path: Path, *, folder: Path | None = None, scale: float = 1.0)
     Raises:
         ConfigError: not TOML, an unknown key (with the nearest known one and its line), a missing or wrong value.
     """
-    file = read_file(path)
-    top = Table(file, file.values)
-    top.refuse_unknown(_TOP)
+    file = read_toml(path, "pipeline")
     home = folder or path.resolve().parent
     target = home if scale == 1.0 else home / f"scale-{scale:g}"
-    name = top.text("name", default=path.stem)
-    if _NAME.fullmatch(name) is None:
-        raise top.wrong(
-            "name", f"is {name[:80]!r}", "letters, digits, dots and dashes, 64 at most; no two dots together"
-        )
-    stages = top.table("stage")
-    stages.refuse_unknown(STAGES)
-    if not (listed := top.tables("source")):
-        raise ConfigError(
-            f"pipeline {path}: has no [[source]]", hint='such as [[source]] kind = "gsm8k" path = "train.jsonl"'
-        )
-    max_bad = top.number("max_bad", most=1.0)
+    context = {"folder": home, "target": target}
+    tables = read_table(file, PipelineTables, defaults={"refresh": {}}, context=context)
+    for at, source in zip(file.tables(("source",)), tables.source, strict=True):
+        _check_fields(file, at, source)
+    name = tables.name or path.stem
+    publish = tables.publish
     return Pipeline(
         name=name,
         file=path,
         folder=home,
-        out=target / top.text("out", default=f"data/{name}"),
-        ledger=home / top.text("ledger", default=".blossom/ledger.sqlite"),
-        sources=tuple(_source(table, home, scale) for table in listed),
-        endpoints=_endpoints(top),
-        stages={stage: stages.table(stage).values for stage in stages.values},
-        shard_records=top.whole("shard_records") or 10_000,
-        max_bad=0.01 if max_bad is None else max_bad,
-        budget_usd=top.number("budget_usd"),
-        budget_tokens=top.whole("budget_tokens"),
-        seed=top.whole("seed", least=0) or 0,
-        mixes=tuple(table.values for table in top.tables("mix")),
-        publish=_publish(top, target, name),
-        refresh=_refresh(top.table("refresh"), target),
-        notify=_notify(top),
-        train=top.table("train").values,
+        out=tables.out or target / "data" / name,
+        ledger=tables.ledger,
+        sources=tuple(
+            replace(source, limit=scaled(source.limit, scale), sample=scaled(source.sample, scale))
+            for source in tables.source
+        ),
+        endpoints=_endpoints(file, tables.endpoint),
+        stages=file.values.get("stage", {}),
+        shard_records=tables.shard_records,
+        max_bad=tables.max_bad,
+        budget_usd=tables.budget_usd,
+        budget_tokens=tables.budget_tokens,
+        seed=tables.seed,
+        publish=replace(publish, name=publish.name or name) if publish else None,
+        refresh=tables.refresh,
+        notify=tables.notify,
         scale=scale,
         source=file,
-    )
-
-
-def _source(table: Table, folder: Path, scale: float) -> SourceSettings:
-    table.refuse_unknown(_SOURCE)
-    stages = table.texts("stages", STAGES)
-    for stage in stages:
-        if stage not in STAGES:
-            raise table.wrong("stages", f"names {stage!r}", f"known stages: {', '.join(STAGES)}")
-    return SourceSettings(
-        kind=table.text("kind"),
-        path=_located(table, folder),
-        stages=stages,
-        limit=scaled(table.whole("limit"), scale),
-        sample=scaled(table.whole("sample"), scale),
-        seed=table.whole("seed", least=0) or 0,
-        fields={key: str(value) for key, value in table.table("fields").values.items()},
-        licence=table.text("licence", default=""),
-        split=table.text("split", default="train"),
-        revision=table.text("revision", default="") or None,
     )
 
 
@@ -139,84 +89,29 @@ def scaled(count: int | None, scale: float) -> int | None:
     return None if count is None else max(1, round(count * scale))
 
 
-def _located(table: Table, folder: Path) -> str:
-    """`path` made absolute: bundled:NAME is a file that comes with blossom-data, hf:ID stays a hub id."""
-    path = table.text("path")
-    if path.startswith("hf:"):
-        return path
-    if path.startswith("bundled:"):
-        file = bundled("demo") / "raw" / path.removeprefix("bundled:")
-        if not file.is_file():
-            raise table.wrong("path", f"is no bundled file: {path!r}")
-        return str(file)
-    return str(folder / path)
+def _check_fields(file: TomlFile, at: KeyPath, source: SourceSettings) -> None:
+    """Raises ConfigError where `fields` and `kind` do not fit."""
+    names = source.fields
+    if source.kind != "custom" and names:
+        raise wrong(file, (*at, "fields"), f"fields are only for the kind custom, not for {source.kind}")
+    if source.kind == "custom" and "instruction" not in names:
+        raise wrong(file, (*at, "fields"), "no field is named for the instruction", 'fields = {instruction = "FIELD"}')
+    if len(set(names.values())) < len(names):
+        raise wrong(file, (*at, "fields"), "fields names one field for two purposes")
 
 
-def _endpoints(top: Table) -> tuple[Mapping[str, Any], ...]:
-    """The one endpoint, or all of several, as keywords of config.Endpoint and `key_env`, `engine`, `serve`."""
-    tables = top.tables("endpoint")
-    return tuple(_endpoint(table, is_alone=len(tables) == 1) for table in tables)
+def _endpoints(file: TomlFile, listed: tuple[EndpointSettings, ...]) -> tuple[Mapping[str, Any], ...]:
+    """Of each endpoint what the file says."""
+    for at, endpoint in zip(file.tables(("endpoint",)), listed, strict=True) if len(listed) > 1 else ():
+        for key in _ALONE:
+            if getattr(endpoint, key) is not None:
+                raise wrong(file, (*at, key), f"{key} is of an endpoint that is the only one, and there are several")
+        for key in ("base_url", "model"):
+            if getattr(endpoint, key) is None:
+                raise wrong(file, (*at, key), f"has no {key}", "each of several endpoints names its own")
+    return tuple(_given(endpoint) for endpoint in listed)
 
 
-def _endpoint(table: Table, *, is_alone: bool) -> dict[str, Any]:
-    known = (*_ENDPOINT_TEXTS, *_ENDPOINT_COUNTS, *_ENDPOINT_NUMBERS, "roles")
-    table.refuse_unknown(key for key in known if is_alone or key not in _ALONE)
-    for key in () if is_alone else ("base_url", "model"):
-        table.text(key)
-    for role in (roles := table.texts("roles")):
-        if role not in _ROLES:
-            raise table.wrong("roles", f"names {role!r}", f"known roles: {', '.join(_ROLES)}")
-    values = {
-        **{key: table.text(key) for key in _ENDPOINT_TEXTS if key in table.values},
-        **{key: table.whole(key) for key in _ENDPOINT_COUNTS},
-        **{key: table.number(key) for key in _ENDPOINT_NUMBERS},
-    }
-    return {key: value for key, value in values.items() if value is not None} | ({"roles": roles} if roles else {})
-
-
-def _publish(top: Table, folder: Path, name: str) -> PublishSettings | None:
-    if "publish" not in top.values:
-        return None
-    table = top.table("publish")
-    table.refuse_unknown(_PUBLISH)
-    layout = table.text("layout", default="")
-    if layout and layout not in _LAYOUTS:
-        raise table.wrong("layout", f"is {layout!r}", f"one of {', '.join(_LAYOUTS)}")
-    licences = table.table("licences")
-    return PublishSettings(
-        root=folder / table.text("root", default="published"),
-        name=table.text("name", default=name),
-        keep=table.whole("keep"),
-        layout=layout,
-        licences={source: licences.text(source) for source in licences.values},
-        parts=table.texts("parts"),
-    )
-
-
-def _refresh(table: Table, folder: Path) -> RefreshSettings:
-    table.refuse_unknown(_REFRESH)
-    return RefreshSettings(
-        logs=folder / table.text("logs", default=".blossom/logs"),
-        keep_logs=table.whole("keep_logs") or 30,
-        max_rejected=table.number("max_rejected", most=1.0),
-        max_failed=table.number("max_failed", most=1.0) or 0.0,
-        min_math_yield=table.number("min_math_yield", most=1.0),
-        min_lang=table.shares("min_lang", LANGUAGES),
-        max_lang=table.shares("max_lang", LANGUAGES),
-        min_size_ratio=table.number("min_size_ratio"),
-    )
-
-
-def _notify(top: Table) -> NotifySettings | None:
-    if "notify" not in top.values:
-        return None
-    table = top.table("notify")
-    table.refuse_unknown(_NOTIFY)
-    events = table.texts("on", ("fail",))
-    for event in events:
-        if event not in EVENTS:
-            raise table.wrong("on", f"names {event!r}", f"known events: {', '.join(EVENTS)}")
-    command = table.texts("command")
-    if "command" in table.values and not (command and command[0]):
-        raise table.wrong("command", "must name a program", 'such as ["mail", "-s", "blossom", "me@example.com"]')
-    return NotifySettings(on=events, url=table.text("url", default=""), command=command)
+def _given(endpoint: EndpointSettings) -> dict[str, Any]:
+    values = {each.name: getattr(endpoint, each.name) for each in fields(endpoint)}
+    return {key: value for key, value in values.items() if value is not None and value != ()}

@@ -13,8 +13,8 @@ from dataclasses import MISSING, fields
 from typing import Any
 from urllib.parse import urlsplit
 
-from blossom_data.pipelines import places
 from blossom_data.pipelines.settings import NotifySettings, Pipeline, PublishSettings, RefreshSettings, SourceSettings
+from blossom_data.toml_lines import KeyPath
 
 MASK = "****"
 _TOP_DEFAULTS = ("shard_records", "max_bad", "budget_usd", "budget_tokens", "seed")
@@ -33,10 +33,9 @@ def list_origins(pipeline: Pipeline) -> list[dict[str, Any]]:
         add(key, value)
     for key in _TOP_DEFAULTS:
         add(key, getattr(pipeline, key))
-    for number, source in enumerate(pipeline.sources):
+    for number in range(len(pipeline.sources)):
         for key, value in _defaults(SourceSettings).items():
             add(f"source[{number + 1}].{key}", value)
-        add(f"source[{number + 1}].stages", source.stages)
     add("refresh.logs", pipeline.refresh.logs)
     for table, kind in (("refresh", RefreshSettings), ("publish", PublishSettings), ("notify", NotifySettings)):
         if settings := getattr(pipeline, table):
@@ -53,7 +52,7 @@ def _leaves(pipeline: Pipeline, values: Mapping[str, Any]) -> list[dict[str, Any
     """Each value of the file, in its order; lists of plain values stay whole."""
     rows: list[dict[str, Any]] = []
 
-    def walk(path: places.Path, value: Any) -> None:
+    def walk(path: KeyPath, value: Any) -> None:
         if isinstance(value, dict):
             for key, each in value.items():
                 walk((*path, key), each)
@@ -68,7 +67,7 @@ def _leaves(pipeline: Pipeline, values: Mapping[str, Any]) -> list[dict[str, Any
     return rows
 
 
-def dotted(path: places.Path) -> str:
+def dotted(path: KeyPath) -> str:
     """("source", 0, "kind") as `source[1].kind`."""
     text = ""
     for part in path:

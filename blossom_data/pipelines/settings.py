@@ -1,85 +1,255 @@
-"""The settings that a pipeline file holds, checked and frozen; load.py reads them."""
+"""The settings that a pipeline file holds: what each table may say, and the Pipeline that load.py makes of them.
+
+Ranges, defaults and the line of doc of each key stand here once: errors, docs and the JSON schema are made of them.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
-from blossom_data.pipelines.tables import File
+from pydantic import AfterValidator, Field, ValidationInfo, with_config
 
-STAGES = ("translate", "annotate", "verify-math")
-EVENTS = ("start", "done", "fail")
+from blossom_data.config import SOURCE_KINDS, STAGES, STRUCTURED_MODES, check_base_url
+from blossom_data.pipelines.stage_settings import StageTables
+from blossom_data.prompts import bundled
+from blossom_data.settings_types import (
+    SECRET,
+    STRICT,
+    Amount,
+    Count,
+    FilePath,
+    FreeText,
+    Language,
+    OneOf,
+    Positive,
+    Share,
+    TargetPath,
+    Text,
+    Whole,
+    checked,
+    one_or_list,
+    refuse,
+)
+from blossom_data.toml_file import TomlFile
+
+_NAME = re.compile(r"(?!.*\.\.)\w[\w.-]{0,63}")
+FieldName = Annotated[str, OneOf("instruction", "input", "system", "gold", "id")]
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
+def _name(text: str) -> str:
+    if _NAME.fullmatch(text) is None:
+        hint = "letters, digits, dots and dashes, 64 at most; no two dots together"
+        raise refuse(f"name is {text[:80]!r}", hint)
+    return text
+
+
+def _variable(text: str) -> str:
+    """The value is not told: somebody may have put the key itself here."""
+    if _VARIABLE.fullmatch(text) is None:
+        raise refuse("key_env is no name of an environment variable", 'such as key_env = "SECOND_KEY"')
+    return text
+
+
+def _web_address(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        is_address = False
+    if text and not is_address:
+        raise refuse("url is not an http(s) address", "such as https://hooks.example.com/..., or BLOSSOM_NOTIFY_URL")
+    return text
+
+
+def _program(command: tuple[str, ...]) -> tuple[str, ...]:
+    if not (command and command[0]):
+        raise refuse("command must name a program", 'such as ["mail", "-s", "blossom", "me@example.com"]')
+    return command
+
+
+def _source_path(text: str, info: ValidationInfo) -> str:
+    """Made absolute: bundled:NAME is a file that comes with blossom-data, hf:ID stays a hub id."""
+    if text.startswith("hf:"):
+        return text
+    if text.startswith("bundled:"):
+        file = bundled("demo") / "raw" / text.removeprefix("bundled:")
+        if not file.is_file():
+            raise refuse(f"path is no bundled file: {text!r}")
+        return str(file)
+    return str((info.context or {}).get("folder", Path()) / text)
+
+
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceSettings:
     """One [[source]] of a pipeline."""
 
-    kind: str
-    path: str
-    """A file or folder (absolute), or a hub id."""
-    stages: tuple[str, ...]
-    limit: int | None = None
-    sample: int | None = None
-    seed: int = 0
-    fields: Mapping[str, str] = field(default_factory=dict)
-    licence: str = ""
-    split: str = "train"
-    revision: str | None = None
+    kind: Annotated[str, OneOf(*SOURCE_KINDS)]
+    """The layout of the raw rows, one of `blossom-data pull --help`."""
+    path: Annotated[Text, AfterValidator(_source_path)]
+    """A file or folder, or a hub id: hf:ORG/NAME; bundled:FILE comes along."""
+    stages: tuple[Annotated[str, OneOf(*STAGES)], ...] = STAGES
+    """What its records go through, in the order translate, annotate, verify-math."""
+    limit: Count | None = None
+    """So many first rows."""
+    sample: Count | None = None
+    """So many rows, drawn by `seed`."""
+    seed: Whole = 0
+    """Of the sample."""
+    fields: Mapping[FieldName, Text] = field(default_factory=dict)
+    """Of the kind `custom`: the names of the fields, such as {instruction = "question"}."""
+    licence: FreeText = ""
+    """What the data are held under; goes before what the data set says."""
+    split: Text = "train"
+    """Of a data set of the hub."""
+    revision: Text | None = None
+    """Commit, branch or tag of a data set of the hub."""
 
 
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointSettings:
+    """[endpoint], or one of several [[endpoint]]: an OpenAI-compatible address with its model and limits."""
+
+    base_url: Annotated[Text, checked(check_base_url)] | None = None
+    """Such as http://127.0.0.1:8000/v1; or OPENAI_BASE_URL."""
+    model: Text | None = None
+    """The model's name; or BLOSSOM_MODEL."""
+    name: Text | None = None
+    """Shown in progress and errors; the host without one."""
+    structured: Annotated[str, OneOf(*STRUCTURED_MODES)] | None = None
+    """How JSON is asked for: auto, json_schema, json_object or off."""
+    key_env: Annotated[Text, SECRET, AfterValidator(_variable)] | None = None
+    """The environment variable that holds this endpoint's key."""
+    engine: Text | None = None
+    """`local` runs a GGUF file without a server."""
+    serve: Text | None = None
+    """The command of a local engine that the run starts and stops, such as "vllm serve MODEL"."""
+    max_in_flight: Count | None = None
+    """Most calls at once."""
+    max_tries: Count | None = None
+    """Most times one call is sent when it fails in a way that may pass."""
+    requests_per_minute: Count | None = None
+    """Most calls a minute."""
+    tokens_per_minute: Count | None = None
+    """Most tokens a minute."""
+    timeout_s: Positive | None = None
+    """Wall-clock deadline of one call, in seconds."""
+    serve_start_s: Amount | None = None
+    """Seconds that a local engine may take to start."""
+    weight: Positive | None = None
+    """Share of the calls that this endpoint takes among those of its role."""
+    roles: tuple[Annotated[str, OneOf(*STAGES, "judge")], ...] = ()
+    """Stages it serves, and judge; none: all that no other endpoint names."""
+
+
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishSettings:
     """[publish]: where versions go."""
 
-    root: Path
-    name: str
-    keep: int | None = None
-    """So many newest versions stay (what was `current` within 24 hours stays too); None: all."""
-    layout: str = ""
-    """parquet or jsonl; "" takes Parquet where pyarrow is installed."""
-    licences: Mapping[str, str] = field(default_factory=dict)
+    root: TargetPath = Path("published")
+    """Folder of the published data sets."""
+    name: FreeText = ""
+    """Name of the data set; the pipeline's without one."""
+    keep: Count | None = None
+    """So many newest versions stay (what was `current` within 24 hours stays too); without it all."""
+    layout: Annotated[str, OneOf("", "parquet", "jsonl")] = ""
+    """parquet or jsonl; without it Parquet where pyarrow is installed."""
+    licences: Mapping[str, Text] = field(default_factory=dict)
     """By source; they go before what the sources state."""
-    parts: tuple[str, ...] = ()
-    """What is published: names of mixes, or "records" for the data set itself; empty: all mixes, else the records."""
+    parts: tuple[FreeText, ...] = ()
+    """What is published: names of mixes, or "records" for the data set itself; without it mixes, else the records."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefreshSettings:
     """[refresh]: the gates that a new version must pass, and the logs."""
 
-    logs: Path
-    keep_logs: int = 30
+    logs: TargetPath = Path(".blossom/logs")
+    """Folder of the logs and results of runs."""
+    keep_logs: Count = 30
     """Folders of so many newest runs stay."""
-    max_rejected: float | None = None
+    max_rejected: Share | None = None
     """Largest share of the records read that may be rejected."""
-    max_failed: float = 0.0
+    max_failed: Share = 0.0
     """Largest share of the records read that the endpoint may leave unanswered."""
-    min_math_yield: float | None = None
+    min_math_yield: Share | None = None
     """Smallest share of the records that reach verify-math which it lets through."""
-    min_lang: Mapping[str, float] = field(default_factory=dict)
-    """Smallest share of each language among the records."""
-    max_lang: Mapping[str, float] = field(default_factory=dict)
-    min_size_ratio: float | None = None
-    """Smallest size of a version, relative to the one that is `current`."""
+    min_lang: Mapping[Language, Share] = field(default_factory=dict)
+    """Smallest share of each language among the records, such as {zh = 0.4}."""
+    max_lang: Mapping[Language, Share] = field(default_factory=dict)
+    """Largest share of each language among the records."""
+    min_size_ratio: Share | None = None
+    """Smallest size of a version, relative to the one that is `current`: 0.98 lets it lose 2 %."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifySettings:
     """[notify]: who hears of a refresh; the message holds counts and the exit code, never data or keys."""
 
-    on: tuple[str, ...] = ("fail",)
-    url: str = ""
+    on: tuple[Annotated[str, OneOf("start", "done", "fail")], ...] = ("fail",)
+    """Events that are told."""
+    url: Annotated[FreeText, SECRET, AfterValidator(_web_address)] = ""
     """Webhook that gets the message by POST; BLOSSOM_NOTIFY_URL goes before it."""
-    command: tuple[str, ...] = ()
+    command: Annotated[tuple[FreeText, ...], SECRET, AfterValidator(_program)] | None = None
     """Program and arguments; the message is its standard input."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineTables:
+    """A pipeline file: what to pull, through which stages, with which endpoints, into which mixes and versions."""
+
+    name: Annotated[FreeText, AfterValidator(_name)] | None = None
+    """Name of the pipeline; the file's without one."""
+    out: TargetPath | None = None
+    """Folder of the data set; data/NAME without one."""
+    ledger: FilePath = Path(".blossom/ledger.sqlite")
+    """File of every reply that was paid for."""
+    seed: Whole = 0
+    """Of the run."""
+    shard_records: Count = 10_000
+    """Records read for one shard."""
+    max_bad: Share = 0.01
+    """Largest share of the rows that may be unreadable."""
+    budget_usd: Amount | None = None
+    """Most US dollars over all runs."""
+    budget_tokens: Count | None = None
+    """Most tokens over all runs."""
+    endpoint: Annotated[tuple[EndpointSettings, ...], one_or_list(EndpointSettings)] = ()
+    """Where models are; several [[endpoint]] share the stages by their roles."""
+    source: Annotated[
+        Annotated[tuple[SourceSettings, ...], Field(min_length=1)],
+        one_or_list(SourceSettings),
+        Field(examples=['[[source]] kind = "gsm8k" path = "train.jsonl"']),
+    ]
+    """Raw data, each through stages of its own."""
+    stage: StageTables = field(default_factory=StageTables)
+    """Settings of each stage."""
+    mix: Annotated[tuple[Mapping[str, Any], ...], one_or_list(dict[str, Any])] = ()
+    """Training sets, drawn from the data set."""
+    publish: PublishSettings | None = None
+    """Where versions go."""
+    refresh: RefreshSettings
+    """Gates of a new version, and logs."""
+    notify: NotifySettings | None = None
+    """Who hears of a refresh."""
+    train: Mapping[str, Any] = field(default_factory=dict)
+    """A recipe: what is trained on what was published."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pipeline:
-    """A checked pipeline file."""
+    """A checked pipeline file; paths are absolute, counts at its scale."""
 
     name: str
     file: Path
@@ -89,24 +259,21 @@ class Pipeline:
     ledger: Path
     sources: tuple[SourceSettings, ...]
     endpoints: tuple[Mapping[str, Any], ...] = ()
+    """Of each endpoint what the file says, as keywords of config.Endpoint and `key_env`, `engine`, `serve`."""
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    """Settings of each stage, by its name."""
+    """What the file says of each stage, by its name."""
     shard_records: int = 10_000
     max_bad: float = 0.01
     budget_usd: float | None = None
     budget_tokens: int | None = None
     seed: int = 0
-    mixes: tuple[Mapping[str, Any], ...] = ()
-    """The [[mix]] tables, which mix/recipe.py reads."""
     publish: PublishSettings | None = None
     refresh: RefreshSettings
     notify: NotifySettings | None = None
-    train: Mapping[str, Any] = field(default_factory=dict)
-    """The [train] table, which train/recipe/recipe.py reads."""
     scale: float = 1.0
     """Counts of sources and mixes are this share of what the file says."""
-    source: File
-    """The file's values and their lines."""
+    source: TomlFile
+    """The file's values and their lines; mix/recipe.py reads its [[mix]], train/recipe/recipe.py its [train]."""
 
     @property
     def endpoint(self) -> Mapping[str, Any]:

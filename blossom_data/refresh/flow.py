@@ -27,7 +27,7 @@ from blossom_data.executors.limits import Deadline
 from blossom_data.executors.local import Job, describe_run, run_job
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.write import write_mix
-from blossom_data.pipelines import Pipeline, PublishSettings
+from blossom_data.pipelines.settings import Pipeline, PublishSettings
 from blossom_data.publish.names import current_version, dataset_folder
 from blossom_data.publish.reading import Part
 from blossom_data.publish.retention import collect

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from blossom_data.pipelines import RefreshSettings
+from blossom_data.pipelines.settings import RefreshSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ import orjson
 
 from blossom_data import __version__
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import NotifySettings
+from blossom_data.pipelines.settings import NotifySettings
 
 URL_NAME = "BLOSSOM_NOTIFY_URL"
 POST_S = 10.0

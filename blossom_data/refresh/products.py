@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from blossom_data.errors import ConfigError
 from blossom_data.mix.plan import Mix, Part
 from blossom_data.mix.recipe import read_mixes
-from blossom_data.pipelines import Pipeline
 from blossom_data.pipelines.load import scaled
+from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish import reading
 from blossom_data.publish.names import check_config, check_name
 from blossom_data.report.licences import resolve
+from blossom_data.settings_file import wrong
 from blossom_data.train.recipe.recipe import recipe_of
 
 RECORDS = "records"
@@ -30,17 +30,15 @@ def mixes_of(pipeline: Pipeline) -> tuple[Mix, ...]:
     Raises:
         ConfigError: a key or value that no mix has, with its line.
     """
-    if not pipeline.mixes:
+    if "mix" not in pipeline.source.values:
         return ()
     is_scaled = pipeline.scale != 1.0
-    with pipeline.source.locating():
-        mixes = read_mixes(
-            list(pipeline.mixes),
-            where=f"pipeline {pipeline.file}",
-            folder=pipeline.folder,
-            data=str(pipeline.out),
-            out=pipeline.folder / f"scale-{pipeline.scale:g}" / "train" if is_scaled else None,
-        )
+    mixes = read_mixes(
+        pipeline.source,
+        folder=pipeline.folder,
+        data=str(pipeline.out),
+        out=pipeline.folder / f"scale-{pipeline.scale:g}" / "train" if is_scaled else None,
+    )
     return tuple(_scaled_mix(mix, pipeline.scale) for mix in mixes) if is_scaled else mixes
 
 
@@ -61,23 +59,27 @@ def parts_of(pipeline: Pipeline, mixes: Sequence[Mix]) -> list[reading.Part]:
     """
     if pipeline.publish is None:
         return []
-    check_name(pipeline.publish.name)
+    with pipeline.source.locating(("publish", "name")):
+        check_name(pipeline.publish.name)
     by_name = {mix.name: mix for mix in mixes}
     names = pipeline.publish.parts or tuple(by_name) or (RECORDS,)
     parts = []
     for name in names:
         if name not in (RECORDS, *by_name):
             known = ", ".join((RECORDS, *by_name))
-            raise ConfigError(f"pipeline {pipeline.file}: [publish] parts names {name!r}", hint=f"known: {known}")
+            raise wrong(pipeline.source, ("publish", "parts"), f"parts names {name!r}", f"known: {known}")
         if name == RECORDS:
             parts.append(reading.Part(pipeline.out, RECORDS if len(names) > 1 else ""))
             continue
         if by_name[name].layout != "messages":
-            raise ConfigError(
-                f"pipeline {pipeline.file}: mix {name} has the layout {by_name[name].layout}, which is not published",
-                hint=f'publish it with layout = "messages", or leave it out: parts = ["{RECORDS}"]',
+            raise wrong(
+                pipeline.source,
+                ("publish", "parts"),
+                f"mix {name} has the layout {by_name[name].layout}, which is not published",
+                f'publish it with layout = "messages", or leave it out: parts = ["{RECORDS}"]',
             )
-        parts.append(reading.Part(by_name[name].out, check_config(name)))
+        with pipeline.source.locating(("publish", "parts")):
+            parts.append(reading.Part(by_name[name].out, check_config(name)))
     return parts
 
 
@@ -88,13 +90,14 @@ def check_train(pipeline: Pipeline, parts: Sequence[reading.Part]) -> None:
         return
     published = (pipeline.folder / pipeline.publish.root / pipeline.publish.name).resolve()
     known = [part.config for part in parts if part.config]
-    for stage in recipe.stages:
-        for one in stage.data:
+    for number, stage in enumerate(recipe.stages):
+        for place, one in enumerate(stage.data):
             if one.path.resolve() == published and one.config not in (known or [""]):
-                raise ConfigError(
-                    f"pipeline {pipeline.file}: [train] stage {stage.name} takes the configuration {one.config!r} of "
-                    f"{pipeline.publish.name}, which is not published",
-                    hint=f"known: {', '.join(known)}" if known else "leave out config",
+                raise wrong(
+                    pipeline.source,
+                    ("train", "stage", number, "data", place, "config"),
+                    f"takes the configuration {one.config!r} of {pipeline.publish.name}, which is not published",
+                    f"known: {', '.join(known)}" if known else "leave out config",
                 )
 
 

@@ -25,6 +25,8 @@ _MIN_WORDS = 3
 def chat_language(turns: Iterable[str], default: str = "en") -> str:
     """The language of most turns, of the first one where they are even."""
     votes = [script_language(turn, default) for turn in turns]
+    if len(votes) == 1:
+        return votes[0]
     return max(votes, key=votes.count, default=default)
 
 

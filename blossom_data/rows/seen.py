@@ -47,9 +47,8 @@ class SeenIds:
             BlossomError: the temporary folder is full.
         """
         digest = blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
-        if digest in self._bitmap and (digest in self._pending or self._is_stored(digest)):
+        if self._bitmap.add(digest) and (digest in self._pending or self._is_stored(digest)):
             return False
-        self._bitmap.add(digest)
         self._pending.add(digest)
         if len(self._pending) >= _PENDING_MAX:
             self._store()

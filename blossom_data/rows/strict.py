@@ -10,6 +10,7 @@ colons are all accounted for by its keys and texts has no key twice. Rows where 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import orjson
@@ -48,46 +49,41 @@ def parse_object(line: bytes) -> dict[str, Any]:
 
 def _check(line: bytes, value: dict[str, Any]) -> None:
     """Raises Unreadable for what orjson lets through: depth, NUL, large numbers and equal keys."""
-    census = _Census()
-    census.visit(value, 1)
-    is_plain = b"\\u003" not in line and b"\\u0000" not in line and not census.has_large_number
-    if not (is_plain and census.colons == line.count(b":")):
+    has_nul = b"\\u0000" in line
+    colons, has_large_number = _census(value, has_nul)
+    if has_nul or has_large_number or b"\\u003" in line or colons != line.count(b":"):
         _check_slowly(line)
 
 
-class _Census:
-    """Counts the colons that the keys and texts of a value account for, and looks at every scalar.
+def _census(value: dict[str, Any], has_nul: bool) -> tuple[int, bool]:
+    """Counts the colons that the keys and texts of a value account for, and looks for large numbers, level by level.
 
     A colon inside a key is not counted: it only sends its row the slow way.
     """
-
-    __slots__ = ("colons", "has_large_number")
-
-    def __init__(self) -> None:
-        self.colons = 0
-        self.has_large_number = False
-
-    def visit(self, value: object, depth: int) -> None:
-        if type(value) is str:
-            self.colons += value.count(":")
-            if "\0" in value:
-                raise Unreadable("nul", f"a NUL character at position {value.index(chr(0))} of a text")
-        elif type(value) is float:
-            self.has_large_number |= abs(value) >= _LARGEST_EXACT
-        elif type(value) is dict:
-            _refuse_depth(depth)
-            self.colons += len(value)
-            for item in value.values():
-                self.visit(item, depth + 1)
-        elif type(value) is list:
-            _refuse_depth(depth)
-            for item in value:
-                self.visit(item, depth + 1)
-
-
-def _refuse_depth(depth: int) -> None:
-    if depth > MAX_DEPTH:
-        raise Unreadable("too_deep", f"nested more than {MAX_DEPTH} deep")
+    colons, has_large_number = 0, False
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH):
+        below = []
+        for box in level:
+            if type(box) is dict:
+                colons += len(box)
+                items: Iterable[Any] = box.values()
+            else:
+                items = box
+            for item in items:
+                kind = type(item)
+                if kind is str:
+                    colons += item.count(":")
+                    if has_nul and "\0" in item:
+                        raise Unreadable("nul", f"a NUL character at position {item.index(chr(0))} of a text")
+                elif kind is dict or kind is list:
+                    below.append(item)
+                elif kind is float and abs(item) >= _LARGEST_EXACT:
+                    has_large_number = True
+        if not below:
+            return colons, has_large_number
+        level = below
+    raise Unreadable("too_deep", f"nested more than {MAX_DEPTH} deep")
 
 
 def _check_slowly(line: bytes) -> None:

@@ -8,19 +8,104 @@ text, a number or null. Further keys are left out. Two records of one id do not 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, cast
 
 import orjson
+from pydantic import (
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    Strict,
+    TypeAdapter,
+    ValidationError,
+    WithJsonSchema,
+    with_config,
+)
+from pydantic_core import CoreSchema, ErrorDetails
 
 from blossom_data.records import LANGUAGES, ROLES, Lineage, Message, Record, content_id
 from blossom_data.rows.inputs import read_rows
 from blossom_data.rows.language import chat_language
 from blossom_data.rows.row import COPY, MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
+from blossom_data.settings_types import OneOf
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
+
+
+class _Becomes:
+    """What is annotated is checked as it says, and made as a `kind`, which has the same fields and checks nothing."""
+
+    def __init__(self, kind: type[Any]) -> None:
+        self._kind = kind
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler.resolve_ref_schema(handler(source))
+        return cast(CoreSchema, {**schema, "cls": self._kind})
+
+
+ExactText = Annotated[str, Strict()]
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+@dataclass(frozen=True, slots=True)
+class TurnRow:
+    """One turn of a record's messages."""
+
+    role: Annotated[str, OneOf(*ROLES)]
+    """system, user, assistant or tool."""
+    content: ExactText
+    """What was said."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+@dataclass(frozen=True, slots=True)
+class LineageRow:
+    """What one stage did to the record."""
+
+    stage: ExactText
+    """Name of the stage."""
+    version: Annotated[int, Strict()]
+    """Of the stage."""
+    prompt: ExactText = ""
+    """Hash of the prompt."""
+    model: ExactText = ""
+    """The model that answered."""
+    reply: ExactText = ""
+    """Ledger keys, comma-joined."""
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+@dataclass(frozen=True, slots=True)
+class RecordRow:
+    """A record as one JSON object; `messages` alone is required, and further keys are left out."""
+
+    messages: tuple[Annotated[TurnRow, _Becomes(Message)], ...]
+    """The conversation."""
+    gold: Annotated[ExactText, WithJsonSchema({"type": ["string", "number", "null"]})] = ""
+    """The gold label: a text or a number."""
+    source: ExactText = ""
+    """The data set that it is from."""
+    source_id: ExactText = ""
+    """Its own id there."""
+    tags: tuple[ExactText, ...] = ()
+    """Task, category, difficulty ..."""
+    id: Annotated[ExactText, Field(min_length=1), WithJsonSchema({"type": ["string", "integer", "null"]})] = ""
+    """The hash of the content without one; no two records have the same."""
+    lang: Annotated[str, OneOf(*LANGUAGES)] = ""
+    """en or zh; what the script says without it."""
+    lineage: tuple[Annotated[LineageRow, _Becomes(Lineage)], ...] = ()
+    """An entry for each stage that it went through."""
+
+
+@functools.cache
+def _validator() -> Callable[[dict[str, Any]], Record]:
+    """Compiled when the first record is read, not when a command is only asked for its help."""
+    return TypeAdapter(Annotated[RecordRow, _Becomes(Record)]).validator.validate_python
 
 
 def read_records(path: Path | str) -> Iterator[Record | BadRow]:
@@ -60,22 +145,29 @@ def valid_record(row: dict[str, Any]) -> Record:
     Raises:
         Unreadable: missing_field, wrong_type, unknown_role or empty.
     """
-    messages = _messages(row.get("messages"))
-    gold = gold_text(row.get("gold"))
-    source, source_id = _text(row, "source"), _text(row, "source_id")
-    tags = row.get("tags") or ()
-    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
-        raise Unreadable("wrong_type", "tags is not a list of texts")
-    return Record(
-        id=_identifier(row.get("id")) or content_id(source, source_id, messages, gold),
-        source=source,
-        source_id=source_id,
-        lang=_language(row.get("lang"), messages),
-        messages=messages,
-        gold=gold,
-        tags=tuple(tags),
-        lineage=_lineage(row.get("lineage")),
-    )
+    values = row if None not in row.values() else {key: value for key, value in row.items() if value is not None}
+    # A number counts as its digits.
+    if type(values.get("id")) is int:
+        values = {**values, "id": str(values["id"])}
+    if type(values.get("gold")) in (int, float):
+        values = {**values, "gold": str(values["gold"])}
+    try:
+        record = _validator()(values)
+    except ValidationError as why:
+        record = _without_blanks(values, why)
+    for turn in record.messages:
+        if turn.content.strip():
+            break
+    else:
+        raise _EMPTY
+    # It was made just now and is nobody else's yet; a copy would cost as much as all checks.
+    if not record.lang:
+        lang = chat_language([turn.content for turn in record.messages if turn.role == "user"])
+        object.__setattr__(record, "lang", lang)
+    if not record.id:
+        own = content_id(record.source, record.source_id, record.messages, record.gold)
+        object.__setattr__(record, "id", own)
+    return record
 
 
 def gold_text(value: object) -> str:
@@ -92,69 +184,69 @@ def shown(row: dict[str, Any]) -> bytes:
     return orjson.dumps(row)[:MAX_RAW_BYTES]
 
 
-def _messages(turns: object) -> tuple[Message, ...]:
-    if turns is None:
-        raise Unreadable("missing_field", "messages is absent")
-    if not isinstance(turns, list):
-        raise Unreadable("wrong_type", f"messages is not a list: {_type(turns)}")
-    messages = tuple(_message(turn, number) for number, turn in enumerate(turns, 1))
-    if not any(turn.content.strip() for turn in messages):
-        raise Unreadable("empty", "no message holds any text")
-    return messages
+_EMPTY = Unreadable("empty", "no message holds any text")
 
 
-def _message(turn: object, number: int) -> Message:
-    if not isinstance(turn, dict):
-        raise Unreadable("wrong_type", f"message {number} is not an object: {_type(turn)}")
-    role, content = turn.get("role"), turn.get("content")
-    if role is None or content is None:
-        raise Unreadable("missing_field", f"message {number} has no {'role' if role is None else 'content'}")
-    if not isinstance(role, str) or not isinstance(content, str):
-        raise Unreadable("wrong_type", f"role and content of message {number} must be texts")
-    if role not in ROLES:
-        raise Unreadable("unknown_role", f"message {number} has the role {role[:40]!r}, known: {', '.join(ROLES)}")
-    return Message(role, content)
+def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:
+    """The record once what is blank (null, "", 0) where a text or a list may be absent is taken for absent.
+
+    Raises:
+        Unreadable: it is no record all the same.
+    """
+    values = dict(values)
+    if not values.get("tags"):
+        values.pop("tags", None)
+    if isinstance(steps := values.get("lineage"), list):
+        values["lineage"] = [
+            {key: each for key, each in step.items() if each or key not in _LINEAGE_TEXTS}
+            if isinstance(step, dict)
+            else step
+            for step in steps
+        ]
+    try:
+        record = _validator()(values)
+    except ValidationError as still:
+        raise _unreadable(values, still) from why
+    return record
 
 
-def _identifier(value: object) -> str:
-    """An id of its own, "" for none; a number counts as its digits."""
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
-        raise Unreadable("wrong_type", f"id is neither a text nor an integer: {_type(value)}")
-    return str(value)
+def _unreadable(values: dict[str, Any], why: ValidationError) -> Unreadable:
+    """The code of what is wrong first: messages before the rest, and in a turn what is absent before what is wrong."""
+    errors = why.errors(include_url=False)
+    field, *inside = errors[0]["loc"]
+    value = values.get(str(field))
+    if field == "messages":
+        if not inside:
+            problem = "is absent" if value is None else f"is not a list: {_type(value)}"
+            return Unreadable("missing_field" if value is None else "wrong_type", f"messages {problem}")
+        return _bad_turn([each for each in errors if each["loc"][:2] == errors[0]["loc"][:2]])
+    if not any(turn["content"].strip() for turn in values["messages"]):
+        return _EMPTY
+    if field == "lang":
+        return Unreadable("wrong_type", f"lang is {str(value)[:40]!r}, known: {', '.join(LANGUAGES)}")
+    wanted = {
+        "gold": f"gold is neither a text nor a number: {_type(value)}",
+        "id": f"id is neither a text nor an integer: {_type(value)}",
+        "tags": "tags is not a list of texts",
+        "lineage": "a lineage entry needs a stage, a version (a whole number), and texts beside them"
+        if inside
+        else f"lineage is not a list: {_type(value)}",
+    }
+    return Unreadable("wrong_type", wanted.get(str(field), f"{field} is not a text: {_type(value)}"))
 
 
-def _text(row: dict[str, Any], key: str) -> str:
-    value = row.get(key)
-    if not isinstance(value, str | None):
-        raise Unreadable("wrong_type", f"{key} is not a text: {_type(value)}")
-    return value or ""
-
-
-def _language(value: object, messages: tuple[Message, ...]) -> str:
-    if value is None:
-        return chat_language(turn.content for turn in messages if turn.role == "user")
-    if value not in LANGUAGES:
-        raise Unreadable("wrong_type", f"lang is {str(value)[:40]!r}, known: {', '.join(LANGUAGES)}")
-    return str(value)
-
-
-def _lineage(steps: object) -> tuple[Lineage, ...]:
-    if steps is None:
-        return ()
-    if not isinstance(steps, list):
-        raise Unreadable("wrong_type", f"lineage is not a list: {_type(steps)}")
-    return tuple(_lineage_step(step) for step in steps)
-
-
-def _lineage_step(step: object) -> Lineage:
-    if not isinstance(step, dict) or not isinstance(step.get("stage"), str) or type(step.get("version")) is not int:
-        raise Unreadable("wrong_type", "a lineage entry has no stage and version")
-    texts = {key: step.get(key) or "" for key in _LINEAGE_TEXTS}
-    if not all(isinstance(text, str) for text in texts.values()):
-        raise Unreadable("wrong_type", "a lineage entry holds what is not a text")
-    return Lineage(step["stage"], step["version"], **texts)
+def _bad_turn(errors: list[ErrorDetails]) -> Unreadable:
+    """What is wrong with the turn that all of `errors` are about."""
+    number = int(errors[0]["loc"][1]) + 1
+    if len(errors[0]["loc"]) == 2:
+        return Unreadable("wrong_type", f"message {number} is not an object: {_type(errors[0]['input'])}")
+    for each in errors:
+        if each["type"] == "missing" or each["input"] is None:
+            return Unreadable("missing_field", f"message {number} has no {each['loc'][2]}")
+    role = errors[0]["input"]
+    if any(not isinstance(each["input"], str) for each in errors):
+        return Unreadable("wrong_type", f"role and content of message {number} must be texts")
+    return Unreadable("unknown_role", f"message {number} has the role {role[:40]!r}, known: {', '.join(ROLES)}")
 
 
 def _type(value: object) -> str:

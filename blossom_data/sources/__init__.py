@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from blossom_data.errors import ConfigError
+from blossom_data.config import SOURCE_KINDS
+from blossom_data.errors import ConfigError, near_hint
 from blossom_data.sources.alpaca import ALPACA
 from blossom_data.sources.belle import BELLE
 from blossom_data.sources.custom import custom_source
@@ -24,7 +25,7 @@ from blossom_data.sources.wizard import WIZARD
 __all__ = ["SOURCES", "SOURCE_NAMES", "Instruction", "Layout", "Source", "find_source", "look_alikes", "to_record"]
 
 SOURCES = {source.name: source for source in (ALPACA, BELLE, ORCA, WIZARD, GSM8K, MATH23K, SHAREGPT, MESSAGES, TURNS)}
-SOURCE_NAMES = (*SOURCES, "custom")
+SOURCE_NAMES = SOURCE_KINDS
 
 
 def find_source(name: str, fields: Mapping[str, str] | None = None) -> Source:
@@ -38,7 +39,7 @@ def find_source(name: str, fields: Mapping[str, str] | None = None) -> Source:
     if fields:
         raise ConfigError(f"fields are only for the source custom, not for {name}")
     if name not in SOURCES:
-        raise ConfigError(f"unknown source {name!r}", hint=f"known: {', '.join(SOURCE_NAMES)}")
+        raise ConfigError(f"unknown source {name!r}", hint=near_hint(name, SOURCE_NAMES, "known:"))
     return SOURCES[name]
 
 

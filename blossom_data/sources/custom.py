@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from blossom_data.config import reject_unknown
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, near_hint
 from blossom_data.rows import gold_text
 from blossom_data.rows.row import Unreadable
 from blossom_data.sources.alpaca import compose
@@ -32,7 +31,9 @@ def custom_source(fields: Mapping[str, str]) -> Source:
     Raises:
         ConfigError: an unknown name, no instruction, or a field named twice.
     """
-    reject_unknown(fields, FIELDS, "fields")
+    for key in fields:
+        if key not in FIELDS:
+            raise ConfigError(f"fields: unknown key {key!r}", hint=near_hint(key, FIELDS))
     if "instruction" not in fields:
         raise ConfigError("no field is named for the instruction", hint='fields = {"instruction": "YOUR FIELD"}')
     if len(set(fields.values())) < len(fields):

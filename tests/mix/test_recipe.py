@@ -8,6 +8,7 @@ import pytest
 
 from blossom_data.errors import ConfigError
 from blossom_data.mix import load_recipe, read_mixes
+from blossom_data.toml_file import read_toml
 
 GOOD = """
 [[mix]]
@@ -55,8 +56,9 @@ def test_a_new_place_for_all_mixes_moves_what_is_replayed_too(tmp_path: Path) ->
 
 
 def test_a_pipeline_gives_its_own_data_set_to_parts_that_name_none(tmp_path: Path) -> None:
-    tables = {"name": "all", "part": {"source": "orca", "count": 3}}
-    (mix,) = read_mixes(tables, where="pipeline p.toml", folder=tmp_path, data=str(tmp_path / "data"))
+    (tmp_path / "p.toml").write_text('[mix]\nname = "all"\npart = {source = "orca", count = 3}\n')
+    file = read_toml(tmp_path / "p.toml", "pipeline")
+    (mix,) = read_mixes(file, folder=tmp_path, data=str(tmp_path / "data"))
     assert (mix.parts[0].data, mix.parts[0].label) == (str(tmp_path / "data"), "orca")
 
 
@@ -74,19 +76,19 @@ def test_a_pipeline_gives_its_own_data_set_to_parts_that_name_none(tmp_path: Pat
         ('name = "stage2"', 'name = "stage1"', "two mixes"),
         ('out = "final"', 'out = "train/stage1"', "two mixes"),
         ('layout = "sharegpt"', 'layout = "chatml"', "chatml"),
-        ('layout = "sharegpt"', "layout = 3", "must be a text"),
+        ('layout = "sharegpt"', "layout = 3", "layout is 3 one of messages"),
         ('layout = "sharegpt"', 'plain = true\nformat = "parquet"', "Parquet is compressed"),
-        ("count = 100", "count = -1", "1 or more"),
+        ("count = 100", "count = -1", "whole number from 1"),
         ("count = 100", "count = true", "whole number"),
         ("count = 100", 'count = "many"', "whole number"),
-        ("weight = 2", "weight = inf", "greater than 0"),
+        ("weight = 2", "weight = inf", "above 0"),
         ("lang = {en = 1.0}", "lang = {en = 0.9}", "sum to 0.9"),
-        ("lang = {en = 1.0}", "lang = {fr = 1.0}", "unknown language 'fr'"),
+        ("lang = {en = 1.0}", "lang = {fr = 1.0}", "unknown key 'fr' known keys: en, zh"),
         ("records = 1000", "", "weights and caps together"),
         ("caps = {flan = 20}", "caps = {flan = 2.5}", "whole number"),
-        ("caps = {flan = 20}", "caps = {flan = 0}", "1 or more"),
+        ("caps = {flan = 20}", "caps = {flan = 0}", "whole number from 1"),
         ("caps = {flan = 20}", "caps = {flan = nan}", "whole number"),
-        ('data = "data/math"', 'data = ""', "must name a data set"),
+        ('data = "data/math"', 'data = ""', "must be a text that is not empty"),
         ("[[mix.replay]]", "[[mix.reply]]", "'replay'"),
         ("[[mix]]", "[other]\n[[mix]]", "unknown key 'other'"),
         ("[[mix]]", "[[mix", "not valid TOML"),

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from loopback import Loopback
 from world import World, flags
 
-from blossom_data.pipelines.places import find_lines
 from blossom_data.prompts import bundled
+from blossom_data.toml_lines import find_lines
 
 BASE = """name = "small"
 
@@ -42,27 +42,47 @@ KEY = "sk-CANARY-0123456789abcdef"
             "max_rejected",
         ),
         ("[refresh]\nmin_lang = {zh = 0.1, fr = 0.2}\n", "line 13: [refresh.min_lang]: unknown key 'fr'", "en, zh"),
-        ("[refresh]\nmax_rejected = 1.5\n", "line 13: max_rejected in [refresh]", ""),
-        ("[notify]\non = ['done', 'never']\n", "line 13: on in [notify] names 'never'", "start, done, fail"),
-        ("[notify]\ncommand = 'mail me'\n", "line 13: command in [notify] must be a list", ""),
+        (
+            "[refresh]\nmax_rejected = 1.5\n",
+            "line 13: [refresh]: max_rejected must be a number from 0 to 1, is 1.5",
+            "",
+        ),
+        ("[notify]\non = ['done', 'never']\n", "line 13: [notify]: on names 'never'", "start, done, fail"),
+        ("[notify]\ncommand = 'mail me'\n", "line 13: [notify]: command must be a list of texts\n", ""),
         ("[[source]]\nkind = 'orca'\npth = 'x'\n", "line 14: [[source]] 2: unknown key 'pth'", "'path'"),
-        ("[[source]]\nkind = 'orca'\npath = 'x'\nstages = ['anotate']\n", "line 15: stages", "annotate"),
-        ("[[source]]\nkind = 'orca'\npath = 'x'\nlimit = 'ten'\n", "line 15: limit", ""),
+        (
+            "[[source]]\nkind = 'orca'\npath = 'x'\nstages = ['anotate']\n",
+            "line 15: [[source]] 2: stages names 'anotate'",
+            "'annotate'",
+        ),
+        (
+            "[[source]]\nkind = 'orca'\npath = 'x'\nlimit = 'ten'\n",
+            "line 15: [[source]] 2: limit must be a whole number from 1, is 'ten'",
+            "",
+        ),
         ("[stage.annotate]\ntires = 3\n", "line 13: [stage.annotate]: unknown key 'tires'", "'tries'"),
         ("[stage.anotate]\ntries = 3\n", "line 12: [stage]: unknown key 'anotate'", "'annotate'"),
-        ("[[mix]]\nname = 'a'\n[[mix.part]]\ncout = 3\n", "line 15: mix 1 (a), part 1: unknown key 'cout'", "'count'"),
-        ("[[mix]]\nname = 'a'\npart = [{count = 1},\n{cuont = 3}]\n", "line 15: mix 1 (a), part 2", "'count'"),
+        (
+            "[[mix]]\nname = 'a'\n[[mix.part]]\ncout = 3\n",
+            "line 15: [[mix]] 1 (a), part 1: unknown key 'cout'",
+            "'count'",
+        ),
+        ("[[mix]]\nname = 'a'\npart = [{count = 1},\n{cuont = 3}]\n", "line 15: [[mix]] 1 (a), part 2", "'count'"),
         ("[train]\nbase_modle = 'x'\n", "line 13: [train]: unknown key 'base_modle'", "'base_model'"),
         (
             "[train]\nbase_model = 'org/x'\ntemplate = 'chatml'\n[[train.stage]]\nname = 'a'\nepoch = 1\n",
-            "line 17: [train]: stage, 1: unknown key 'epoch'",
+            "line 17: [[train.stage]] 1 (a): unknown key 'epoch'",
             "'epochs'",
         ),
-        ("[train]\nbase_model = 'org/x'\ntemplate = 'chatlm'\n[[train.stage]]\nname = 'a'\n", "chatlm", "chatml"),
+        (
+            "[train]\nbase_model = 'org/x'\ntemplate = 'chatlm'\n[[train.stage]]\nname = 'a'\n",
+            "line 14: [train]: no template chatlm",
+            "chatml",
+        ),
         (
             "[publish]\nname = 'p'\n[train]\nbase_model = 'org/x'\ntemplate = 'chatml'\n[[train.stage]]\n"
             "name = 'a'\ndata = [{path = 'published/p', config = 'stage9'}]\n",
-            "takes the configuration 'stage9' of p, which is not published",
+            "line 19: [[train.stage]] 1 (a), data 1: takes the configuration 'stage9' of p, which is not published",
             "leave out config",
         ),
         ("[curate]\n", "line 12: unknown key 'curate'", "known keys"),

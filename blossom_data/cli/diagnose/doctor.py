@@ -21,7 +21,8 @@ from blossom_data.config import Endpoint
 from blossom_data.doctor import FAIL, OK, WARN, Finding, attempt
 from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.ledger.lock import lock_of
-from blossom_data.pipelines import Pipeline, open_pipeline
+from blossom_data.pipelines.load import open_pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 
 @as_command("doctor")

@@ -16,7 +16,7 @@ from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.money import Money
 from blossom_data.cli.flags.records import PANEL
 from blossom_data.cli.flags.values import above_zero, choice
-from blossom_data.pipelines import STAGES
+from blossom_data.config import STAGES
 
 PIPELINE = typer.Argument(metavar="PIPELINE", help="TOML file, or the name of a pipeline that comes with blossom-data.")
 

@@ -15,7 +15,7 @@ from blossom_data.cli.flags.endpoint import AddressFlags, key_from_environment
 from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.config import Endpoint, Secret
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import Pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 _ENVIRONMENT = (
     ("base_url", "BLOSSOM_BASE_URL"),

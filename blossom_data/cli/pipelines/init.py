@@ -15,8 +15,9 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import find_pipeline, load_pipeline
+from blossom_data.pipelines.load import find_pipeline, load_pipeline
 from blossom_data.prompts import bundled
+from blossom_data.schemas import schema_file
 
 _ENV = """# Copy to .env, chmod 600, fill in. Only the one beside the pipeline file is read; the environment wins.
 OPENAI_API_KEY=
@@ -25,7 +26,8 @@ OPENAI_API_KEY=
 # BLOSSOM_NOTIFY_URL=https://hooks.example.com/...
 """
 _IGNORE = ".env\n.blossom/\nraw/\ndata/\npublished/\nscale-*/\n*.sqlite*\n"
-_STARTER = """# {name}: sources through stages into a data set, published as a version. All settings: docs/pipelines.md.
+_STARTER = """#:schema ./pipeline.schema.json
+# {name}: sources through stages into a data set, published as a version. All settings: docs/pipelines.md.
 # It works as it is, on rows that come with blossom-data: blossom-data plan {name}.toml
 name = "{name}"
 out = "data/{name}"
@@ -129,7 +131,9 @@ def _files(folder: Path, shipped: str | None) -> dict[str, str]:
         name = name if name.isascii() and name else "pipeline"
         pipeline, text = f"{name}.toml", _STARTER.format(name=name)
     line = crontab((folder / pipeline).resolve())
-    return {pipeline: text, ".env.example": _ENV, ".gitignore": _IGNORE, "crontab.txt": f"{line}\n"}
+    schema, schema_text = schema_file("pipeline")
+    files = {pipeline: text, ".env.example": _ENV, ".gitignore": _IGNORE, "crontab.txt": f"{line}\n"}
+    return files | {schema: schema_text}
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

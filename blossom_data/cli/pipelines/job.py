@@ -15,12 +15,12 @@ from blossom_data.cli.flags.money import build_spending
 from blossom_data.cli.flags.pipeline import Wanted
 from blossom_data.cli.jobs import count_skipped, describe_source
 from blossom_data.cli.pipelines.endpoints import build_endpoints, endpoint_settings, engine_of
-from blossom_data.config import Endpoint, serving
+from blossom_data.config import STAGES, Endpoint, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
 from blossom_data.llm.batch.settings import PRICE_SHARE
-from blossom_data.pipelines import STAGES, Pipeline, SourceSettings
+from blossom_data.pipelines.settings import Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
 from blossom_data.rows.facts import content_digest, count_records
 from blossom_data.stages.build import build_stage, prompts_of
@@ -92,12 +92,10 @@ def build_stages(pipeline: Pipeline, wanted: Wanted) -> tuple[dict[str, Stage], 
     ]
     used = {stage for source in sources for stage in source.stages}
     folder = pipeline.file.resolve().parent
-    with pipeline.source.locating():
-        stages = {
-            stage: build_stage(stage, pipeline.stages.get(stage, {}), folder=folder)
-            for stage in STAGES
-            if stage in used
-        }
+    stages: dict[str, Stage] = {}
+    for stage in (name for name in STAGES if name in used):
+        with pipeline.source.locating(("stage", stage)):
+            stages[stage] = build_stage(stage, pipeline.stages.get(stage, {}), folder=folder)
     return stages, sources
 
 

@@ -10,8 +10,9 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
 from blossom_data.cli.pipelines.job import build_job
-from blossom_data.pipelines import Pipeline, open_pipeline
 from blossom_data.pipelines.environment import load_environment
+from blossom_data.pipelines.load import open_pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 
 @as_command("plan")

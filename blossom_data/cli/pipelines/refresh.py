@@ -18,8 +18,9 @@ from blossom_data.cli.flags.pipeline import PIPELINE, PipelineAsking, Scale, Wan
 from blossom_data.cli.flags.values import span_s
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
 from blossom_data.ledger.lock import take_lock
-from blossom_data.pipelines import Pipeline, open_pipeline
 from blossom_data.pipelines.environment import load_environment
+from blossom_data.pipelines.load import open_pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 if TYPE_CHECKING:
     from blossom_data.counters import Counters

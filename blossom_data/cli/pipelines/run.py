@@ -12,8 +12,8 @@ from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scal
 from blossom_data.cli.flags.values import switch
 from blossom_data.cli.jobs import finish
 from blossom_data.cli.pipelines.job import build_job
-from blossom_data.pipelines import open_pipeline
 from blossom_data.pipelines.environment import load_environment
+from blossom_data.pipelines.load import open_pipeline
 
 
 @as_command("run")

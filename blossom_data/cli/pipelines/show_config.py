@@ -13,8 +13,8 @@ from blossom_data.cli.flags.pipeline import Wanted
 from blossom_data.cli.pipelines.endpoints import endpoint_settings, key_of
 from blossom_data.cli.pipelines.job import build_stages
 from blossom_data.config import Endpoint
-from blossom_data.pipelines import Pipeline
 from blossom_data.pipelines.origins import MASK, list_origins, shown
+from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import Prompt
 
 _FLAGS = ("out", "ledger", "limit", "only", "until")

@@ -12,7 +12,7 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines import open_pipeline
+from blossom_data.pipelines.load import open_pipeline
 from blossom_data.refresh.state import pipeline_state, root_state
 
 

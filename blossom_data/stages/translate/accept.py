@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blossom_data.asks import Reply
-from blossom_data.llm.decode import BadReply, decode_object
+from blossom_data.llm.decode import BadReply
+from blossom_data.llm.reply_models import read_reply
 from blossom_data.stages.translate.guard.finding import Finding, Pair
 from blossom_data.stages.translate.guard.registry import Verdict, find_faults, verdicts
 from blossom_data.stages.translate.masks import tokens_in, without_tokens
-from blossom_data.stages.translate.protocol import Request, match_reply
+from blossom_data.stages.translate.protocol import Request, TranslationReply, match_reply
 from blossom_data.stages.translate.segments import Segment
 
 
@@ -50,8 +51,8 @@ def judge_reply(request: Request, reply: Reply, others: Sequence[tuple[Segment, 
     if reply.finish_reason != "stop":
         return Outcome(fault=Finding("finish", True, f"finish reason {reply.finish_reason!r}"))
     try:
-        decoded = decode_object(reply.text)
-        texts = match_reply(request, decoded.value)
+        read = read_reply(TranslationReply, reply.text)
+        texts = match_reply(request, read.value)
     except BadReply as why:
         return Outcome(fault=Finding(why.code, True, why.detail))
     accepted: dict[int, str] = {}
@@ -69,7 +70,7 @@ def judge_reply(request: Request, reply: Reply, others: Sequence[tuple[Segment, 
         findings[segment.index] = faults
         if not any(finding.is_hard for finding in faults):
             doubtful[segment.index] = segment.restored(clean, request.nonce)
-    return Outcome(accepted, doubtful, findings, notes=decoded.notes)
+    return Outcome(accepted, doubtful, findings, notes=read.notes)
 
 
 def pair_of_segment(request: Request, segment: Segment, text: str) -> Pair:
@@ -91,7 +92,7 @@ def explain_reply(request: Request, reply: Reply) -> Iterator[tuple[Segment, str
     Raises:
         BadReply: the reply does not get as far as the checks.
     """
-    texts = match_reply(request, decode_object(reply.text).value)
+    texts = match_reply(request, read_reply(TranslationReply, reply.text).value)
     for segment, text in zip(request.segments, texts, strict=True):
         yield segment, text, list(verdicts(pair_of_segment(request, segment, text.strip())))
 

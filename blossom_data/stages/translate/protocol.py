@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from blossom_data.llm.decode import BadReply
+from blossom_data.llm.reply_models import ReplyNumber, ReplyText, reply_model, reply_schema
 from blossom_data.stages.translate.script import HAN
 from blossom_data.stages.translate.segments import Segment, estimate_tokens
 
@@ -29,25 +29,27 @@ _DIGITS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
 _HEAD_WORDS = 3
 _HEAD_CHARS = 4
 
-_TEXT = {"type": "string"}
-REPLY_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "nonce": _TEXT,
-        "n": {"type": "integer"},
-        "segments": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"id": _TEXT, "head": _TEXT, "text": _TEXT},
-                "required": ["id", "head", "text"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["nonce", "n", "segments"],
-    "additionalProperties": False,
-}
+
+@reply_model
+class SegmentReply:
+    """One translated segment."""
+
+    id: ReplyText
+    head: ReplyText
+    """The first words of its source."""
+    text: ReplyText
+
+
+@reply_model
+class TranslationReply:
+    """What a model answers to a request document."""
+
+    nonce: ReplyText
+    n: ReplyNumber
+    segments: list[SegmentReply]
+
+
+REPLY_SCHEMA = reply_schema(TranslationReply)
 
 
 def make_nonce(seed: Sequence[str], source: str) -> str:
@@ -112,37 +114,24 @@ class Request:
         return spare_tokens + 2 * source + 24 * len(self.segments) + 24 * masks
 
 
-def match_reply(request: Request, value: Mapping[str, Any]) -> list[str]:
+def match_reply(request: Request, reply: TranslationReply) -> list[str]:
     """The translated texts, still masked, in the order of the request's segments.
 
     Raises:
-        BadReply: with code keys, nonce, count, ids or head.
+        BadReply: with code nonce, count, ids or head.
     """
-    _exact(value, {"nonce": str, "n": int, "segments": list}, "the reply")
-    rows = value["segments"]
-    for row in rows:
-        if not isinstance(row, dict):
-            raise BadReply("keys", "a segment is not an object")
-        _exact(row, {"id": str, "head": str, "text": str}, "a segment")
-    if value["nonce"] != request.nonce:
-        raise BadReply("nonce", f"{value['nonce'][:40]!r} in place of {request.nonce!r}")
-    if value["n"] != len(request.segments) or len(rows) != len(request.segments):
-        raise BadReply("count", f"n is {value['n']}, {len(rows)} segments; {len(request.segments)} were sent")
-    ids = [row["id"] for row in rows]
+    rows = reply.segments
+    if reply.nonce != request.nonce:
+        raise BadReply("nonce", f"{reply.nonce[:40]!r} in place of {request.nonce!r}")
+    if reply.n != len(request.segments) or len(rows) != len(request.segments):
+        raise BadReply("count", f"n is {reply.n}, {len(rows)} segments; {len(request.segments)} were sent")
+    ids = [row.id for row in rows]
     if ids != [letter_id(place) for place in range(len(rows))]:
         raise BadReply("ids", f"ids are {ids[:12]}")
     for segment, row in zip(request.segments, rows, strict=True):
-        if not _is_head(row["head"], segment.masked(request.nonce)):
-            raise BadReply("head", f"{row['head'][:60]!r} does not open segment {row['id']}")
-    return [row["text"] for row in rows]
-
-
-def _exact(row: Mapping[str, Any], shape: Mapping[str, type], where: str) -> None:
-    if row.keys() != shape.keys():
-        raise BadReply("keys", f"{where} has the keys {sorted(row)[:12]}")
-    for key, kind in shape.items():
-        if type(row[key]) is not kind:
-            raise BadReply("keys", f"{key} of {where} is a {type(row[key]).__name__}")
+        if not _is_head(row.head, segment.masked(request.nonce)):
+            raise BadReply("head", f"{row.head[:60]!r} does not open segment {row.id}")
+    return [row.text for row in rows]
 
 
 def _is_head(head: str, text: str) -> bool:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blossom_data.asks import Ask, Note, Reply
-from blossom_data.llm.decode import BadReply, decode_object
+from blossom_data.llm.decode import BadReply
+from blossom_data.llm.reply_models import ReplyFlag, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.translate.accept import Outcome, judge_reply
@@ -35,12 +36,16 @@ MAX_KEPT_REPLY_CHARS = 64 << 10
 CALL_TOKENS = 2000
 """Source tokens that one call holds at most."""
 
-JUDGE_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"same_task": {"type": "boolean"}, "answered": {"type": "boolean"}},
-    "required": ["same_task", "answered"],
-    "additionalProperties": False,
-}
+
+@reply_model
+class Judgement:
+    """What the judge says of a segment and its translation."""
+
+    same_task: ReplyFlag
+    answered: ReplyFlag
+
+
+JUDGE_SCHEMA = reply_schema(Judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +273,7 @@ def _is_cleared(verdict: Reply) -> bool:
     if verdict.finish_reason != "stop" or verdict.refusal:
         return False
     try:
-        value = decode_object(verdict.text).value
+        judgement = read_reply(Judgement, verdict.text).value
     except BadReply:
         return False
-    return value.keys() == {"same_task", "answered"} and value["same_task"] is True and value["answered"] is False
+    return judgement.same_task and not judgement.answered

@@ -28,32 +28,62 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import orjson
+from pydantic import BeforeValidator, Field, Strict, with_config
+from pydantic.json_schema import SkipJsonSchema
 
-from blossom_data.errors import ConfigError
-from blossom_data.pipelines import Pipeline, load_pipeline
+from blossom_data.errors import ConfigError, near_hint
+from blossom_data.pipelines.load import load_pipeline
+from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import bundled
-from blossom_data.toml_file import read_toml
-from blossom_data.train.recipe.fields import read_table
+from blossom_data.settings_file import read_table, wrong
+from blossom_data.settings_types import (
+    STRICT,
+    Amount,
+    Count,
+    FilePath,
+    Flag,
+    FreeText,
+    Positive,
+    Share,
+    Text,
+    Whole,
+    checked,
+    refuse,
+)
+from blossom_data.toml_file import TomlFile, read_toml
+from blossom_data.toml_lines import KeyPath
 from blossom_data.train.template.templates import OWN, named_template
 
-_AT_LEAST_1 = {"least": 1}
-_POSITIVE = {"above": 0}
-_SHARE = {"least": 0, "most": 1}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*+/[A-Za-z0-9][\w.-]*+")
 
 
+def _no_key(value: object) -> object:
+    if value != "":
+        raise refuse("unknown key 'hub_id'", 'base_model = "hf:ORG/NAME" is a model of the hub')
+    return value
+
+
+def _known_template(name: str) -> None:
+    if name != OWN:
+        named_template(name)
+
+
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataPart:
     """One part of a stage's data: a packed set, or a data set that is packed first; all of it, a count or a share."""
 
-    path: Path
-    config: str = ""
+    path: FilePath
+    """A packed set, a file of records, or a published data set, relative to this file."""
+    config: FreeText = ""
     """The configuration, where `path` is a published data set that has several."""
-    count: int | None = field(default=None, metadata=_AT_LEAST_1)
-    share: float | None = field(default=None, metadata=_SHARE)
+    count: Count | None = None
+    """So many documents, drawn by their hashes."""
+    share: Share | None = None
+    """Or this share of them."""
 
     @property
     def place(self) -> Path:
@@ -61,14 +91,18 @@ class DataPart:
         return self.path / self.config if self.config else self.path
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
     """The share of an earlier stage's documents that a stage sees again, drawn by document hash."""
 
-    stage: str
-    share: float = field(metadata=_SHARE)
+    stage: Text
+    """The name of the earlier stage."""
+    share: Share
+    """Of its documents."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dpo:
     """Direct preference optimisation: a stage that learns which of two replies is preferred.
@@ -76,30 +110,36 @@ class Dpo:
     Source: Rafailov et al. 2023; label smoothing as in Mitchell 2023 (conservative DPO).
     """
 
-    beta: float = field(default=0.1, metadata=_POSITIVE)
+    beta: Positive = 0.1
     """How strongly the model is held to the weights with which the stage begins."""
-    label_smoothing: float = field(default=0.0, metadata={"least": 0, "most": 0.5})
+    label_smoothing: Annotated[float, Strict(), Field(ge=0, le=0.5)] = 0.0
     """Share of the pairs that are taken to be labelled the wrong way round."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StageRecipe:
     """One [[stage]]: its data, and its own schedule and optimiser state."""
 
-    name: str
+    name: Text
+    """Letters, digits, - and _; each name once."""
     data: tuple[DataPart, ...] = ()
+    """What it is trained on."""
     replay: Replay | None = None
+    """A share of an earlier stage's documents that is seen again."""
     dpo: Dpo | None = None
     """The data are preference pairs, and the stage learns the preference."""
-    epochs: int = field(default=1, metadata=_AT_LEAST_1)
-    learning_rate: float | None = field(default=None, metadata=_POSITIVE)
+    epochs: Count = 1
+    """Times that all of it is seen."""
+    learning_rate: Positive | None = None
     """The highest; 2e-5 where none is given, 5e-7 with `dpo`."""
     schedule: Literal["cosine", "linear", "wsd", "constant"] = "cosine"
-    warmup: float = field(default=0.03, metadata=_SHARE)
+    """How the learning rate goes."""
+    warmup: Share = 0.03
     """Share of the stage's steps over which the learning rate rises."""
-    decay: float = field(default=0.2, metadata=_SHARE)
+    decay: Share = 0.2
     """wsd: share of the stage's steps over which it falls at the end."""
-    floor: float = field(default=0.0, metadata=_SHARE)
+    floor: Share = 0.0
     """Share of the learning rate that it falls to."""
 
     @property
@@ -115,72 +155,98 @@ class StageRecipe:
         return 5e-7 if self.dpo else 2e-5
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lora:
     """Low-rank adapters in place of full weights."""
 
-    rank: int = field(default=16, metadata=_AT_LEAST_1)
-    alpha: float = field(default=32.0, metadata=_POSITIVE)
-    dropout: float = field(default=0.0, metadata=_SHARE)
-    targets: tuple[str, ...] = ("all-linear",)
+    rank: Count = 16
+    """Of the adapters."""
+    alpha: Positive = 32.0
+    """Their weight is alpha / rank."""
+    dropout: Share = 0.0
+    """Of what goes into them."""
+    targets: tuple[Text, ...] = ("all-linear",)
+    """Layers that get one."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepSpeed:
     """DeepSpeed in place of the plain adapter."""
 
-    stage: int = field(default=2, metadata={"least": 0, "most": 3})
+    stage: Annotated[int, Strict(), Field(ge=0, le=3)] = 2
+    """Of ZeRO: what the devices share out among them."""
     offload: Literal["none", "cpu"] = "none"
     """Where optimiser states live (stages 2 and 3)."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Further settings, laid over those that the recipe implies."""
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """A checked recipe; paths are absolute."""
+    """What is trained on what, in which stages; paths are absolute."""
 
-    name: str = "train"
-    base_model: Path
+    name: Text = "train"
+    """Of the run, in its report."""
+    base_model: FilePath
     """A model's folder; of a model of the hub where its files are, once they are there."""
-    revision: str = ""
+    revision: FreeText = ""
     """Commit, branch or tag of a model of the hub."""
-    hub_id: str = field(default="", metadata={"internal": True})
+    hub_id: Annotated[str, BeforeValidator(_no_key), SkipJsonSchema()] = ""
     """The id of a model of the hub; "" of a folder."""
-    template: str
-    seq_len: int = field(default=2048, metadata={"least": 2})
-    stages: tuple[StageRecipe, ...] = field(metadata={"key": "stage"})
-    seed: int = field(default=0, metadata={"least": 0, "most": (1 << 31) - 1})
+    template: Annotated[Text, checked(_known_template)]
+    """The chat format: chatml, bloom, ..., or own for the model's."""
+    seq_len: Annotated[int, Strict(), Field(ge=2)] = 2048
+    """Tokens of a row."""
+    stages: Annotated[
+        tuple[StageRecipe, ...],
+        Field(alias="stage", min_length=1, examples=['[[stage]] name = "instruct" data = [...]']),
+    ]
+    """Stages of training, one after the other."""
+    seed: Annotated[int, Strict(), Field(ge=0, le=(1 << 31) - 1)] = 0
+    """Of the order and of new weights."""
     dtype: Literal["float32", "bfloat16"] = "bfloat16"
     """Of weights and activations; master weights and optimiser states are always float32."""
-    micro_batch: int = field(default=1, metadata=_AT_LEAST_1)
-    accumulation: int = field(default=1, metadata=_AT_LEAST_1)
-    packing: bool = True
+    micro_batch: Count = 1
+    """Rows of one forward pass on one device."""
+    accumulation: Count = 1
+    """Forward passes of one step on one device."""
+    packing: Flag = True
     """False: a row holds one document."""
     attention: Literal["auto", "varlen", "flex", "sdpa"] = "auto"
-    checkpointing: bool = False
+    """How documents of a row are kept apart."""
+    checkpointing: Flag = False
     """Activations of a block are computed again in the backward pass."""
-    compile: bool = False
-    clip: float = field(default=1.0, metadata=_POSITIVE)
-    weight_decay: float = field(default=0.0, metadata={"least": 0})
-    eval: float = field(default=0.0, metadata=_SHARE)
+    compile: Flag = False
+    """Compile the model with torch.compile."""
+    clip: Positive = 1.0
+    """Largest norm of the gradient."""
+    weight_decay: Amount = 0.0
+    """Of AdamW."""
+    eval: Share = 0.0
     """Share of the documents, by hash, that no stage trains on and whose loss is measured."""
-    eval_every: int = field(default=0, metadata={"least": 0})
+    eval_every: Whole = 0
     """Steps between two evaluations; 0: at the end of a stage."""
-    samples: int = field(default=0, metadata={"least": 0})
+    samples: Whole = 0
     """Held-out prompts whose greedy replies are written to samples.jsonl at each evaluation."""
-    sample_tokens: int = field(default=128, metadata=_AT_LEAST_1)
+    sample_tokens: Count = 128
     """Most tokens of such a reply."""
-    log_every: int = field(default=10, metadata=_AT_LEAST_1)
-    save_every: int = field(default=500, metadata=_AT_LEAST_1)
-    keep: int = field(default=2, metadata=_AT_LEAST_1)
+    log_every: Count = 10
+    """Steps between two lines of metrics."""
+    save_every: Count = 500
+    """Steps between two checkpoints."""
+    keep: Count = 2
     """Checkpoints that are kept, the newest."""
-    peak_tflops: float | None = field(default=None, metadata=_POSITIVE)
+    peak_tflops: Positive | None = None
     """What a device can do in bfloat16, 10^12 operations a second; without it that of known devices."""
-    deterministic: bool = False
+    deterministic: Flag = False
     """CUDA: only kernels that give the same bits each time; slower."""
     lora: Lora | None = None
+    """Low-rank adapters in place of full weights."""
     deepspeed: DeepSpeed | None = None
+    """DeepSpeed in place of the plain adapter."""
 
     @property
     def adapter(self) -> str:
@@ -208,21 +274,20 @@ def load_recipe(path: Path) -> Recipe:
     """Reads and checks a recipe: a file, a pipeline file with [train], or the name of one that comes with blossom-data.
 
     Raises:
-        ConfigError: not TOML, an unknown key (with the nearest known one), a missing or wrong value, or no such data.
+        ConfigError: not TOML, an unknown key (with the nearest known one), a missing or wrong value (its line is told),
+            or no such data.
     """
-    file, folder = find_recipe(path)
-    raw = read_toml(file, "recipe")
-    if "source" in raw:
-        recipe = recipe_of(load_pipeline(file, folder=folder))
-        if recipe is None:
+    place, folder = find_recipe(path)
+    file = read_toml(place, "recipe")
+    at: KeyPath = ()
+    if "source" in file.values:
+        file, at = load_pipeline(place, folder=folder).source, ("train",)
+        if not file.value(at):
             raise ConfigError(
                 f"pipeline {path} has no [train]", hint="such as [train] base_model = ... [[train.stage]]"
             )
-        where = f"pipeline {path}, [train]"
-    else:
-        where = f"recipe {path}"
-        recipe = _recipe(raw, where, folder)
-    _check_there(recipe, where)
+    recipe = _recipe(file, at, folder)
+    _check_there(recipe, file, at)
     return recipe
 
 
@@ -232,10 +297,9 @@ def recipe_of(pipeline: Pipeline) -> Recipe | None:
     Raises:
         ConfigError: an unknown key, with its line, a missing or wrong value.
     """
-    if not pipeline.train:
+    if not pipeline.source.value(("train",)):
         return None
-    with pipeline.source.locating():
-        return _recipe(pipeline.train, f"pipeline {pipeline.file}, [train]", pipeline.folder)
+    return _recipe(pipeline.source, ("train",), pipeline.folder)
 
 
 def find_recipe(path: Path) -> tuple[Path, Path]:
@@ -254,56 +318,59 @@ def shipped_recipes() -> list[str]:
     return sorted(file.name.removesuffix(".toml") for file in bundled("recipes").glob("*.toml"))
 
 
-def _recipe(table: Mapping[str, Any], where: str, folder: Path) -> Recipe:
-    """The recipe that `table` describes, checked by itself."""
-    recipe = read_table(Recipe, table, where, folder)
-    name = str(table["base_model"])
+def _recipe(file: TomlFile, at: KeyPath, folder: Path) -> Recipe:
+    """The recipe that the table at `at` describes, checked by itself."""
+    recipe = read_table(file, Recipe, at=at, context={"folder": folder})
+    name = str(file.value((*at, "base_model")))
     is_id = name.startswith("hf:") or (_HUB_ID.fullmatch(name) is not None and not (folder / name).parent.exists())
     if is_id and not recipe.base_model.is_dir():
         recipe = replace(recipe, hub_id=name.removeprefix("hf:"))
-    _check(recipe, where)
+    _check(recipe, file, at)
     return recipe
 
 
-def _check_there(recipe: Recipe, where: str) -> None:
+def _check_there(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
     """Raises ConfigError where the model's folder or a part of the data is not there."""
     if not recipe.hub_id and not recipe.base_model.is_dir():
         hint = "set base_model to a model's folder, or to the id of a model of the hub"
-        raise ConfigError(f"{where}: no model folder {recipe.base_model}", hint=hint)
-    for stage in recipe.stages:
-        for part in stage.data:
+        raise wrong(file, (*at, "base_model"), f"no model folder {recipe.base_model}", hint)
+    for number, stage in enumerate(recipe.stages):
+        for place, part in enumerate(stage.data):
             if not part.path.exists():
                 hint = "make it: blossom-data refresh" if part.config else "make it: blossom-data train pack"
-                raise ConfigError(f"{where}, stage {stage.name}: no data at {part.path}", hint=hint)
+                raise wrong(file, (*at, "stage", number, "data", place, "path"), f"no data at {part.path}", hint)
 
 
-def _check(recipe: Recipe, where: str) -> None:
+def _check(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
     """Raises ConfigError where values that are right by themselves do not fit together."""
-    try:
-        if recipe.template != OWN:
-            named_template(recipe.template)
-    except ConfigError as why:
-        raise ConfigError(f"{where}: {why}", hint=why.hint) from why
     if recipe.revision and not recipe.hub_id:
-        raise ConfigError(f"{where}: a revision is one of a model of the hub, base_model is {recipe.base_model}")
-    if not recipe.stages:
-        raise ConfigError(f"{where}: has no [[stage]]", hint='such as [[stage]] name = "instruct" data = [...]')
-    seen: list[str] = []
-    for stage in recipe.stages:
-        at = f"{where}, stage {stage.name}"
-        if stage.name in seen or not stage.name.replace("-", "").replace("_", "").isalnum():
-            raise ConfigError(f"{at}: names are letters, digits, - and _, each once")
-        if not stage.data:
-            raise ConfigError(f"{at}: has no data", hint='such as data = [{path = "packed/orca"}]')
-        if stage.replay and stage.replay.stage not in seen:
-            raise ConfigError(f"{at}: replays {stage.replay.stage!r}, which is no earlier stage")
-        if stage.replay and bool(recipe.stages[seen.index(stage.replay.stage)].dpo) != bool(stage.dpo):
-            raise ConfigError(f"{at}: replays {stage.replay.stage!r}: chats and preference pairs do not mix in a stage")
-        for part in stage.data:
-            if part.count is not None and part.share is not None:
-                raise ConfigError(f"{at}: {part.path.name} has a count and a share", hint="give one of them")
-        seen.append(stage.name)
+        problem = f"a revision is one of a model of the hub, base_model is {recipe.base_model}"
+        raise wrong(file, (*at, "revision"), problem)
+    for number, stage in enumerate(recipe.stages):
+        _check_stage(stage, recipe.stages[:number], file, (*at, "stage", number))
     if recipe.samples and not recipe.eval:
-        raise ConfigError(f"{where}: samples are of held-out documents, and none are", hint="such as eval = 0.01")
+        raise wrong(file, (*at, "samples"), "samples are of held-out documents, and none are", "such as eval = 0.01")
     if recipe.deepspeed and recipe.deepspeed.offload != "none" and recipe.deepspeed.stage < 2:
-        raise ConfigError(f"{where}, [deepspeed]: offload needs stage 2 or 3, is {recipe.deepspeed.stage}")
+        problem = f"offload needs stage 2 or 3, is {recipe.deepspeed.stage}"
+        raise wrong(file, (*at, "deepspeed", "offload"), problem)
+
+
+def _check_stage(stage: StageRecipe, before: tuple[StageRecipe, ...], file: TomlFile, at: KeyPath) -> None:
+    seen = {earlier.name: earlier for earlier in before}
+    if stage.name in seen or not stage.name.replace("-", "").replace("_", "").isalnum():
+        raise wrong(file, (*at, "name"), "names are letters, digits, - and _, each once")
+    if not stage.data:
+        raise wrong(file, (*at, "data"), "has no data", 'such as data = [{path = "packed/orca"}]')
+    if stage.replay:
+        again = seen.get(stage.replay.stage)
+        if again is None:
+            hint = near_hint(stage.replay.stage, seen, "earlier stages:") if seen else "the first stage has none"
+            problem = f"replays {stage.replay.stage!r}, which is no earlier stage"
+            raise wrong(file, (*at, "replay"), problem, hint)
+        if bool(again.dpo) != bool(stage.dpo):
+            problem = f"replays {again.name!r}: chats and preference pairs do not mix in a stage"
+            raise wrong(file, (*at, "replay"), problem)
+    for place, part in enumerate(stage.data):
+        if part.count is not None and part.share is not None:
+            problem = f"{part.path.name} has a count and a share"
+            raise wrong(file, (*at, "data", place, "count"), problem, "give one of them")

@@ -9,10 +9,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, near_hint
 from blossom_data.train.template.chat_formats import TEMPLATES, Template
 from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.tokens import Tokens
@@ -46,7 +45,5 @@ def named_template(name: str) -> Template:
     """The template of TEMPLATES that `name` or an alias names."""
     found = TEMPLATES.get(ALIASES.get(name, name))
     if found is None:
-        near = difflib.get_close_matches(name, TEMPLATE_NAMES, n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(TEMPLATE_NAMES)}"
-        raise ConfigError(f"no template {name}", hint=hint)
+        raise ConfigError(f"no template {name}", hint=near_hint(name, TEMPLATE_NAMES, "known:"))
     return found

@@ -47,7 +47,7 @@ def opened(recipe: Recipe) -> dict[Path, PackedSet]:
         ({"eval": 1.5}, TWO_STAGES, "eval must be a number from 0 to 1"),
         ({"template": "chatlm"}, TWO_STAGES, "no template chatlm"),
         ({"base_model": "nowhere"}, TWO_STAGES, "no model folder"),
-        ({}, "", "has no stage"),
+        ({}, "", "has no [[stage]]"),
         ({}, '[[stage]]\nname = "a"\n', "has no data"),
         ({}, '[[stage]]\nname = "a"\ndata = [{path = "nowhere"}]\n', "no data at"),
         ({}, '[[stage]]\nname = "a"\ndata = [{path = "first", count = 1, share = 0.5}]\n', "a count and a share"),

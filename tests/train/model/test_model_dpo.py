@@ -248,7 +248,7 @@ def test_chunks_of_logits_have_the_losses_and_gradients_of_all_at_once() -> None
         (DPO.replace("beta", "betta"), "dpo: unknown key 'betta'"),
         (DPO.replace("beta = 0.1", "beta = 0"), "dpo: beta must be a number above 0"),
         (DPO.replace("beta = 0.1", "label_smoothing = 0.7"), "label_smoothing must be a number from 0 to 0.5"),
-        (DPO.replace("{beta = 0.1}", "true"), "dpo must be a table"),
+        (DPO.replace("{beta = 0.1}", "true"), "dpo must be a table, is true"),
         (DPO.replace("prefs", "first"), "holds chats, and dpo needs preference pairs"),
         (DPO.replace("dpo = {beta = 0.1}", ""), "holds preference pairs"),
         (

@@ -11,7 +11,8 @@ import re
 import tomllib
 from bisect import bisect_right
 
-Path = tuple[str | int, ...]
+KeyPath = tuple[str | int, ...]
+"""The way to a value: ("source", 0, "kind")."""
 
 _BLANK = re.compile(r"(?:[ \t\r\n]++|#[^\n]*+)*+")
 _SPACE = re.compile(r"[ \t]*+")
@@ -24,33 +25,33 @@ _STRING = re.compile(
 _PLAIN = re.compile(r"[^,\]}\n#]*+")
 
 
-def find_lines(text: str) -> dict[Path, int]:
+def find_lines(text: str) -> dict[KeyPath, int]:
     """The line, from 1, of every table, key and list item of the valid TOML `text`, by its path."""
     return _Scan(text).lines
 
 
 class _Scan:
     def __init__(self, text: str) -> None:
-        self.lines: dict[Path, int] = {}
+        self.lines: dict[KeyPath, int] = {}
         self._text, self._at = text, 0
         self._breaks = [found.start() for found in re.finditer("\n", text)]
-        self._counts: dict[Path, int] = {}
+        self._counts: dict[KeyPath, int] = {}
         """Elements of each array of tables so far."""
-        prefix: Path = ()
+        prefix: KeyPath = ()
         while self._skip(_BLANK) < len(text):
             if text[self._at] == "[":
                 prefix = self._header()
             else:
                 self._pair(prefix)
 
-    def _header(self) -> Path:
+    def _header(self) -> KeyPath:
         """Reads `[a.b]` or `[[a.b]]`; gives the path of the table that it opens."""
         line = self._line()
         is_array = self._text.startswith("[[", self._at)
         self._at += 2 if is_array else 1
         keys = self._keys()
         self._at += 2 if is_array else 1
-        path: Path = ()
+        path: KeyPath = ()
         for place, key in enumerate(keys, 1):
             path = (*path, key)
             if is_array and place == len(keys):
@@ -61,7 +62,7 @@ class _Scan:
                 self.lines.setdefault(path, line)
         return path
 
-    def _pair(self, prefix: Path) -> None:
+    def _pair(self, prefix: KeyPath) -> None:
         """Reads `key = value`."""
         line, path = self._line(), prefix
         for key in self._keys():
@@ -70,7 +71,7 @@ class _Scan:
         self._at += 1
         self._value(path)
 
-    def _value(self, path: Path) -> None:
+    def _value(self, path: KeyPath) -> None:
         self._skip(_SPACE)
         sign = self._text[self._at]
         if sign == "[":

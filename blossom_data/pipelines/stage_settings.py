@@ -1,0 +1,88 @@
+"""The [stage.NAME] tables of a pipeline: what may be set of each stage; stages/build.py builds the stage of them.
+
+    [stage.verify-math]
+    resample = 3
+
+What a table leaves out is the stage's own default, so none is repeated here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, Strict, with_config
+
+from blossom_data.settings_types import STRICT, Count, Flag, FreeText, Text, Whole
+
+Temperature = Annotated[float, Strict(), Field(ge=0, le=2)]
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TranslateSettings:
+    """[stage.translate]: every text of a record in the target language."""
+
+    prompt: Text | None = None
+    """Prompt name or .toml file, looked for beside the pipeline first."""
+    source_lang: Text | None = None
+    """Language of the records."""
+    target_lang: Text | None = None
+    """Language to translate into."""
+    tries: Whole | None = None
+    """Times a document is asked for whole before its segments are asked for one by one."""
+    judge: FreeText | None = None
+    """Prompt of the judge that decides soft findings; none: they are quarantined."""
+    fallback_model: FreeText | None = None
+    """Another model of the endpoint for the last try."""
+    keep_source: Flag | None = None
+    """Keep the source beside its translation, as a linked pair."""
+    drop_lang_tasks: Flag | None = None
+    """Reject tasks about the source language itself (grammar, rhyme)."""
+    spare_tokens: Whole | None = None
+    """Room beyond the translation in a reply; raise it for a model that thinks before it answers."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotateSettings:
+    """[stage.annotate]: every answer written anew in one style."""
+
+    prompt: Text | None = None
+    """Prompt name or .toml file (the style), looked for beside the pipeline first."""
+    tries: Count | None = None
+    """Samples per turn before the record is rejected."""
+    temperature: Temperature | None = None
+    """Of the samples."""
+    max_tokens: Count | None = None
+    """Most tokens of an answer."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyMathSettings:
+    """[stage.verify-math]: only answers that equal the gold label are kept."""
+
+    prompt: Text | None = None
+    """Prompt name or .toml file that asks for another sample, looked for beside the pipeline first."""
+    resample: Whole | None = None
+    """Most new samples for a wrong answer; 0 makes no call."""
+    temperature: Temperature | None = None
+    """Of the samples."""
+    max_tokens: Count | None = None
+    """Most tokens of a sample."""
+    symbolic: Flag | None = None
+    """Compare labels that are formulas through Math-Verify."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageTables:
+    """[stage]: a table for each stage."""
+
+    translate: TranslateSettings | None = None
+    """Every text of a record in the target language."""
+    annotate: AnnotateSettings | None = None
+    """Every answer written anew in one style."""
+    verify_math: Annotated[VerifyMathSettings | None, Field(alias="verify-math")] = None
+    """Only answers that equal the gold label are kept."""

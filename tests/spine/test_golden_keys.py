@@ -1,0 +1,72 @@
+"""The ledger keys of the first question of each stage: a key that changes makes every paid reply be bought again.
+
+A key hangs on prompt, settings, stage version and the JSON schema that is asked for. Where one of these changes on
+purpose, the new key is written here in the same commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from blossom_data.asks import Ask, Note, Reply, Stage
+from blossom_data.records import Message, Record
+from blossom_data.stages.build import build_stage
+
+RECORD = Record(
+    id="golden-1",
+    source="gsm8k",
+    lang="en",
+    messages=(
+        Message("user", "Tom has 3 apples and buys `5` more.\nHow many apples does he have now?"),
+        Message("assistant", "He has 7.\nAnswer: 7"),
+    ),
+    gold="8",
+)
+
+
+def asks_of(stage: Stage, record: Record, *replies: str) -> list[Ask]:
+    """What the stage asks for `record` while these replies are all that it gets."""
+    steps = stage.run(record)
+    said: Iterator[str] = iter(replies)
+    asked: list[Ask] = []
+    question: Any = next(steps)
+    while True:
+        if isinstance(question, Note):
+            question = steps.send(None)
+            continue
+        asks = [question] if isinstance(question, Ask) else list(question)
+        asked += asks
+        if (text := next(said, None)) is None:
+            return asked
+        heard = Reply(text=text)
+        question = steps.send(heard if isinstance(question, Ask) else [heard])
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "key"),
+    [
+        ("translate", {}, "8eac7c97290784a63872e25568c40e62"),
+        ("annotate", {"max_tokens": 500}, "cf373ff6e2c49f0d5fa1a6c102550ee0"),
+        ("verify-math", {"resample": 1}, "b786ea1279c3e14732370b062d3453c0"),
+    ],
+)
+def test_the_first_question_of_a_stage_keeps_its_key(name: str, settings: dict[str, Any], key: str) -> None:
+    (ask,) = asks_of(build_stage(name, settings), RECORD)
+    assert ask.key("golden-model").hex() == key
+
+
+def test_the_question_to_the_judge_keeps_its_key() -> None:
+    record = replace(RECORD, messages=(Message("user", "Recommend a good short book."),))
+    stage = build_stage("translate", {"judge": "judge_translation"})
+    (ask,) = asks_of(stage, record)
+    document = orjson.loads(ask.messages[-1].content)
+    # What the checks have a doubt about: it may be a translation, and it may be advice.
+    segment = {"id": "a", "head": "Recommend a good", "text": "我推荐《小王子》，它篇幅短小。"}
+    reply = orjson.dumps({"nonce": document["nonce"], "n": 1, "segments": [segment]}).decode()
+    judged = asks_of(stage, record, reply)[1]
+    assert (judged.stage, judged.key("golden-model").hex()) == ("judge", "58c39b92a218de37ba0ba62a506f5c63")
