@@ -128,8 +128,12 @@ def _said(error: Exception) -> str:
 def _refused_certificate(why: BaseException | None) -> ssl.SSLCertVerificationError | None:
     """The refusal of a certificate in an exception or what caused it."""
     for _ in range(8):
-        if why is None or isinstance(why, ssl.SSLCertVerificationError):
-            break
+        # aiohttp's error is of this class too, and holds the one that says why.
         inner = getattr(why, "certificate_error", None)
-        why = inner if isinstance(inner, Exception) else why.__cause__
-    return why if isinstance(why, ssl.SSLCertVerificationError) else None
+        if isinstance(inner, Exception):
+            why = inner
+        elif isinstance(why, ssl.SSLCertVerificationError):
+            return why
+        else:
+            why = why.__cause__ if why is not None else None
+    return None

@@ -238,9 +238,12 @@ class BatchClient(Client):
             return _odd("a 200 that is not JSON")
         return found if isinstance(found, dict) else _odd("a 200 whose JSON is not an object")
 
-    def _request(self, method: str, url: URL, **words: Any) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def _request(
+        self, method: str, url: URL, *, headers: Mapping[str, str] | None, **words: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         transport = self._transport
-        return transport.session.request(method, url, allow_redirects=False, **transport.proxy_words, **words)
+        headers = {**transport.headers, **(headers or {})}
+        return transport.session.request(method, url, headers=headers, **transport.words, **words)
 
     def _unknown(self, batch_id: str) -> EndpointError:
         return EndpointError(
