@@ -92,3 +92,14 @@ def test_a_proxy_that_cannot_be_used_is_refused_before_the_first_call(value: str
     assert told.code == 2
     assert "HTTP_PROXY" in told.err
     assert "CANARY" not in told.err
+
+
+def test_the_hub_is_reached_through_the_same_proxy(tmp_path: Path) -> None:
+    pytest.importorskip("datasets")
+    env = {**NOTHING, "HF_HOME": str(tmp_path), "HF_HUB_OFFLINE": "", "HF_ENDPOINT": "https://hub.test"}
+    with HttpProxy(status=403) as proxy:
+        env["HTTPS_PROXY"] = f"http://me:CANARY@{proxy.netloc}"
+        told = blossom("pull", "gsm8k", "hf:org/name", "-o", "out", cwd=tmp_path, env=env)
+    assert told.code == 2
+    assert set(proxy.asked) == {"CONNECT hub.test:443 HTTP/1.1"}
+    assert "CANARY" not in told.out + told.err
