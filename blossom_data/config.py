@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from blossom_data.errors import ConfigError
 
@@ -76,6 +76,8 @@ class Endpoint:
     """Stages it serves (translate, annotate, judge, verify-math); empty: all."""
     max_body_bytes: int = 8 << 20
     """A reply body longer than this, after decompression, is refused."""
+    ca_file: str = ""
+    """PEM file or folder of the only authorities whose certificates are trusted; empty: see llm/network.py."""
 
     def __post_init__(self) -> None:
         check_base_url(self.base_url)
@@ -98,17 +100,30 @@ class Endpoint:
 
 def check_base_url(url: str) -> None:
     """Raises ConfigError unless `url` is an http(s) address that holds no secret."""
-    try:
-        parts = urlsplit(url)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        is_address = False
-    if not is_address:
-        raise ConfigError(f"base URL {url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1")
+    parts = _read_address(url)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise ConfigError(
             "the base URL must hold no user, password, query or fragment", hint="put the key into OPENAI_API_KEY"
         )
+
+
+def _read_address(base_url: str) -> SplitResult:
+    """Takes a base URL apart.
+
+    Raises:
+        ConfigError: it has no usable host or port.
+    """
+    try:
+        parts = urlsplit(base_url)
+        host = (parts.hostname or "").encode("ascii" if (parts.hostname or "").isascii() else "idna").decode("ascii")
+        is_usable = parts.port != 0 and host.isprintable() and not set(host) & set(' "<>\\^`{|}')
+    except ValueError as why:
+        raise ConfigError(
+            f"base URL {base_url!r} is not usable: {why}", hint="such as http://127.0.0.1:8000/v1"
+        ) from why
+    if parts.scheme not in ("http", "https") or not host or not is_usable:
+        raise ConfigError(f"base URL {base_url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1")
+    return parts
 
 
 def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:

@@ -32,8 +32,8 @@ STAIRS = {
         cli
     """,
     "llm": """
-        policy reading decode network
-        pacing governor budget prices structured
+        policy reading decode reply_models network content_coding connection_failures
+        pacing governor budget prices structured transport
         client
         channel
         pool

@@ -127,6 +127,8 @@ class EndpointSettings:
     """How JSON is asked for: auto, json_schema, json_object or off."""
     key_env: Annotated[Text, SECRET, AfterValidator(_variable)] | None = None
     """The environment variable that holds this endpoint's key."""
+    ca_file: Text | None = None
+    """PEM file of the only authorities whose certificates are trusted, relative to this file."""
     engine: Text | None = None
     """`local` runs a GGUF file without a server."""
     serve: Text | None = None

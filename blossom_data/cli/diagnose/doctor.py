@@ -61,7 +61,9 @@ def _flags(given: AddressFlags, is_called: bool) -> Iterator[Finding]:
     address = given.base_url or os.environ.get("BLOSSOM_BASE_URL") or os.environ.get("OPENAI_BASE_URL", "")
     model = given.model or os.environ.get("BLOSSOM_MODEL", "")
     try:
-        endpoint = build_endpoint(EndpointFlags(base_url=address, model=model, max_in_flight=1, timeout_s=60.0))
+        endpoint = build_endpoint(
+            EndpointFlags(base_url=address, model=model, ca_file=given.ca_file, max_in_flight=1, timeout_s=60.0)
+        )
     except BlossomError as why:
         yield Finding("endpoint", FAIL, str(why), why.hint)
     else:

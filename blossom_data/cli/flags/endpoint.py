@@ -18,6 +18,14 @@ from blossom_data.errors import ConfigError
 
 DEFAULT_LEDGER = Path(".blossom/ledger.sqlite")
 _PANEL = "Endpoint"
+CaFile = Annotated[
+    str,
+    typer.Option(
+        "--ca-file",
+        metavar="FILE",
+        help="PEM file of the authorities that certificates are checked against, in place of the system's.",
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +62,7 @@ class EndpointFlags:
             help=f"How JSON replies are asked for: {', '.join(STRUCTURED_MODES)}; auto finds out with one call.",
         ),
     ] = "auto"
+    ca_file: CaFile = ""
     ledger: Annotated[
         Path,
         typer.Option("--ledger", metavar="FILE", envvar="BLOSSOM_LEDGER", help="File that keeps every paid reply."),
@@ -75,6 +84,7 @@ class AddressFlags:
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Model; overrides the environment and the file.")
     ] = ""
+    ca_file: CaFile = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,5 +127,6 @@ def build_endpoint(flags: EndpointFlags, local: EngineEndpoint | None = None) ->
         requests_per_minute=flags.rpm,
         tokens_per_minute=flags.tpm,
         structured=flags.structured,
+        ca_file=flags.ca_file,
     )
     return local.fit(endpoint) if local else endpoint

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ _ENVIRONMENT = (
     ("base_url", "OPENAI_BASE_URL"),
     ("model", "BLOSSOM_MODEL"),
 )
-_OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "key_env", "roles", "weight", "name")
+_OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "key_env", "roles", "weight", "name", "ca_file")
 """Settings of the file that go with its own address."""
 _OF_THE_ENGINE = tuple(field.name for field in fields(EngineFlags))
 _NOT_OF_AN_ENDPOINT = ("key_env", *_OF_THE_ENGINE)
@@ -63,6 +64,8 @@ def _from_file(pipeline: Pipeline, number: int) -> dict[str, Setting]:
     if settings.get("engine") == "local":
         beside = pipeline.file.resolve().parent / str(settings.get("model", ""))
         settings["model"] = str(beside) if beside.is_file() else settings.get("model", "")
+    if settings.get("ca_file"):
+        settings["ca_file"] = str(pipeline.folder / Path(str(settings["ca_file"])).expanduser())
     path = ("endpoint",) if is_alone else ("endpoint", number)
     return {key: Setting(value, file.place((*path, key))) for key, value in settings.items()}
 

@@ -15,6 +15,7 @@ import random
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -25,8 +26,8 @@ from yarl import URL
 from blossom_data.config import Endpoint
 from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError
 from blossom_data.llm.batch.lines import URL as COMPLETIONS
-from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status
-from blossom_data.llm.session import SessionClient
+from blossom_data.llm.client import Client
+from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
 
 INTENT = "blossom_intent"
 """Name of the metadata entry that holds the hash of the batch's input."""
@@ -70,7 +71,7 @@ class CutShort(Exception):
         self.failure = failure
 
 
-class BatchClient(SessionClient):
+class BatchClient(Client):
     """A Client with the batch routes; open it with `async with`."""
 
     def __init__(self, endpoint: Endpoint, *, patience: Patience, settle_s: float, draw: random.Random) -> None:
@@ -172,12 +173,11 @@ class BatchClient(SessionClient):
         Raises:
             CutShort: the download broke off.
         """
-        assert self._session is not None, "use `async with`"
         url = URL(self._endpoint.base_url.rstrip("/") + f"/files/{file_id}/content")
         timeout = aiohttp.ClientTimeout(total=None, sock_read=self._endpoint.timeout_s, sock_connect=60)
         plain = {"Accept-Encoding": "identity", "Accept": "*/*"}
         try:
-            async with self._session.get(url, headers=plain, timeout=timeout, allow_redirects=False) as response:
+            async with self._request("GET", url, headers=plain, timeout=timeout) as response:
                 if response.status != 200:
                     raise CutShort(await self._refusal(response))
                 if response.headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -187,8 +187,8 @@ class BatchClient(SessionClient):
         except TimeoutError as late:
             silent = f"a result file that stopped for {self._endpoint.timeout_s:g} s"
             raise CutShort(Failure(action=Action.RETRY, cause="timeout", detail=silent)) from late
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CutShort(self._classify_exception(error)) from None
+        except self._transport.errors as error:
+            raise CutShort(self._failure(error)) from None
 
     async def _insist(
         self,
@@ -215,13 +215,12 @@ class BatchClient(SessionClient):
         more_s: float = 0.0,
     ) -> dict[str, Any] | Failure:
         """One call; its deadline is the endpoint's and `more_s`."""
-        assert self._session is not None, "use `async with`"
         url = URL(self._endpoint.base_url.rstrip("/") + path)
         data = None if body is None else body()
         try:
             async with (
                 asyncio.timeout(self._endpoint.timeout_s + more_s),
-                self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as response,
+                self._request(method, url, data=data, headers=headers) as response,
             ):
                 if not 200 <= response.status < 300:
                     return await self._refusal(response)
@@ -229,8 +228,8 @@ class BatchClient(SessionClient):
         except TimeoutError:
             late = f"no complete answer within {self._endpoint.timeout_s + more_s:g} s"
             return Failure(action=Action.RETRY, cause="timeout", detail=late)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return self._classify_exception(error)
+        except self._transport.errors as error:
+            return self._failure(error)
         if isinstance(raw, Failure):
             return raw
         try:
@@ -239,15 +238,12 @@ class BatchClient(SessionClient):
             return _odd("a 200 that is not JSON")
         return found if isinstance(found, dict) else _odd("a 200 whose JSON is not an object")
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
-        raw = await self._read(response, 1 << 16)
-        body = b"" if isinstance(raw, Failure) else self._scrubbed(raw)
-        return classify_status(response.status, self._clean(response.headers), body)
-
-    def _scrubbed(self, raw: bytes) -> bytes:
-        if self._key_bytes and self._key_bytes in raw:
-            return self._secret.scrub(raw.decode("utf-8", "replace")).encode()
-        return raw
+    def _request(
+        self, method: str, url: URL, *, headers: Mapping[str, str] | None, **words: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        transport = self._transport
+        headers = {**transport.headers, **(headers or {})}
+        return transport.session.request(method, url, headers=headers, **transport.words, **words)
 
     def _unknown(self, batch_id: str) -> EndpointError:
         return EndpointError(
