@@ -21,12 +21,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from blossom_data.cli.pipeline_job import Wanted, build_job
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from blossom_data.cli.flags.common import Common
+from blossom_data.cli.flags.endpoint import AddressFlags
+from blossom_data.cli.flags.money import Money
+from blossom_data.cli.flags.pipeline import Part, PipelineAsking, Wanted
 from blossom_data.cli.live_view import render
 from blossom_data.cli.output import clean
+from blossom_data.cli.pipelines.job import build_job
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run_summary import funnel_view
 from blossom_data.demo.server import MODEL, OfflineEndpoint
@@ -40,7 +44,7 @@ SHOWN_RECORDS = 45
 """Of the demo's 60: what is through when the picture of the live view is taken."""
 SECONDS = 6.0
 """What the clock says then."""
-FLAGS = {"quiet": False, "is_json": False, "price_in": 0.15, "price_out": 0.60, "budget_usd": 0.05}
+MONEY = Money(price_in=0.15, price_out=0.60, budget_usd=0.05)
 _CELL = 12.2
 """Width of a column in rich's pictures."""
 _INDENTED = re.compile(
@@ -79,9 +83,9 @@ def _workplace() -> Iterator[None]:
 
 def demo_job(endpoint: OfflineEndpoint, folder: str) -> Job:
     """The job of `blossom-data demo`, with prices."""
-    override = {"base_url": endpoint.base_url, "model": MODEL}
-    wanted = Wanted(flags=FLAGS, endpoint=override, out=Path(folder, "dataset"), ledger=Path(folder, "ledger.sqlite"))
-    return build_job(open_pipeline("demo"), wanted)
+    asking = PipelineAsking(address=AddressFlags(base_url=endpoint.base_url, model=MODEL), money=MONEY)
+    part = Part(out=Path(folder, "dataset"), ledger=Path(folder, "ledger.sqlite"))
+    return build_job(open_pipeline("demo"), Wanted(common=Common(), asking=asking, part=part))
 
 
 def live_picture() -> RenderableType:
