@@ -32,8 +32,8 @@ STAIRS = {
         cli
     """,
     "llm": """
-        policy reading decode reply_models network content_coding connection_failures
-        pacing governor budget prices structured transport
+        policy reading decode reply_models network content_coding transport
+        pacing governor budget prices structured connection_failures
         client
         channel
         pool
