@@ -1,0 +1,114 @@
+"""The pages for people: what they link to is there, the commands they name exist, both languages say the same."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pages import ROOT, all_pages, anchors, command_lines, sections
+
+from blossom_data.cli.app import app
+
+BOTH = {
+    "README.md": "README.zh-CN.md",
+    **{f"docs/{name}.md": f"docs/zh/{name}.md" for name in ("README", "install", "first-run", "cost", "training")},
+    "docs/pipelines.md": "docs/zh/pipelines.md",
+}
+"""A page, and the same page in Chinese."""
+_PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_./:=-]*|\.\.\.|…")
+each_page = pytest.mark.parametrize("page", all_pages(), ids=lambda page: str(page.relative_to(ROOT)))
+
+
+@each_page
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    for link in (link for section in sections(page) for link in section.links):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), f"{link}: no such file"
+        assert not anchor or anchor in anchors(target), f"{link}: no such heading"
+
+
+@each_page
+def test_every_command_that_is_named_exists(page: Path) -> None:
+    for line, is_whole in command_lines(page):
+        try:
+            check_command(line, is_whole=is_whole)
+        except Exception as why:
+            pytest.fail(f"{line}: {why}")
+
+
+def check_command(line: str, *, is_whole: bool) -> None:
+    """Parses a command line as the program would; `is_whole`: what it requires must be there, and its values valid."""
+    words = shlex.split(line)[1:]
+    command: Any = app
+    context = app.make_context("blossom-data", ["--help"], resilient_parsing=True)
+    while words and hasattr(command, "resolve_command"):
+        if words[0].startswith("-") or _PLACEHOLDER.fullmatch(words[0]):
+            break
+        assert words[0] in command.commands, f"no such command: {words[0]}"
+        _, command, words = command.resolve_command(context, words)
+        context = type(context)(command, parent=context)
+    words = [word for word in words if word not in ("...", "…")]
+    given, _, _ = command.make_parser(context).parse_args(args=words)
+    if not is_whole:
+        return
+    for option in command.params:
+        value = given.get(option.name)
+        assert value is not None or not option.required, f"{option.opts[-1]} is missing"
+        if isinstance(value, str) and not _PLACEHOLDER.fullmatch(value) and not is_path(option):
+            option.process_value(context, value)
+
+
+def is_path(option: Any) -> bool:
+    """Whether a parameter is a file or folder, which a page's example need not have."""
+    return "Path" in str(option.type_descriptor.annotation)
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in all_pages():
+        for section in sections(page):
+            named = [*section.commands, *section.spans]
+            for target in (word for line in named for word in re.findall(r"^make ([a-z-]+)", line)):
+                assert target in targets, f"{page.relative_to(ROOT)}: make {target}"
+
+
+def test_every_page_is_in_the_index() -> None:
+    for folder in (ROOT / "docs", ROOT / "docs/zh"):
+        index = folder / "README.md"
+        listed = {(folder / link).resolve() for section in sections(index) for link in section.links}
+        for page in folder.glob("*.md"):
+            assert page == index or page in listed, f"{page.name} is not in {index.relative_to(ROOT)}"
+        assert (ROOT / "docs/decisions") in listed
+
+
+def test_the_front_door_is_short() -> None:
+    for name in ("README.md", "README.zh-CN.md"):
+        assert len((ROOT / name).read_text(encoding="utf-8").splitlines()) <= 200, name
+
+
+@pytest.mark.parametrize(("english", "chinese"), BOTH.items())
+def test_both_languages_say_the_same(english: str, chinese: str) -> None:
+    """Headings one for one; under each the same commands, the same names in code, as many rows, the same pages linked."""
+    ours, theirs = sections(ROOT / english), sections(ROOT / chinese)
+    assert [section.level for section in ours] == [section.level for section in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        where = f"{chinese}: {other.heading}"
+        assert other.commands == one.commands, where
+        assert other.spans == one.spans, where
+        assert other.rows == one.rows, where
+        assert page_names(other.links) == page_names(one.links), where
+
+
+def page_names(links: list[str]) -> set[str]:
+    """What is linked to, whatever its language."""
+    return {Path(link.partition("#")[0]).name.replace(".zh-CN", "") if "://" not in link else link for link in links}
+
+
+def test_all_chinese_pages_have_their_counterpart() -> None:
+    assert {f"docs/zh/{page.name}" for page in (ROOT / "docs/zh").glob("*.md")} <= set(BOTH.values())
