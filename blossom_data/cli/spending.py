@@ -11,7 +11,7 @@ import click
 from blossom_data.errors import ConfigError
 
 if TYPE_CHECKING:
-    from blossom_data.llm.prices import Spending
+    from blossom_data.llm.spending import Spending
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -42,7 +42,8 @@ def build_spending(flags: Mapping[str, Any], *, factor: float = 1.0) -> Spending
     Raises:
         ConfigError: one price without the other, or a price file that cannot be used.
     """
-    from blossom_data.llm.prices import Price, Spending, load_prices
+    from blossom_data.llm.prices import Price, load_prices
+    from blossom_data.llm.spending import Spending
 
     price_in, price_out = flags.get("price_in"), flags.get("price_out")
     if (price_in is None) != (price_out is None):

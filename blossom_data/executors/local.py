@@ -30,7 +30,7 @@ from blossom_data.executors.piped import Piped
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.budget import Budget
-from blossom_data.llm.prices import Spending
+from blossom_data.llm.spending import Spending
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import SHARD_RECORDS, DatasetWriter, refuse_foreign_folder

@@ -1,27 +1,20 @@
-"""What tokens cost: by the user's flags, else the user's own file, else the list price of the provider.
+"""The price of tokens, and a file of the user's own that names some.
 
-    as_of = "2026-04-30"
-    [models]
-    "gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
-
-In a file a model is found by its name, without a provider before the last slash and without a date behind it
-(`openai/gpt-4o-mini-2024-07-18`). An unknown price is None and stays unknown; it never becomes 0.
+as_of = "2026-04-30"
+[models]
+"gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blossom_data.asks import Usage
-from blossom_data.config import Endpoint
 from blossom_data.errors import ConfigError
 from blossom_data.toml_file import read_toml
 
-_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 _KEYS = ("in", "out", "cached_in")
 _LAYOUT = 'as_of = "2026-04-30", then [models] with lines such as "m" = { in = 0.15, out = 0.60 }'
 
@@ -48,45 +41,6 @@ class Price:
     def scaled(self, factor: float) -> Price:
         """The price at a discount (a batch endpoint)."""
         return Price(self.in_usd * factor, self.out_usd * factor, self.cached_in_usd * factor, self.origin)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
-    """What tokens cost, and how much may be spent over all runs of a job; None is unknown, or no limit."""
-
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    """Of the user's own file."""
-    flat: Price | None = None
-    """The user's own price, of any model."""
-    endpoints: tuple[Endpoint, ...] = ()
-    """Where the tokens are bought: at whose list prices, where the user names none."""
-    factor: float = 1.0
-    """Share of the price that is paid: 0.5 through batches, where the provider lists no price of its own for them."""
-    budget_usd: float | None = None
-    budget_tokens: int | None = None
-
-    def price_of(self, model: str) -> Price | None:
-        """The price of `model`, None when it is not known."""
-        bare = model.rsplit("/", 1)[-1]
-        prices = self.prices
-        price = self.flat or prices.get(model) or prices.get(bare) or prices.get(_DATE.sub("", bare))
-        return price.scaled(self.factor) if price else self._list_price(model)
-
-    def _list_price(self, model: str) -> Price | None:
-        """The dearest one among the endpoints with that model; of a model that is none's today, among all of them."""
-        urls = [endpoint.base_url for endpoint in self.endpoints if endpoint.model == model]
-        found = [self._listed(model, url) for url in urls or [endpoint.base_url for endpoint in self.endpoints]]
-        known = [price for price in found if price is not None]
-        return max(known, key=lambda price: price.in_usd + price.out_usd, default=None)
-
-    def _listed(self, model: str, base_url: str) -> Price | None:
-        # The table takes a while to load, and needs these classes.
-        from blossom_data.llm.list_prices import list_price
-
-        if self.factor != 1.0 and (price := list_price(model, base_url, is_batch=True)):
-            return price
-        price = list_price(model, base_url)
-        return price.scaled(self.factor) if price else None
 
 
 def load_prices(file: Path) -> dict[str, Price]:
