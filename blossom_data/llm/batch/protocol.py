@@ -1,44 +1,56 @@
-"""The files and batches routes of an OpenAI-compatible endpoint: five calls, retried until they succeed or cannot.
+"""The files and batches routes of an OpenAI-compatible endpoint, over the openai SDK; retried while that may help.
 
     POST /files (multipart, purpose=batch)   POST /batches   GET /batches/{id}   GET /batches   GET /files/{id}/content
     {"id": "batch_1", "status": "completed", "output_file_id": "file-2", "error_file_id": null,
      "request_counts": {"total": 3, "completed": 3, "failed": 0}, "metadata": {"blossom_intent": "5e0f..."}}
 
 Creating a batch is the one call that costs money: where it is unknown whether it arrived, the list of batches is
-asked before it is sent again. What the batches are for is asker.py's part.
+asked before it is sent again, and the SDK itself sends nothing twice. What comes back is read here, and not by its
+models, which take any JSON for what it should be. What the batches are for is asker.py's part.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import re
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import IO, Any
+from functools import partial
+from typing import IO, Any, Final, Self, TypeAlias
 
-import aiohttp
+import httpx2
+import openai
 import orjson
-from yarl import URL
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError
 from blossom_data.llm.batch.lines import URL as COMPLETIONS
-from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status
-from blossom_data.llm.session import SessionClient
+from blossom_data.llm.batch.transport import PlainTransport
+from blossom_data.llm.client import Client
+from blossom_data.llm.network import CERTIFICATE_HINT, route_for
+from blossom_data.llm.plain_http import certificate_fault, http_options
+from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status, excerpt
 
 INTENT = "blossom_intent"
 """Name of the metadata entry that holds the hash of the batch's input."""
-WINDOW = "24h"
+WINDOW: Final = "24h"
 OVER = ("completed", "failed", "expired", "cancelled")
 _JSON_BYTES = 8 << 20
-_CHUNK_BYTES = 1 << 20
+_PART_BYTES = 64_000_000
+_CONNECT_S = 60.0
 _SLOW_BYTES_S = 100_000
 """An upload slower than this is given up."""
 _CLOCK_SLACK_S = 3600.0
 _PAGE = 100
 _IDENT = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_:.-]{0,199}")
+
+
+Send: TypeAlias = "Callable[[], AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]]"
+"""Begins one call; its answer is not read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,59 +82,86 @@ class CutShort(Exception):
         self.failure = failure
 
 
-class BatchClient(SessionClient):
+class BatchClient(Client):
     """A Client with the batch routes; open it with `async with`."""
 
-    def __init__(self, endpoint: Endpoint, *, patience: Patience, settle_s: float, draw: random.Random) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, patience: Patience, settle_s: float, most_single_bytes: int, draw: random.Random
+    ) -> None:
         """
         Args:
             settle_s: how long a batch may take to appear in the list after it was created.
+            most_single_bytes: a longer file is uploaded in parts.
         """
         super().__init__(endpoint)
         self.endpoint, self.patience, self.settle_s, self.draw = endpoint, patience, settle_s, draw
+        self._most_single_bytes = most_single_bytes
+        self._route = route_for(endpoint.base_url, os.environ)
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        own = {name: self._headers().get(name, "") for name in ("User-Agent", "Authorization")}
+        transport = PlainTransport({**own, "Accept-Encoding": "identity"}, **http_options(self._route))
+        self._sdk = openai.AsyncOpenAI(
+            base_url=self._endpoint.base_url,
+            api_key=self._secret.reveal() or "none",
+            max_retries=0,
+            # How long a whole call may take is bounded around it.
+            timeout=httpx2.Timeout(None, connect=_CONNECT_S),
+            http_client=httpx2.AsyncClient(transport=transport, follow_redirects=False),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sdk.close()
+        await super().__aexit__()
 
     async def upload(self, file: IO[bytes], intent: str) -> str:
         """The id of the uploaded input `file`, which stays open."""
-        size = file.seek(0, 2)
-        boundary = f"blossom-{intent}"
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{intent}.jsonl"\r\n'
-            "Content-Type: application/jsonl\r\n\r\n"
-        ).encode()
-        tail = f"\r\n--{boundary}--\r\n".encode()
-
-        async def parts() -> AsyncIterator[bytes]:
-            file.seek(0)
-            yield head
-            while chunk := file.read(_CHUNK_BYTES):
-                yield chunk
-            yield tail
-
-        headers = {
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(head) + size + len(tail)),
-        }
-        found = await self._insist(
-            "uploading a batch", "POST", "/files", body=parts, headers=headers, more_s=size / _SLOW_BYTES_S
-        )
+        name, size = f"{intent}.jsonl", file.seek(0, 2)
+        if size > self._most_single_bytes:
+            found = await self._upload_in_parts(file, name, size)
+        else:
+            found = await self._insist("uploading a batch", lambda: self._begin_upload(file, name), size)
         if not (file_id := _ident(found, "id")):
             raise EndpointError(f"endpoint {self._endpoint.label} took a file and gave no id for it")
         return file_id
 
+    def _begin_upload(self, file: IO[bytes], name: str) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
+        file.seek(0)
+        return self._sdk.files.with_streaming_response.create(file=(name, file, "application/jsonl"), purpose="batch")
+
+    async def _upload_in_parts(self, file: IO[bytes], name: str, size: int) -> Mapping[str, Any]:
+        """The file object of an upload that is sent part by part, of which each is tried again by itself."""
+        uploads = self._sdk.uploads.with_streaming_response
+        begun = await self._insist(
+            "uploading a batch",
+            lambda: uploads.create(bytes=size, filename=name, mime_type="application/jsonl", purpose="batch"),
+        )
+        upload_id, part_ids = _ident(begun, "id"), []
+        file.seek(0)
+        while data := file.read(min(_PART_BYTES, self._most_single_bytes)):
+            send = partial(uploads.parts.create, upload_id, data=data)
+            part = await self._insist("uploading a part of a batch", send, len(data))
+            part_ids.append(_ident(part, "id"))
+        if not upload_id or not all(part_ids):
+            raise EndpointError(f"endpoint {self._endpoint.label} took a part of a file and gave no id for it")
+        done = await self._insist(
+            "completing the upload of a batch", lambda: uploads.complete(upload_id, part_ids=part_ids)
+        )
+        found = done.get("file")
+        return found if isinstance(found, dict) else {}
+
     async def create(self, file_id: str, *, intent: str, stage: str, created: float) -> RemoteBatch:
         """The batch of the uploaded file `file_id`, created once, whatever becomes of the answer."""
-        body = orjson.dumps(
-            {
-                "input_file_id": file_id,
-                "endpoint": COMPLETIONS,
-                "completion_window": WINDOW,
-                "metadata": {INTENT: intent, "blossom_stage": stage},
-            }
-        )
+        metadata = {INTENT: intent, "blossom_stage": stage}
         tries = Tries(self, "creating a batch")
         while True:
-            outcome = await self._once("POST", "/batches", body=lambda: body)
+            outcome = await self._once(
+                lambda: self._sdk.batches.with_streaming_response.create(
+                    input_file_id=file_id, endpoint=COMPLETIONS, completion_window=WINDOW, metadata=metadata
+                )
+            )
             if isinstance(outcome, dict):
                 if (batch := read_batch(outcome)) is not None:
                     return batch
@@ -137,7 +176,7 @@ class BatchClient(SessionClient):
         """The batch as it stands."""
         tries = Tries(self, f"looking at batch {batch_id}")
         while True:
-            outcome = await self._once("GET", f"/batches/{batch_id}")
+            outcome = await self._once(lambda: self._sdk.batches.with_streaming_response.retrieve(batch_id))
             if isinstance(outcome, Failure) and outcome.status == 404:
                 raise self._unknown(batch_id)
             if isinstance(outcome, dict):
@@ -151,9 +190,7 @@ class BatchClient(SessionClient):
         found: dict[str, RemoteBatch] = {}
         after = ""
         while True:
-            page = await self._insist(
-                "listing the batches", "GET", f"/batches?limit={_PAGE}" + (f"&after={after}" if after else "")
-            )
+            page = await self._insist("listing the batches", partial(self._begin_list, after))
             listed = page.get("data")
             batches = [
                 batch
@@ -166,83 +203,65 @@ class BatchClient(SessionClient):
                 return found
             after = batches[-1].id
 
+    def _begin_list(self, after: str) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
+        return self._sdk.batches.with_streaming_response.list(limit=_PAGE, after=after or openai.omit)
+
     async def lines(self, file_id: str, *, most_line_bytes: int) -> AsyncGenerator[bytes, None]:
         """The lines of a result file as they arrive; a longer one comes as b"".
 
         Raises:
             CutShort: the download broke off.
         """
-        assert self._session is not None, "use `async with`"
-        url = URL(self._endpoint.base_url.rstrip("/") + f"/files/{file_id}/content")
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=self._endpoint.timeout_s, sock_connect=60)
-        plain = {"Accept-Encoding": "identity", "Accept": "*/*"}
+        timeout = httpx2.Timeout(None, connect=_CONNECT_S, read=self._endpoint.timeout_s)
         try:
-            async with self._session.get(url, headers=plain, timeout=timeout, allow_redirects=False) as response:
-                if response.status != 200:
-                    raise CutShort(await self._refusal(response))
-                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                    raise CutShort(_odd("a result file in an encoding that was not asked for"))
-                async for line in _split(response.content, most_line_bytes):
+            async with self._sdk.files.with_streaming_response.content(file_id, timeout=timeout) as response:
+                async for line in _split(response.iter_bytes(), most_line_bytes):
                     yield self._scrubbed(line)
-        except TimeoutError as late:
+        except (openai.APITimeoutError, httpx2.ReadTimeout) as late:
             silent = f"a result file that stopped for {self._endpoint.timeout_s:g} s"
             raise CutShort(Failure(action=Action.RETRY, cause="timeout", detail=silent)) from late
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CutShort(self._classify_exception(error)) from None
+        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
+            raise CutShort(self._failure(error)) from None
 
-    async def _insist(
-        self,
-        what: str,
-        method: str,
-        path: str,
-        *,
-        body: Callable[[], Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        more_s: float = 0.0,
-    ) -> dict[str, Any]:
-        """The JSON object that a call brings, sent again while that may help."""
+    async def _insist(self, what: str, send: Send, size: int = 0) -> dict[str, Any]:
+        """The JSON object that a call with so many bytes brings, sent again while that may help."""
         tries = Tries(self, what)
-        while isinstance(outcome := await self._once(method, path, body, headers, more_s), Failure):
+        while isinstance(outcome := await self._once(send, size / _SLOW_BYTES_S), Failure):
             await tries.bear(outcome)
         return outcome
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        body: Callable[[], Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        more_s: float = 0.0,
-    ) -> dict[str, Any] | Failure:
+    async def _once(self, send: Send, more_s: float = 0.0) -> dict[str, Any] | Failure:
         """One call; its deadline is the endpoint's and `more_s`."""
-        assert self._session is not None, "use `async with`"
-        url = URL(self._endpoint.base_url.rstrip("/") + path)
-        data = None if body is None else body()
+        deadline_s = self._endpoint.timeout_s + more_s
+        raw = bytearray()
         try:
-            async with (
-                asyncio.timeout(self._endpoint.timeout_s + more_s),
-                self._session.request(method, url, data=data, headers=headers, allow_redirects=False) as response,
-            ):
-                if not 200 <= response.status < 300:
-                    return await self._refusal(response)
-                raw = await self._read(response, _JSON_BYTES)
+            async with asyncio.timeout(deadline_s), send() as response:
+                async for chunk in response.iter_bytes():
+                    raw += chunk
+                    if len(raw) > _JSON_BYTES:
+                        return _odd(f"a reply longer than {_JSON_BYTES} bytes")
+            found = orjson.loads(self._scrubbed(bytes(raw)))
         except TimeoutError:
-            late = f"no complete answer within {self._endpoint.timeout_s + more_s:g} s"
-            return Failure(action=Action.RETRY, cause="timeout", detail=late)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            return self._classify_exception(error)
-        if isinstance(raw, Failure):
-            return raw
-        try:
-            found = orjson.loads(self._scrubbed(raw))
+            return Failure(action=Action.RETRY, cause="timeout", detail=f"no complete answer within {deadline_s:g} s")
         except orjson.JSONDecodeError:
             return _odd("a 200 that is not JSON")
+        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
+            return self._failure(error)
         return found if isinstance(found, dict) else _odd("a 200 whose JSON is not an object")
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
-        raw = await self._read(response, 1 << 16)
-        body = b"" if isinstance(raw, Failure) else self._scrubbed(raw)
-        return classify_status(response.status, self._clean(response.headers), body)
+    def _failure(self, error: Exception) -> Failure:
+        """A failure in the words that calls one by one have for it; the exception may hold what the server sent."""
+        if isinstance(error, openai.APIStatusError):
+            body = self._scrubbed(error.response.content)
+            return classify_status(error.status_code, self._clean(error.response.headers), body)
+        if fault := certificate_fault(error):
+            told = f"the certificate of {self._endpoint.label} is not trusted: {fault}"
+            return Failure(action=Action.ENDPOINT, cause="connect", detail=told)
+        why = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
+        told = self._route.scrub(self._secret.scrub(f"{type(why).__name__}: {why}"))
+        is_unsent = isinstance(why, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
+        cause = "connect" if is_unsent else "reset" if isinstance(why, httpx2.TransportError | OSError) else "body"
+        return Failure(action=Action.RETRY, cause=cause, detail=excerpt(told.encode("utf-8", "replace")))
 
     def _scrubbed(self, raw: bytes) -> bytes:
         if self._key_bytes and self._key_bytes in raw:
@@ -269,6 +288,8 @@ class BatchClient(SessionClient):
                 f"endpoint {label} has no batches here: {what}: {failure.detail}",
                 hint=f"leave out --batch, or check the base URL ({self._endpoint.base_url})",
             )
+        if not failure.status:
+            return ConfigError(f"endpoint {label} cannot be used: {failure.detail}", hint=CERTIFICATE_HINT)
         return ConfigError(f"endpoint {label} refused {what}: {failure.detail}")
 
 
@@ -324,10 +345,10 @@ def read_batch(found: Mapping[str, Any]) -> RemoteBatch | None:
     return batch if batch.id and batch.status else None
 
 
-async def _split(content: aiohttp.StreamReader, most_line_bytes: int) -> AsyncIterator[bytes]:
+async def _split(chunks: AsyncIterator[bytes], most_line_bytes: int) -> AsyncIterator[bytes]:
     """The lines of a stream, without line breaks; one that is longer than `most_line_bytes` comes as b""."""
     rest, is_too_long = bytearray(), False
-    async for chunk in content.iter_any():
+    async for chunk in chunks:
         *whole, last = chunk.split(b"\n")
         for part in whole:
             rest += part
