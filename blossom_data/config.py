@@ -11,7 +11,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from blossom_data.errors import ConfigError, UnknownKey
 
@@ -74,13 +74,11 @@ class Endpoint:
     """Stages it serves (translate, annotate, judge, verify-math); empty: all."""
     max_body_bytes: int = 8 << 20
     """A reply body longer than this, after decompression, is refused."""
+    ca_file: str = ""
+    """PEM file or folder of the only authorities whose certificates are trusted; empty: see llm/network.py."""
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ConfigError(
-                f"base URL {self.base_url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1"
-            )
+        parts = _read_address(self.base_url)
         if parts.username or parts.password or parts.query or parts.fragment:
             raise ConfigError(
                 "the base URL must hold no user, password, query or fragment", hint="put the key into OPENAI_API_KEY"
@@ -100,6 +98,25 @@ class Endpoint:
     def label(self) -> str:
         """The endpoint's name, or its host."""
         return self.name or str(urlsplit(self.base_url).netloc)
+
+
+def _read_address(base_url: str) -> SplitResult:
+    """Takes a base URL apart.
+
+    Raises:
+        ConfigError: it has no usable host or port.
+    """
+    try:
+        parts = urlsplit(base_url)
+        host = (parts.hostname or "").encode("ascii" if (parts.hostname or "").isascii() else "idna").decode("ascii")
+        is_usable = parts.port != 0 and host.isprintable() and not set(host) & set(' "<>\\^`{|}')
+    except ValueError as why:
+        raise ConfigError(
+            f"base URL {base_url!r} is not usable: {why}", hint="such as http://127.0.0.1:8000/v1"
+        ) from why
+    if parts.scheme not in ("http", "https") or not host or not is_usable:
+        raise ConfigError(f"base URL {base_url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1")
+    return parts
 
 
 def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from blossom_data.cli import output
-from blossom_data.cli.options import DEFAULT_LEDGER, build_endpoint, common
+from blossom_data.cli.options import CA_FILE_HELP, DEFAULT_LEDGER, build_endpoint, common
 from blossom_data.config import Endpoint
 from blossom_data.doctor import FAIL, OK, WARN, Finding, attempt
 from blossom_data.errors import BlossomError, ConfigError
@@ -26,9 +26,10 @@ _FLAGS: dict[str, Any] = {"max_in_flight": 1, "timeout_s": 60.0, "rpm": None, "t
 @click.argument("pipeline", required=False)
 @click.option("--base-url", default="", help="Endpoint; overrides the environment and the file.")
 @click.option("--model", default="", help="Model; overrides the environment and the file.")
+@click.option("--ca-file", type=click.Path(), default="", help=CA_FILE_HELP)
 @click.option("--no-call", is_flag=True, help="Make no call that costs anything.")
 @common
-def command(pipeline: str | None, base_url: str, model: str, no_call: bool, **flags: Any) -> int:
+def command(pipeline: str | None, base_url: str, model: str, ca_file: str, no_call: bool, **flags: Any) -> int:
     """Check configuration, prompts, sources, key, endpoint and machine; say how to mend what is wrong.
 
     Exit code 2 when something fails. It asks the endpoint for one token and for two short JSON replies.
@@ -37,7 +38,7 @@ def command(pipeline: str | None, base_url: str, model: str, no_call: bool, **fl
     Example: blossom-data doctor pipelines/math.toml
     Example: blossom-data doctor --base-url http://127.0.0.1:8000/v1 --model qwen2.5-7b-instruct
     """
-    given = {"base_url": base_url, "model": model}
+    given = {"base_url": base_url, "model": model, "ca_file": ca_file}
     looked = _pipeline(pipeline, given, not no_call) if pipeline else _flags(given, not no_call)
     findings = []
     for finding in looked:
@@ -58,7 +59,7 @@ def _flags(given: dict[str, Any], is_called: bool) -> Iterator[Finding]:
     address = given["base_url"] or os.environ.get("BLOSSOM_BASE_URL") or os.environ.get("OPENAI_BASE_URL", "")
     model = given["model"] or os.environ.get("BLOSSOM_MODEL", "")
     try:
-        endpoint = build_endpoint(_FLAGS | {"base_url": address, "model": model})
+        endpoint = build_endpoint({**_FLAGS, **given, "base_url": address, "model": model})
     except BlossomError as why:
         yield Finding("endpoint", FAIL, str(why), why.hint)
     else:

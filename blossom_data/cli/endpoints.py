@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ _ENVIRONMENT = (
     ("base_url", "OPENAI_BASE_URL"),
     ("model", "BLOSSOM_MODEL"),
 )
-_OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "key_env", "roles", "weight", "name")
+_OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "key_env", "roles", "weight", "name", "ca_file")
 """Settings of the file that go with its own address."""
 _NOT_OF_AN_ENDPOINT = ("batch", "key_env", "engine", "serve", "serve_start_s", "allow_download")
 
@@ -59,6 +60,8 @@ def _from_file(pipeline: Pipeline, number: int) -> dict[str, Setting]:
     if settings.get("engine") == "local":
         beside = pipeline.file.resolve().parent / str(settings.get("model", ""))
         settings["model"] = str(beside) if beside.is_file() else settings.get("model", "")
+    if settings.get("ca_file"):
+        settings["ca_file"] = str(pipeline.folder / Path(str(settings["ca_file"])).expanduser())
     path = ("endpoint",) if is_alone else ("endpoint", number)
     return {key: Setting(value, file.place((*path, key))) for key, value in settings.items()}
 

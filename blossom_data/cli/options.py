@@ -19,6 +19,7 @@ from blossom_data.llm.batch.settings import DEFAULT_LINES, MOST_LINES, BatchSett
 from blossom_data.shards import SHARD_RECORDS
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+CA_FILE_HELP = "PEM file of the authorities that certificates are checked against, in place of the system's."
 DEFAULT_LEDGER = Path(".blossom/ledger.sqlite")
 
 
@@ -125,6 +126,7 @@ def endpoint_options(function: Function) -> Function:
         click.option(
             "--max-in-flight", type=click.IntRange(min=1), default=64, show_default=True, help="Most calls at once."
         ),
+        click.option("--ca-file", type=click.Path(), default="", help=CA_FILE_HELP),
         click.option("--model", envvar="BLOSSOM_MODEL", default="", help="Model that answers. [env: BLOSSOM_MODEL]"),
         click.option(
             "--base-url",
@@ -223,4 +225,5 @@ def build_endpoint(flags: dict[str, Any]) -> Endpoint:
         requests_per_minute=flags["rpm"],
         tokens_per_minute=flags["tpm"],
         structured=flags["structured"],
+        ca_file=flags.get("ca_file", ""),
     )

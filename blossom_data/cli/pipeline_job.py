@@ -25,7 +25,7 @@ from blossom_data.pull import Pulled, pull
 from blossom_data.rows.facts import content_digest, count_records
 from blossom_data.stages.build import build_stage, prompts_of
 
-_ENDPOINT_FLAGS = ("base_url", "model", "engine", "serve", "serve_start_s", "allow_download")
+_ENDPOINT_FLAGS = ("base_url", "model", "ca_file", "engine", "serve", "serve_start_s", "allow_download")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from blossom_data.cli.engines import engine_options
-from blossom_data.cli.options import batch_options
+from blossom_data.cli.options import CA_FILE_HELP, batch_options
 from blossom_data.cli.spending import spending_options
 from blossom_data.pipelines import STAGES
 
@@ -26,6 +26,7 @@ def pipeline_options(function: Function) -> Function:
             default=1.0,
             help="Share of the counts of sources and mixes, such as 0.01; written to scale-0.01/ beside the file.",
         ),
+        click.option("--ca-file", type=click.Path(), default="", help=CA_FILE_HELP),
         click.option("--model", default="", help="Model; overrides the environment and the file."),
         click.option("--base-url", default="", help="Endpoint; overrides the environment and the file."),
     ):

@@ -22,6 +22,7 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.doctor import FAIL, OK, WARN, Finding
+from blossom_data.doctor.route import check_route
 from blossom_data.errors import EndpointError, RecordRefused
 from blossom_data.llm.client import Client
 from blossom_data.llm.policy import Action, Failure
@@ -34,6 +35,7 @@ _SKEW_S = 60.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _FIXES = {
     Action.AUTH: "check the key and its account: the name it is read from is given above",
+    Action.NETWORK: "check proxy and certificates; see docs/network.md",
     Action.ENDPOINT: "check base_url (it ends in /v1 for most servers) and model",
     Action.WAIT: "the endpoint is busy or limits you: try later, or set requests_per_minute",
     Action.RETRY: "try again; if it stays, look at the server's log",
@@ -52,6 +54,7 @@ def check_endpoint(endpoint: Endpoint, *, is_called: bool = True) -> list[Findin
 
 async def _look(endpoint: Endpoint, is_called: bool) -> AsyncIterator[Finding]:
     yield _key(endpoint)
+    yield check_route(endpoint.base_url, endpoint.ca_file)
     parts = urlsplit(endpoint.base_url)
     host = str(parts.hostname)
     try:
@@ -126,7 +129,7 @@ async def _call(client: Client, endpoint: Endpoint) -> tuple[Finding, Reply | No
     if isinstance(outcome, Failure):
         status = f" ({outcome.status})" if outcome.status else ""
         told = f"{endpoint.model} did not answer{status}: {outcome.cause}: {outcome.detail}"
-        return Finding("call", FAIL, told, _FIXES[outcome.action]), None
+        return Finding("call", FAIL, told, outcome.hint or _FIXES[outcome.action]), None
     took_s = time.monotonic() - began_s
     named = f", and calls itself {outcome.model}" if outcome.model != endpoint.model else ""
     return Finding("call", OK, f"{endpoint.model} answered one token in {took_s:.1f} s{named}"), outcome

@@ -17,7 +17,7 @@ from typing import Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, EndpointError, RecordRefused
+from blossom_data.errors import AuthError, EndpointError, NetworkError, RecordRefused
 from blossom_data.llm.client import Client
 from blossom_data.llm.governor import Governor
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
@@ -128,7 +128,7 @@ class Channel:
                     raise self._shut(self._wrong_mode(refusal))
                 self.governor.answered()
                 raise refusal
-            case Action.AUTH | Action.ENDPOINT:
+            case Action.AUTH | Action.ENDPOINT | Action.NETWORK:
                 raise self._shut(self._fatal(failure))
             case Action.WAIT:
                 self.governor.limited(sent_s, failure.retry_after_s)
@@ -218,6 +218,8 @@ class Channel:
             if failure.status in (400, 401, 403):
                 return AuthError(f"endpoint {label} refused the key: {failure.detail}", hint=f"{key}; check it")
             return AuthError(f"the quota at endpoint {label} is used up: {failure.detail}", hint=f"{key}; top it up")
+        if failure.action is Action.NETWORK:
+            return NetworkError(f"endpoint {label}: {failure.detail}", hint=failure.hint)
         if 300 <= failure.status < 400:
             return EndpointError(f"endpoint {label}: {failure.detail}", hint="set the base URL to the real address")
         return EndpointError(

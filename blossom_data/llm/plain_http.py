@@ -1,20 +1,19 @@
 """httpx2 along a Route: what batches, webhooks and the probes of doctor open their connections with.
 
 httpx2.Client(**http_options(route_for(url, os.environ)))       the same proxy and certificates as every other call
-certificate_fault(error)                                        "self-signed certificate", or ""
+http_failure(error, url, route)                                 what it means when no response came, in our words
 """
 
 from __future__ import annotations
 
 import importlib.util
-import ssl
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from urllib.parse import urlsplit
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, extra_hint
+from blossom_data.llm.connection_failures import proxy_refusal, refused_certificate, unreachable
 from blossom_data.llm.network import Route, ssl_context
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from blossom_data.llm.policy import Action, Failure
 
 
 def http_options(route: Route) -> dict[str, Any]:
@@ -27,27 +26,43 @@ def http_options(route: Route) -> dict[str, Any]:
 
     if route.is_socks and importlib.util.find_spec("socksio") is None:
         raise ConfigError(
-            f"{route.proxy_origin} names a SOCKS proxy, and the package socksio is missing",
-            hint="install blossom-data[socks]",
+            f"{route.proxy_origin} names a SOCKS proxy, and socksio is not installed", hint=extra_hint("socks")
         )
-    context = ssl_context(route)
-    proxy = None
+    context, proxy = ssl_context(route), None
     if route.proxy_url:
-        own_tls = context if route.proxy_url.startswith("https:") else None
-        proxy = httpx2.Proxy(route.proxy_url, ssl_context=own_tls)
+        proxy = httpx2.Proxy(route.proxy_url, ssl_context=context if route.proxy_url.startswith("https:") else None)
     return {"verify": context, "proxy": proxy, "trust_env": False}
 
 
-def certificate_fault(error: BaseException) -> str:
-    """Why a certificate was refused, where that is what lies behind `error`; else ""."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return str(cause.verify_message or cause)
-    return ""
+def http_failure(error: BaseException, base_url: str, route: Route) -> Failure:
+    """The failure of a call to `base_url` that ended with `error`; no text of a library is passed on."""
+    import httpx2
+
+    host = str(urlsplit(base_url).hostname)
+    if (refusal := refused_certificate(error, host)) is not None:
+        return refusal
+    if isinstance(error, httpx2.ProxyError):
+        # Its text begins with the status of a proxy that answered.
+        status = str(error).partition(" ")[0]
+        return proxy_refusal(int(status) if status.isdecimal() else 0, base_url, route)
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        there = f"the proxy {route.proxy_shown} ({route.proxy_origin})" if route.proxy_url else host
+        return unreachable(f"cannot connect to {there}: {_said(error)}")
+    if isinstance(error, httpx2.TimeoutException):
+        return Failure(action=Action.RETRY, cause="timeout", detail=f"{host} did not answer in time")
+    if isinstance(error, httpx2.TransportError | OSError):
+        detail = f"the connection ended before a whole response came: {_said(error)}"
+        return Failure(action=Action.RETRY, cause="reset", detail=detail)
+    return Failure(action=Action.RETRY, cause="body", detail=f"a response that cannot be read ({type(error).__name__})")
 
 
-def _causes(error: BaseException) -> Iterator[BaseException]:
+def _said(error: BaseException) -> str:
+    """What the system says of an error; texts of libraries are left out."""
     cause: BaseException | None = error
     while cause is not None:
-        yield cause
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        if isinstance(cause, TimeoutError):
+            return "no answer in time"
         cause = cause.__cause__ or cause.__context__
+    return "it was closed at the other end"

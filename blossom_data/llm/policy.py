@@ -37,6 +37,8 @@ class Action(enum.Enum):
     """Key refused or quota used up: no call can succeed."""
     ENDPOINT = "endpoint"
     """Wrong address, route or model: no call can succeed."""
+    NETWORK = "network"
+    """Refused certificate, wrong proxy, http for https: no call can succeed until a setting is changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class Failure:
     retry_after_s: float | None = None
     is_overload: bool = False
     """The endpoint has too much to do: fewer calls at once."""
+    hint: str = ""
+    """What to set, where the failure itself says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from typing import Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, ConfigError, EndpointError
+from blossom_data.errors import AuthError, ConfigError, EndpointError, NetworkError
 from blossom_data.llm.channel import Channel
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.structured import Memory, Negotiation
@@ -107,8 +107,7 @@ class Pool:
             except EndpointError as error:
                 if self._is_stopping:
                     raise
-                why = "it refused the key, or its quota is used up" if isinstance(error, AuthError) else "it was down"
-                self._counters.notes[f"endpoint {channel.endpoint.label} was passed over: {why}"] += 1
+                self._counters.notes[f"endpoint {channel.endpoint.label} was passed over: {_why(error)}"] += 1
                 errors.append(error)
         raise errors[0]
 
@@ -139,3 +138,9 @@ class Pool:
             )
         self._by_stage[stage] = found
         return found
+
+
+def _why(error: EndpointError) -> str:
+    if isinstance(error, AuthError):
+        return "it refused the key, or its quota is used up"
+    return "it is not reached in the way that is set" if isinstance(error, NetworkError) else "it was down"

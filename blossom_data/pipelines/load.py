@@ -29,7 +29,7 @@ _TOP = (
     "stage", "mix", "publish", "refresh", "notify", "train",
 )  # fmt: skip
 _SOURCE = ("kind", "path", "stages", "limit", "sample", "seed", "fields", "licence", "split", "revision")
-_ENDPOINT_TEXTS = ("base_url", "model", "name", "structured", "key_env", "engine", "serve")
+_ENDPOINT_TEXTS = ("base_url", "model", "name", "structured", "key_env", "engine", "serve", "ca_file")
 _ENDPOINT_COUNTS = ("max_in_flight", "max_tries", "requests_per_minute", "tokens_per_minute")
 _ENDPOINT_NUMBERS = ("timeout_s", "serve_start_s", "weight")
 _ALONE = ("engine", "serve", "serve_start_s")

@@ -52,7 +52,10 @@ def test_faults_lose_no_record_and_buy_none_twice() -> None:
     assert server.bought_twice == 0
     assert server.max_in_flight <= 16
     assert server.connections <= 16 + injected
-    assert sum(counters.retries.values()) == injected
+    # A reset of a connection that was used before may have closed an idle one: it goes out again and costs no try.
+    resets = sum(1 for number in range(injected) if faults[number % len(faults)] is RESET)
+    assert counters.retries.total() - counters.retries["reset"] == injected - resets
+    assert counters.retries["reset"] <= resets
 
 
 def test_retry_after_stops_all_calls_of_the_endpoint() -> None:

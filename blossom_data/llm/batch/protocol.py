@@ -12,7 +12,6 @@ models, which take any JSON for what it should be. What the batches are for is a
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import re
 import time
@@ -27,13 +26,13 @@ import openai
 import orjson
 
 from blossom_data.config import Endpoint
-from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError
+from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError, NetworkError
 from blossom_data.llm.batch.lines import URL as COMPLETIONS
 from blossom_data.llm.batch.transport import PlainTransport
 from blossom_data.llm.client import Client
-from blossom_data.llm.network import CERTIFICATE_HINT, route_for
-from blossom_data.llm.plain_http import certificate_fault, http_options
-from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status, excerpt
+from blossom_data.llm.connection_failures import https_failure, proxy_wants_name
+from blossom_data.llm.plain_http import http_failure, http_options
+from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status
 
 INTENT = "blossom_intent"
 """Name of the metadata entry that holds the hash of the batch's input."""
@@ -96,12 +95,11 @@ class BatchClient(Client):
         super().__init__(endpoint)
         self.endpoint, self.patience, self.settle_s, self.draw = endpoint, patience, settle_s, draw
         self._most_single_bytes = most_single_bytes
-        self._route = route_for(endpoint.base_url, os.environ)
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
         own = {name: self._headers().get(name, "") for name in ("User-Agent", "Authorization")}
-        transport = PlainTransport({**own, "Accept-Encoding": "identity"}, **http_options(self._route))
+        transport = PlainTransport({**own, "Accept-Encoding": "identity"}, **http_options(self.route))
         self._sdk = openai.AsyncOpenAI(
             base_url=self._endpoint.base_url,
             api_key=self._secret.reveal() or "none",
@@ -250,23 +248,17 @@ class BatchClient(Client):
         return found if isinstance(found, dict) else _odd("a 200 whose JSON is not an object")
 
     def _failure(self, error: Exception) -> Failure:
-        """A failure in the words that calls one by one have for it; the exception may hold what the server sent."""
-        if isinstance(error, openai.APIStatusError):
-            body = self._scrubbed(error.response.content)
-            return classify_status(error.status_code, self._clean(error.response.headers), body)
-        if fault := certificate_fault(error):
-            told = f"the certificate of {self._endpoint.label} is not trusted: {fault}"
-            return Failure(action=Action.ENDPOINT, cause="connect", detail=told)
-        why = error.__cause__ if isinstance(error, openai.APIConnectionError) and error.__cause__ else error
-        told = self._route.scrub(self._secret.scrub(f"{type(why).__name__}: {why}"))
-        is_unsent = isinstance(why, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
-        cause = "connect" if is_unsent else "reset" if isinstance(why, httpx2.TransportError | OSError) else "body"
-        return Failure(action=Action.RETRY, cause=cause, detail=excerpt(told.encode("utf-8", "replace")))
-
-    def _scrubbed(self, raw: bytes) -> bytes:
-        if self._key_bytes and self._key_bytes in raw:
-            return self._secret.scrub(raw.decode("utf-8", "replace")).encode()
-        return raw
+        """A failure in the words that calls one by one have for it."""
+        if not isinstance(error, openai.APIStatusError):
+            cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else None
+            return http_failure(cause or error, self._endpoint.base_url, self.route)
+        headers = {name.lower(): self._secret.scrub(value) for name, value in error.response.headers.items()}
+        failure = classify_status(error.status_code, headers, self._scrubbed(error.response.content))
+        if 300 <= error.status_code < 400:
+            return https_failure(failure, self._endpoint.base_url, headers.get("location", ""))
+        if error.status_code == 407 and self.route.proxy_url:
+            return proxy_wants_name(self.route)
+        return failure
 
     def _unknown(self, batch_id: str) -> EndpointError:
         return EndpointError(
@@ -278,6 +270,8 @@ class BatchClient(Client):
     def fatal(self, failure: Failure, what: str) -> BlossomError:
         """The error of a failure that another try cannot mend."""
         label, origin = self._endpoint.label, self._endpoint.api_key.origin
+        if failure.action is Action.NETWORK:
+            return NetworkError(f"endpoint {label}: {failure.detail}", hint=failure.hint)
         if failure.action is Action.AUTH:
             key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
             if failure.status in (0, 400, 401, 403):
@@ -288,8 +282,6 @@ class BatchClient(Client):
                 f"endpoint {label} has no batches here: {what}: {failure.detail}",
                 hint=f"leave out --batch, or check the base URL ({self._endpoint.base_url})",
             )
-        if not failure.status:
-            return ConfigError(f"endpoint {label} cannot be used: {failure.detail}", hint=CERTIFICATE_HINT)
         return ConfigError(f"endpoint {label} refused {what}: {failure.detail}")
 
 

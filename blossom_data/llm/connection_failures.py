@@ -1,0 +1,145 @@
+"""What it means when a transport brings no response: a Failure in words of our own.
+
+    failure_of(ClientConnectorDNSError(...), "https://api.example.com/v1", route)
+    ->  Failure(action=Action.RETRY, cause="connect", detail="cannot find the address of api.example.com: ...")
+
+No text of a library is passed on: it may quote what the server sent, or the address of a proxy with its password.
+"""
+
+from __future__ import annotations
+
+import ssl
+from urllib.parse import urljoin, urlsplit
+
+import aiohttp
+
+from blossom_data.llm.network import CERTIFICATE_HINT, Route
+from blossom_data.llm.policy import Action, Failure
+from blossom_data.llm.transport import CONNECT_S
+
+_HOSTNAME_MISMATCH, _EXPIRED, _NOT_YET_VALID = 62, 10, 9
+_HINTS = {
+    _HOSTNAME_MISMATCH: "check the host in the base URL",
+    _EXPIRED: "check the clock of this machine; else its owner has to renew it",
+    _NOT_YET_VALID: "check the clock of this machine",
+}
+
+
+def failure_of(error: Exception, base_url: str, route: Route) -> Failure:
+    """The failure of a call to `base_url` that ended with `error`."""
+    shown = error.host if isinstance(error, aiohttp.ClientConnectorError) else urlsplit(base_url).hostname
+    if (refusal := refused_certificate(error, str(shown))) is not None:
+        return refusal
+    if route.proxy_url and (failure := _at_proxy(error, base_url, route)) is not None:
+        return failure
+    host = str(urlsplit(base_url).hostname)
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return unreachable(f"no connection to {host} within {CONNECT_S:g} s")
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return unreachable(f"cannot find the address of {host}: {_said(error)}")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return unreachable(f"cannot connect to {error.host}:{error.port}: {_said(error)}")
+    if isinstance(error, aiohttp.ClientPayloadError):
+        return Failure(action=Action.RETRY, cause="body", detail="a response that broke off")
+    if isinstance(error, aiohttp.ClientResponseError):
+        return Failure(action=Action.RETRY, cause="body", detail="what came is no HTTP response that can be read")
+    if isinstance(error, OSError | aiohttp.ClientConnectionError):
+        detail = f"the connection ended before a response came: {_said(error)}"
+        return Failure(action=Action.RETRY, cause="reset", detail=detail)
+    return Failure(action=Action.RETRY, cause="body", detail=f"a response that cannot be read ({type(error).__name__})")
+
+
+def https_failure(failure: Failure, base_url: str, location: str) -> Failure:
+    """The failure of a redirect; one from http to https of the same host says what to set."""
+    try:
+        here, there = urlsplit(base_url), urlsplit(urljoin(base_url, location))
+        is_only_tls = here.scheme == "http" and there.scheme == "https" and here.hostname == there.hostname
+        port = f":{there.port}" if there.port not in (None, 443) else ""
+    except ValueError:
+        return failure
+    if not is_only_tls:
+        return failure
+    host = f"[{here.hostname}]" if ":" in str(here.hostname) else here.hostname
+    address = f"https://{host}{port}{here.path.rstrip('/')}"
+    return Failure(
+        action=Action.NETWORK,
+        cause=failure.cause,
+        detail=f"HTTP {failure.status} redirects to https, which is not followed: the key would go in the clear",
+        status=failure.status,
+        hint=f"use {address}",
+    )
+
+
+def proxy_wants_name(route: Route) -> Failure:
+    """The failure of a 407, which is the proxy's and not the endpoint's."""
+    has_name = "@" in route.proxy_url
+    what = "refuses the user name and password" if has_name else "wants a user name and password"
+    scheme, _, rest = route.proxy_shown.partition("://")
+    return Failure(
+        action=Action.NETWORK,
+        cause="407",
+        status=407,
+        detail=f"the proxy {route.proxy_shown} {what} (407)",
+        hint=f"set {route.proxy_origin} to {scheme}://USER:PASSWORD@{rest}; write @ as %40, # as %23, / as %2F",
+    )
+
+
+def proxy_refusal(status: int, base_url: str, route: Route) -> Failure:
+    """The failure of a proxy that would not connect to the host, by the status that it answered; 0 for none."""
+    proxy, host = f"the proxy {route.proxy_shown} ({route.proxy_origin})", urlsplit(base_url).hostname
+    if status == 407:
+        return proxy_wants_name(route)
+    if 400 <= status < 500 and status not in (408, 425, 429):
+        return Failure(
+            action=Action.NETWORK,
+            cause="connect",
+            detail=f"{proxy} refuses to connect to {host} ({status})",
+            hint=f"ask who runs it, or name {host} in NO_PROXY where it can be reached directly",
+        )
+    return unreachable(f"{proxy} did not connect to {host}" + (f" ({status})" if status else ""))
+
+
+def _at_proxy(error: Exception, base_url: str, route: Route) -> Failure | None:
+    """The failure of the proxy's own doing."""
+    proxy, host = f"the proxy {route.proxy_shown} ({route.proxy_origin})", urlsplit(base_url).hostname
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return unreachable(f"{proxy} cannot be reached: {_said(error)}")
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return proxy_refusal(error.status, base_url, route)
+    if not route.is_socks or isinstance(error, aiohttp.ClientError):
+        return None
+    if "uthentication" in str(error):
+        return proxy_wants_name(route)
+    if type(error).__name__ in ("ProxyError", "ProxyConnectionError", "ProxyTimeoutError"):
+        what = "cannot be reached" if type(error).__name__ == "ProxyConnectionError" else f"did not connect to {host}"
+        return unreachable(f"{proxy} {what}")
+    return None
+
+
+def unreachable(detail: str) -> Failure:
+    """The failure of a call that was not sent."""
+    return Failure(action=Action.RETRY, cause="connect", detail=detail)
+
+
+def _said(error: Exception) -> str:
+    """What the system says of an error; texts of libraries are left out."""
+    inner = getattr(error, "os_error", error)
+    return str(getattr(inner, "strerror", None) or "it was closed at the other end")
+
+
+def refused_certificate(error: BaseException, host: str) -> Failure | None:
+    """The failure of a certificate of `host` that was refused, where that lies behind `error`."""
+    why: BaseException | None = error
+    for _ in range(8):
+        if why is None or isinstance(why, ssl.SSLCertVerificationError):
+            break
+        inner = getattr(why, "certificate_error", None)
+        why = inner if isinstance(inner, Exception) else why.__cause__
+    if not isinstance(why, ssl.SSLCertVerificationError):
+        return None
+    return Failure(
+        action=Action.NETWORK,
+        cause="connect",
+        detail=f"the certificate of {host} is refused: {why.verify_message}",
+        hint=_HINTS.get(why.verify_code, CERTIFICATE_HINT),
+    )
