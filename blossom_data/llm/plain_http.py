@@ -56,6 +56,15 @@ def http_failure(error: BaseException, base_url: str, route: Route) -> Failure:
     return Failure(action=Action.RETRY, cause="body", detail=f"a response that cannot be read ({type(error).__name__})")
 
 
+def may_pass(error: BaseException) -> bool:
+    """Whether the same request may succeed in a moment: for tenacity, around one that may arrive twice."""
+    import httpx2
+
+    if isinstance(error, httpx2.HTTPStatusError):
+        return error.response.status_code in (408, 425, 429) or error.response.status_code >= 500
+    return isinstance(error, httpx2.TransportError) and refused_certificate(error, "") is None
+
+
 def _said(error: BaseException) -> str:
     """What the system says of an error; texts of libraries are left out."""
     cause: BaseException | None = error
