@@ -131,6 +131,9 @@ class Client:
 
     async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
         """What a status other than 2xx means."""
+        if response.status < 200:
+            detail = "a response that changes the protocol, which was not asked for"
+            return Failure(action=Action.RETRY, cause="body", detail=detail, status=response.status)
         body = await self._read(response, _ERROR_BYTES)
         headers = {name.lower(): self._secret.scrub(value) for name, value in response.headers.items()}
         failure = classify_status(response.status, headers, b"" if isinstance(body, Failure) else self._scrubbed(body))

@@ -131,15 +131,17 @@ def refused_certificate(error: BaseException, host: str) -> Failure | None:
     """The failure of a certificate of `host` that was refused, where that lies behind `error`."""
     why: BaseException | None = error
     for _ in range(8):
-        if why is None or isinstance(why, ssl.SSLCertVerificationError):
-            break
+        # aiohttp's error is of this class too, and holds the one that says why.
         inner = getattr(why, "certificate_error", None)
-        why = inner if isinstance(inner, Exception) else why.__cause__
-    if not isinstance(why, ssl.SSLCertVerificationError):
-        return None
-    return Failure(
-        action=Action.NETWORK,
-        cause="connect",
-        detail=f"the certificate of {host} is refused: {why.verify_message}",
-        hint=_HINTS.get(why.verify_code, CERTIFICATE_HINT),
-    )
+        if isinstance(inner, Exception):
+            why = inner
+        elif isinstance(why, ssl.SSLCertVerificationError):
+            return Failure(
+                action=Action.NETWORK,
+                cause="connect",
+                detail=f"the certificate of {host} is refused: {why.verify_message}",
+                hint=_HINTS.get(why.verify_code, CERTIFICATE_HINT),
+            )
+        else:
+            why = why.__cause__ if why is not None else None
+    return None

@@ -1,19 +1,26 @@
 """httpx2 along a Route: what batches, webhooks and the probes of doctor open their connections with.
 
 httpx2.Client(**http_options(route_for(url, os.environ)))       the same proxy and certificates as every other call
-http_failure(error, url, route)                                 what it means when no response came, in our words
+http_failure(error, url, route)                                 what it means that no response came
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.llm.connection_failures import proxy_refusal, refused_certificate, unreachable
 from blossom_data.llm.network import Route, ssl_context
 from blossom_data.llm.policy import Action, Failure
+
+TRIES = 3
+TRY_S = 6.0
+ALL_TRIES_S = 20.0
+T = TypeVar("T")
 
 
 def http_options(route: Route) -> dict[str, Any]:
@@ -56,8 +63,25 @@ def http_failure(error: BaseException, base_url: str, route: Route) -> Failure:
     return Failure(action=Action.RETRY, cause="body", detail=f"a response that cannot be read ({type(error).__name__})")
 
 
-def may_pass(error: BaseException) -> bool:
-    """Whether the same request may succeed in a moment: for tenacity, around one that may arrive twice."""
+async def send_thrice(send: Callable[[], Awaitable[T]]) -> T:
+    """What `send` gives, within 20 s and three tries; it raises for a status that may pass, and may arrive twice.
+
+    Raises:
+        TimeoutError, httpx2.HTTPError: of the last try.
+    """
+    import tenacity
+
+    tries = tenacity.AsyncRetrying(
+        stop=tenacity.stop_after_attempt(TRIES),
+        wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=4.0),
+        retry=tenacity.retry_if_exception(_may_pass),
+        reraise=True,
+    )
+    async with asyncio.timeout(ALL_TRIES_S):
+        return await tries(send)
+
+
+def _may_pass(error: BaseException) -> bool:
     import httpx2
 
     if isinstance(error, httpx2.HTTPStatusError):

@@ -49,10 +49,16 @@ class Connector(aiohttp.TCPConnector):
         self._used: WeakSet[ResponseHandler] = WeakSet()
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
-        connection = await super().connect(req, traces, timeout)
-        protocol = connection.protocol
-        assert protocol is not None
-        _is_reused.set(protocol in self._used)
+        while True:
+            connection = await super().connect(req, traces, timeout)
+            protocol = connection.protocol
+            assert protocol is not None
+            is_reused = protocol in self._used
+            if not (is_reused and protocol.should_close):
+                break
+            # Bytes came while it lay idle: an answer that nobody asked for, and that this request must not get.
+            connection.close()
+        _is_reused.set(is_reused)
         self._used.add(protocol)
         return connection
 
@@ -66,11 +72,20 @@ class Transport:
             ConfigError: certificates cannot be read, or the route needs a part that is not installed.
         """
         self.route = route
-        self._headers = dict(headers)
         is_tls = base_url.startswith("https:") or route.proxy_url.startswith("https:")
         self._tls = ssl_context(route) if is_tls else None
-        self.proxy_words: dict[str, Any] = _proxy_words(route)
-        """What each request says about an HTTP proxy."""
+        self.words: dict[str, Any] = {"allow_redirects": False}
+        """What goes with each request to aiohttp."""
+        # Headers of a session would go to the proxy too, and the key with them.
+        self.headers = dict(headers)
+        """What goes with each request to the endpoint."""
+        if route.proxy_url and not route.is_socks:
+            self.words["proxy"] = URL(route.proxy_shown)
+            login = _proxy_login(route)
+            if base_url.startswith("https:"):
+                self.words["proxy_headers"] = login
+            else:
+                self.headers |= login
         self._session: aiohttp.ClientSession | None = None
         self._fresh: aiohttp.ClientSession | None = None
         self.errors: tuple[type[Exception], ...] = (aiohttp.ClientError, OSError, ValueError)
@@ -91,7 +106,7 @@ class Transport:
         Raises:
             TimeoutError, and those in `errors`: there is none.
         """
-        words = {"data": body, "headers": headers, "allow_redirects": False, **self.proxy_words}
+        words = {"data": body, "headers": {**self.headers, **headers}, **self.words}
         try:
             return await self.session.post(url, **words)
         except aiohttp.ClientError as why:
@@ -118,7 +133,6 @@ class Transport:
         connector = _socks_connector(self.route, settings) if self.route.is_socks else _direct_connector(settings)
         return aiohttp.ClientSession(
             connector=connector,
-            headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_S),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -178,12 +192,9 @@ def _socks_connector(route: Route, settings: Mapping[str, Any]) -> Connector:
     )
 
 
-def _proxy_words(route: Route) -> dict[str, Any]:
-    if not route.proxy_url or route.is_socks:
-        return {}
+def _proxy_login(route: Route) -> dict[str, str]:
     parts = urlsplit(route.proxy_url)
-    words: dict[str, Any] = {"proxy": URL(route.proxy_shown)}
-    if parts.username is not None:
-        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
-        words["proxy_headers"] = {"Proxy-Authorization": f"Basic {base64.b64encode(pair).decode()}"}
-    return words
+    if parts.username is None:
+        return {}
+    pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}".encode()
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(pair).decode()}"}

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from blossom_data.llm.network import Route
 
 URL_NAME = "BLOSSOM_NOTIFY_URL"
-POST_S = 20.0
-"""All tries of a webhook together."""
-TRIES = 3
-_TRY_S = 6.0
 COMMAND_S = 30.0
 _SECRET = ("BLOSSOM_API_KEY", "OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", URL_NAME)
 
@@ -87,7 +83,7 @@ def _post(url: str, body: bytes) -> str:
     except httpx2.HTTPStatusError as why:
         return f"the webhook at {host} answered {why.response.status_code}"
     except TimeoutError:
-        return f"the webhook at {host} could not be told within {POST_S:g} s"
+        return f"the webhook at {host} could not be told in time"
     except ConfigError as why:
         return f"the webhook at {host} could not be told: {why}"
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as why:
@@ -97,27 +93,17 @@ def _post(url: str, body: bytes) -> str:
 
 async def _deliver(url: str, body: bytes, route: Route) -> None:
     import httpx2
-    import tenacity
 
-    from blossom_data.llm.plain_http import http_options, may_pass
+    from blossom_data.llm.plain_http import TRY_S, http_options, send_thrice
 
     headers = {"Content-Type": "application/json", "User-Agent": f"blossom-data/{__version__}"}
-    tries = tenacity.AsyncRetrying(
-        stop=tenacity.stop_after_attempt(TRIES),
-        wait=tenacity.wait_exponential_jitter(multiplier=0.5, max=4.0),
-        retry=tenacity.retry_if_exception(may_pass),
-        reraise=True,
-    )
-    async with (
-        asyncio.timeout(POST_S),
-        httpx2.AsyncClient(**http_options(route), timeout=_TRY_S, follow_redirects=False) as client,
-    ):
+    async with httpx2.AsyncClient(**http_options(route), timeout=TRY_S, follow_redirects=False) as client:
 
         async def post() -> None:
             async with client.stream("POST", url, content=body, headers=headers) as response:
                 response.raise_for_status()
 
-        await tries(post)
+        await send_thrice(post)
 
 
 def _run(command: tuple[str, ...], body: bytes, keys: tuple[str, ...]) -> str:
