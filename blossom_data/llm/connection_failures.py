@@ -143,5 +143,5 @@ def refused_certificate(error: BaseException, host: str) -> Failure | None:
                 hint=_HINTS.get(why.verify_code, CERTIFICATE_HINT),
             )
         else:
-            why = why.__cause__ if why is not None else None
+            why = (why.__cause__ or why.__context__) if why is not None else None
     return None
