@@ -116,7 +116,8 @@ class Client:
     async def _read(self, response: aiohttp.ClientResponse, most_bytes: int) -> bytes | Failure:
         """The decompressed body; of an error its beginning is enough, a sound body that is too long is a Failure."""
         chunks, size = [], 0
-        while chunk := await response.content.readany():
+        while not response.content.at_eof():
+            chunk = await response.content.readany()
             chunks.append(chunk)
             size += len(chunk)
             if size > most_bytes:

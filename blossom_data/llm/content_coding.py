@@ -34,7 +34,8 @@ def unpack(body: bytes, encoding: str, status: int, most_bytes: int) -> bytes | 
     Args:
         encoding: the Content-Encoding headers, joined by commas.
     """
-    codings = [coding for part in encoding.lower().split(",") if (coding := part.strip()) in _UNPACKERS]
+    names = [part.partition(";")[0].strip(' \t"') for part in encoding.lower().split(",")]
+    codings = [name for name in names if name in _UNPACKERS]
     if len(codings) > _MOST_CODINGS:
         return _unreadable(status, "a body that was compressed too many times over")
     for coding in reversed(codings):

@@ -49,17 +49,19 @@ class Connector(aiohttp.TCPConnector):
         self._used: WeakSet[ResponseHandler] = WeakSet()
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
+        _is_reused.set(False)
         while True:
             connection = await super().connect(req, traces, timeout)
             protocol = connection.protocol
             assert protocol is not None
-            is_reused = protocol in self._used
-            if not (is_reused and protocol.should_close):
+            if not (is_reused := protocol in self._used):
+                self._used.add(protocol)
+                break
+            if not protocol.should_close:
                 break
             # Bytes came while it lay idle: an answer that nobody asked for, and that this request must not get.
             connection.close()
         _is_reused.set(is_reused)
-        self._used.add(protocol)
         return connection
 
 

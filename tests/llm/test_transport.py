@@ -180,6 +180,8 @@ PLAIN = "Content-Type: application/json"
     [
         response(gzip.compress(BODY), "Content-Encoding: gzip"),
         response(gzip.compress(BODY[:40]) + gzip.compress(BODY[40:]), "content-encoding: x-gzip"),
+        response(gzip.compress(BODY) + b"\0\0", 'Content-Encoding: "gzip";q=1.0'),
+        response(gzip.compress(BODY), "Content-Encoding: deflate"),
         response(zlib.compress(BODY), "Content-Encoding: deflate"),
         response(raw_deflate(BODY), "Content-Encoding: deflate"),
         response(brotli.compress(BODY), "Content-Encoding: br"),
