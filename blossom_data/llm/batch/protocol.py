@@ -118,37 +118,34 @@ class BatchClient(Client):
         """The id of the uploaded input `file`, which stays open."""
         name, size = f"{intent}.jsonl", file.seek(0, 2)
         if size > self._most_single_bytes:
-            found = await self._upload_in_parts(file, name, size)
-        else:
-            found = await self._insist("uploading a batch", lambda: self._begin_upload(file, name), size)
-        if not (file_id := _ident(found, "id")):
-            raise EndpointError(f"endpoint {self._endpoint.label} took a file and gave no id for it")
-        return file_id
+            return await self._upload_in_parts(file, name, size)
+        return self._named(await self._insist("uploading a batch", lambda: self._begin_upload(file, name), size))
 
     def _begin_upload(self, file: IO[bytes], name: str) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
         file.seek(0)
         return self._sdk.files.with_streaming_response.create(file=(name, file, "application/jsonl"), purpose="batch")
 
-    async def _upload_in_parts(self, file: IO[bytes], name: str, size: int) -> Mapping[str, Any]:
-        """The file object of an upload that is sent part by part, of which each is tried again by itself."""
+    def _named(self, found: object) -> str:
+        if not (name := _ident(found, "id")):
+            raise EndpointError(f"endpoint {self._endpoint.label} took a file and gave no id for it")
+        return name
+
+    async def _upload_in_parts(self, file: IO[bytes], name: str, size: int) -> str:
+        """The id of a file that is sent part by part, of which each is tried again by itself."""
         uploads = self._sdk.uploads.with_streaming_response
         begun = await self._insist(
             "uploading a batch",
             lambda: uploads.create(bytes=size, filename=name, mime_type="application/jsonl", purpose="batch"),
         )
-        upload_id, part_ids = _ident(begun, "id"), []
+        upload_id, part_ids = self._named(begun), []
         file.seek(0)
         while data := file.read(min(_PART_BYTES, self._most_single_bytes)):
             send = partial(uploads.parts.create, upload_id, data=data)
-            part = await self._insist("uploading a part of a batch", send, len(data))
-            part_ids.append(_ident(part, "id"))
-        if not upload_id or not all(part_ids):
-            raise EndpointError(f"endpoint {self._endpoint.label} took a part of a file and gave no id for it")
+            part_ids.append(self._named(await self._insist("uploading a part of a batch", send, len(data))))
         done = await self._insist(
             "completing the upload of a batch", lambda: uploads.complete(upload_id, part_ids=part_ids)
         )
-        found = done.get("file")
-        return found if isinstance(found, dict) else {}
+        return self._named(done.get("file"))
 
     async def create(self, file_id: str, *, intent: str, stage: str, created: float) -> RemoteBatch:
         """The batch of the uploaded file `file_id`, created once, whatever becomes of the answer."""
