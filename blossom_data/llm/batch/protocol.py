@@ -39,7 +39,8 @@ INTENT = "blossom_intent"
 WINDOW: Final = "24h"
 OVER = ("completed", "failed", "expired", "cancelled")
 _JSON_BYTES = 8 << 20
-_PART_BYTES = 64_000_000
+_PART_BYTES = 16_000_000
+"""A part is held in memory thrice while it is sent."""
 _CONNECT_S = 60.0
 _SLOW_BYTES_S = 100_000
 """An upload slower than this is given up."""
