@@ -96,6 +96,8 @@ class BatchClient(Client):
         super().__init__(endpoint)
         self.endpoint, self.patience, self.settle_s, self.draw = endpoint, patience, settle_s, draw
         self._most_single_bytes = most_single_bytes
+        # One after the other: the first batch begins sooner than if all shared the line.
+        self._uploading = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -118,9 +120,10 @@ class BatchClient(Client):
     async def upload(self, file: IO[bytes], intent: str) -> str:
         """The id of the uploaded input `file`, which stays open."""
         name, size = f"{intent}.jsonl", file.seek(0, 2)
-        if size > self._most_single_bytes:
-            return await self._upload_in_parts(file, name, size)
-        return self._named(await self._insist("uploading a batch", lambda: self._begin_upload(file, name), size))
+        async with self._uploading:
+            if size > self._most_single_bytes:
+                return await self._upload_in_parts(file, name, size)
+            return self._named(await self._insist("uploading a batch", lambda: self._begin_upload(file, name), size))
 
     def _begin_upload(self, file: IO[bytes], name: str) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
         file.seek(0)
