@@ -11,7 +11,7 @@ import click
 from blossom_data.errors import ConfigError
 
 if TYPE_CHECKING:
-    from blossom_data.llm.prices import Spending
+    from blossom_data.llm.spending import Spending
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -25,7 +25,7 @@ def spending_options(function: Function) -> Function:
             "--prices",
             type=click.Path(exists=True, dir_okay=False, path_type=Path),
             envvar="BLOSSOM_PRICES",
-            help="Price file; without it the dated one that comes along. [env: BLOSSOM_PRICES]",
+            help="Price file of your own; without it the provider's list price. [env: BLOSSOM_PRICES]",
         ),
         click.option(
             "--budget-tokens", type=click.IntRange(min=1), help="Most tokens, over all runs into this output."
@@ -42,14 +42,18 @@ def build_spending(flags: Mapping[str, Any], *, factor: float = 1.0) -> Spending
     Raises:
         ConfigError: one price without the other, or a price file that cannot be used.
     """
-    from blossom_data.llm.prices import Price, Spending, load_prices
+    from blossom_data.llm.prices import Price, load_prices
+    from blossom_data.llm.spending import Spending
 
     price_in, price_out = flags.get("price_in"), flags.get("price_out")
     if (price_in is None) != (price_out is None):
         raise ConfigError("--price-in and --price-out belong together", hint="give both, in USD per million tokens")
-    flat = None if price_in is None or price_out is None else Price(price_in, price_out, price_in)
+    flat = None
+    if price_in is not None and price_out is not None:
+        flat = Price(price_in, price_out, price_in, "--price-in and --price-out")
+    file = flags.get("prices")
     return Spending(
-        prices=load_prices(flags.get("prices")),
+        prices=load_prices(file) if file else {},
         flat=flat,
         factor=factor,
         budget_usd=flags.get("budget_usd"),

@@ -1,18 +1,13 @@
-"""What tokens cost: the dated price file that comes along, or the user's own of the same layout.
+"""The price of tokens, and a file of the user's own that names some.
 
-    as_of = "2026-04-30"
-    [models]
-    "gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
-
-A model is found by its name, without a provider before the last slash and without a date behind it
-(`openai/gpt-4o-mini-2024-07-18`). An unknown price is None and stays unknown; it never becomes 0.
+as_of = "2026-04-30"
+[models]
+"gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +15,8 @@ from blossom_data.asks import Usage
 from blossom_data.errors import ConfigError
 from blossom_data.toml_file import read_toml
 
-PRICES_FILE = Path(__file__).with_name("prices.toml")
-_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 _KEYS = ("in", "out", "cached_in")
+_LAYOUT = 'as_of = "2026-04-30", then [models] with lines such as "m" = { in = 0.15, out = 0.60 }'
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +26,8 @@ class Price:
     in_usd: float
     out_usd: float
     cached_in_usd: float
+    origin: str = ""
+    """Who says so, with the date: shown beside a cost."""
 
     def cost_usd(self, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float:
         """What so many tokens cost; `tokens_cached` is a part of `tokens_in`."""
@@ -44,45 +40,25 @@ class Price:
 
     def scaled(self, factor: float) -> Price:
         """The price at a discount (a batch endpoint)."""
-        return Price(self.in_usd * factor, self.out_usd * factor, self.cached_in_usd * factor)
+        return Price(self.in_usd * factor, self.out_usd * factor, self.cached_in_usd * factor, self.origin)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
-    """What tokens cost, and how much may be spent over all runs of a job; None is unknown, or no limit."""
-
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    flat: Price | None = None
-    """The user's own price, of any model."""
-    factor: float = 1.0
-    """A discount on all of it: 0.5 for a batch endpoint."""
-    budget_usd: float | None = None
-    budget_tokens: int | None = None
-
-    def price_of(self, model: str) -> Price | None:
-        """The price of `model`, None when it is not known."""
-        bare = model.rsplit("/", 1)[-1]
-        prices = self.prices
-        price = self.flat or prices.get(model) or prices.get(bare) or prices.get(_DATE.sub("", bare))
-        return price.scaled(self.factor) if price else None
-
-
-def load_prices(path: Path | None = None) -> dict[str, Price]:
-    """Prices by model, from `path` or the file that comes along.
+def load_prices(file: Path) -> dict[str, Price]:
+    """Prices by model, from the user's own `file`.
 
     Raises:
         ConfigError: the file cannot be read, or a price is not a number from 0.
     """
-    file = path or PRICES_FILE
     raw = read_toml(file, "prices")
     models = raw.get("models")
     if not isinstance(models, dict) or not isinstance(raw.get("as_of"), str):
-        raise ConfigError(f"prices {file} need `as_of` (a date) and [models]", hint=f"the layout of {PRICES_FILE}")
-    return {name: _price(name, entry, file) for name, entry in models.items()}
+        raise ConfigError(f"prices {file} need `as_of` (a date) and [models]", hint=f"the layout: {_LAYOUT}")
+    return {name: _price(name, entry, file, raw["as_of"]) for name, entry in models.items()}
 
 
-def _price(name: str, entry: Any, file: Path) -> Price:
+def _price(name: str, entry: Any, file: Path, as_of: str) -> Price:
     is_sound = isinstance(entry, dict) and set(entry) <= set(_KEYS) and {"in", "out"} <= set(entry)
     if not is_sound or not all(type(value) in (int, float) and value >= 0 for value in entry.values()):
         raise ConfigError(f"prices {file}: {name!r} needs in and out (and cached_in), in USD per million tokens")
-    return Price(float(entry["in"]), float(entry["out"]), float(entry.get("cached_in", entry["in"])))
+    cached_in = entry.get("cached_in", entry["in"])
+    return Price(float(entry["in"]), float(entry["out"]), float(cached_in), f"{file.name} of {as_of}")

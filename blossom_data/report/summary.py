@@ -42,11 +42,10 @@ def render_summary(summary: dict[str, Any]) -> str:
         tokens = f"in {run['tokens_in']:,}  out {run['tokens_out']:,}"
         lines.append(_row("tokens", tokens, "partly estimated" if run["tokens_estimated"] else ""))
         if run["calls"] and run["cost_usd"] is None:
-            lines.append(_row("cost", "unknown", "the model has no price; see --prices"))
+            lines.append(_row("cost", "unknown", "the model has no price here; see --prices"))
         elif run["spent_usd"]:
-            lines.append(
-                _row("cost", f"${run['cost_usd']:,.4f}", f"${run['spent_usd']:,.4f} over all runs of this job")
-            )
+            over_all = f"${run['spent_usd']:,.4f} over all runs of this job"
+            lines.append(_row("cost", f"${run['cost_usd']:,.4f}", f"{over_all}; prices: {', '.join(run['prices'])}"))
     again = [told for stage in summary["passed"] if (told := _by(summary["asked_again"], stage, stage))]
     lines += [_row("asked again" if place == 0 else "", told) for place, told in enumerate(again)]
     if summary["noted"]:
