@@ -17,6 +17,8 @@ from batch_runs import digest
 from command import Result, blossom, user, write_lines
 from loopback_batch import KEY, BatchServer
 
+pytestmark = pytest.mark.slow
+
 ROWS = 12
 
 

@@ -30,6 +30,8 @@ from kill_runs import (
 )
 from loopback import Loopback
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("KILLS") or 50)
 LATENCY_S = 0.01
 

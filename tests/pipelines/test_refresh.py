@@ -22,6 +22,8 @@ from world import World, flags
 
 from blossom_data.prompts import bundled
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-CANARY-0123456789abcdef"
 SMALL = """
 name = "small"

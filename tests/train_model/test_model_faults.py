@@ -18,6 +18,8 @@ from broken_disk import BrokenDisk, in_a_namespace
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
+pytestmark = pytest.mark.slow
+
 SETTINGS: dict[str, Any] = {"save_every": 2, "keep": 1, "eval": 0.2, "samples": 1, "sample_tokens": 4}
 STAGES = TWO_STAGES + '[[stage]]\nname = "prefer"\ndata = [{path = "pairs.jsonl"}]\ndpo = {}\n'
 STRIDES = {errno.ENOSPC: 9, errno.EIO: 25}

@@ -17,6 +17,8 @@ from torch import Tensor
 
 from blossom_data.train import attention, batches, draws, model, recipe, store
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

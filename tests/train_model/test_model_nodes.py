@@ -17,9 +17,11 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from command import blossom
+from forked import blossom
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

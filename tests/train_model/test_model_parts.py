@@ -24,6 +24,8 @@ from blossom_data.train.recipe import Recipe, StageRecipe, load_recipe
 from blossom_data.train.schedule import learning_rate
 from blossom_data.train.store import PackedSet
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

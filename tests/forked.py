@@ -1,0 +1,200 @@
+"""Processes forked from one that has imported torch and all that goes with it: tenths of a second, not seconds.
+
+blossom("train", "run", "r.toml", "-o", "out", cwd=place)     the real command, as command.blossom runs it
+call("forks", "train_once", "r.toml", "out", world=2)         a function in two processes of one group; [0, 0]
+
+As a script it is the server. A process has the files, folder and environment of whoever asks for it; only what a
+library reads while it is imported (HF_HOME, say) is the server's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from command import Result, clean_environment
+
+HERE = Path(__file__).resolve().parent
+IMPORTED = (
+    "blossom_data.cli.app",
+    "blossom_data.train.run",
+    "deepspeed",
+    "peft",
+    "tensorboard.summary.writer.record_writer",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.qwen2.modeling_qwen2",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.bloom.modeling_bloom",
+)
+_server: list[Server] = []
+
+
+def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 100) -> Result:
+    """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        command = _Process(
+            ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
+            cwd=cwd,
+            env={**clean_environment(), **(env or {})},
+            streams=(out.fileno(), err.fileno()),
+        )
+        code = command.wait(timeout_s)
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode())
+    return Result(code, *said)
+
+
+def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s: float = 100) -> list[int]:
+    """Calls module.function(*arguments) in `world` processes of a group; their exit codes, negative for a signal."""
+    environment = dict(os.environ)
+    if world > 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            environment.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]), WORLD_SIZE=str(world))
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if world > 1 else {} for rank in range(world)]
+    job = (module, function, list(arguments))
+    processes = [_Process(job, cwd=Path.cwd(), env={**environment, **rank}, streams=(1, 2)) for rank in ranks]
+    until_s = time.monotonic() + timeout_s
+    return [process.wait(until_s - time.monotonic()) for process in processes]
+
+
+class Server:
+    """The process that forks; it ends with the one that started it."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="forked-")
+        self.address = str(Path(self._folder.name) / "socket")
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, self.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n", "the server did not come up"
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+class _Process:
+    """One process: a job of the server."""
+
+    def __init__(
+        self,
+        job: tuple[str, str, list[Any]],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        streams: tuple[int, int],
+    ) -> None:
+        if not _server:
+            _server.append(Server())
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(_server[0].address)
+        body = json.dumps({"job": job, "cwd": str(cwd), "env": env, "path": sys.path}).encode()
+        socket.send_fds(self._line, [len(body).to_bytes(4, "big")], list(streams))
+        self._line.sendall(body)
+        self._told = self._line.makefile()
+        self._pid = int(self._told.readline())
+
+    def wait(self, most_s: float) -> int:
+        """Its exit code; it is killed when it takes too long."""
+        if not select.select([self._line], [], [], max(0.0, most_s))[0]:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        code = int(self._told.readline())
+        self._told.close()
+        self._line.close()
+        return code
+
+
+def serve(address: str) -> None:
+    """Forks a process for each connection, until stdin is closed."""
+    told = os.dup(1)
+    os.dup2(2, 1)  # libraries print while they are imported
+    for name in IMPORTED:
+        with suppress(ImportError):
+            importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        os.write(told, b"ready\n")
+        os.close(told)
+        while True:
+            ready = select.select([listener, 0], [], [], 1.0)[0]
+            if 0 in ready:
+                return
+            if listener in ready:
+                line, _ = listener.accept()
+                with line:
+                    if os.fork() == 0:
+                        listener.close()
+                        _attend(line)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                    pass
+
+
+def _attend(line: socket.socket) -> None:
+    """In a process between the two: starts the job, and tells how it ended."""
+    size, streams, _, _ = socket.recv_fds(line, 4, 2)
+    request = json.loads(line.makefile("rb").read(int.from_bytes(size, "big")))
+    pid = os.fork()
+    if pid == 0:
+        line.close()
+        _work(request, streams)
+    with suppress(OSError):
+        line.sendall(f"{pid}\n".encode())
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        line.sendall(f"{code}\n".encode())
+    os._exit(0)
+
+
+def _work(request: dict[str, Any], streams: list[int]) -> None:
+    """The job itself, with the handlers of signals that a process begins with."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number, stream in enumerate((nothing, *streams)):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.path[:] = request["path"]
+    code: object = 0
+    try:
+        module, function, arguments = request["job"]
+        sys.argv = ["blossom-data", *(arguments[0] if function == "main" else [])]
+        getattr(importlib.import_module(module), function)(*arguments)
+    except SystemExit as why:
+        code = why.code or 0
+    except BaseException as why:
+        import traceback
+
+        traceback.print_exc()
+        code = getattr(why, "exit_code", 1)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
