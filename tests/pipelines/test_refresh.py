@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, values, write_lines
+from command import values, write_lines
+from forked import blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response, refused
 from world import World, flags
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom
+from forked import blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response, answer, refused
 from test_refresh import small
 from world import World, flags
