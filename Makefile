@@ -50,6 +50,7 @@ test-fast: $(VENV)/dev ## For in between: the tests that need no torch and are n
 test-latest: ## The tests with the newest releases that pyproject.toml admits, in an environment of their own
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
 
+kill: KILLS ?= 50
 kill: $(VENV)/dev ## SIGKILL and fault tests only; KILLS=500 for a long run
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill
 
