@@ -47,7 +47,7 @@ _servers: dict[str, Server] = {}
 """By whether they have imported what training needs: "train" or "plain"."""
 
 
-def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 100) -> Result:
+def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 300) -> Result:
     """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         command = _Process(
@@ -65,7 +65,7 @@ def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, ti
     return Result(code, *said)
 
 
-def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s: float = 100) -> list[int]:
+def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s: float = 300) -> list[int]:
     """Calls module.function(*arguments) in `world` processes of a group; their exit codes, negative for a signal."""
     environment = dict(os.environ)
     if world > 1:

@@ -13,12 +13,12 @@ from typing import Any
 import forked
 
 
-def run_group(recipe: Path, out: Path, *, world: int = 1, kill: str = "", timeout_s: float = 100) -> list[int]:
+def run_group(recipe: Path, out: Path, *, world: int = 1, kill: str = "", timeout_s: float = 300) -> list[int]:
     """Runs `recipe` in `world` processes; gives their exit codes, negative for a signal."""
     return call(world, "forks", "train_once", str(recipe), str(out), kill, timeout_s=timeout_s)
 
 
-def call(world: int, module: str, function: str, *arguments: Any, timeout_s: float = 100) -> list[int]:
+def call(world: int, module: str, function: str, *arguments: Any, timeout_s: float = 300) -> list[int]:
     """Calls module.function(*arguments) in `world` processes of one group."""
     return forked.call(module, function, *arguments, world=world, timeout_s=timeout_s)
 

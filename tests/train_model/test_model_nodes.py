@@ -188,5 +188,5 @@ def test_a_machine_that_is_killed_ends_the_other_and_the_run_goes_on(place: Path
     assert not (place / out / "manifest.json").exists()
     if whole:
         for folder in (place / out, place / "straight"):
-            assert run_group(place / "long.toml", folder, world=2, timeout_s=150) == [0, 0]
+            assert run_group(place / "long.toml", folder, world=2) == [0, 0]
         assert weights(place / out) == weights(place / "straight")
