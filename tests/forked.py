@@ -23,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,12 @@ _servers: dict[str, Server] = {}
 def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 300) -> Result:
     """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        command = _Process(
+        command = Process(
+            _server("train" if arguments[0] == "train" else "plain").address,
             ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
-            cwd=cwd,
+            cwd=str(cwd),
             env={**clean_environment(), **(env or {})},
             streams=(out.fileno(), err.fileno()),
-            server="train" if arguments[0] == "train" else "plain",
         )
         code = command.wait(timeout_s)
         said = []
@@ -74,11 +75,17 @@ def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s:
             environment.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]), WORLD_SIZE=str(world))
     ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if world > 1 else {} for rank in range(world)]
     job = (module, function, list(arguments))
-    processes = [
-        _Process(job, cwd=Path.cwd(), env={**environment, **rank}, streams=(1, 2), server="train") for rank in ranks
-    ]
+    address, cwd = _server("train").address, str(Path.cwd())
+    processes = [Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(1, 2)) for rank in ranks]
     until_s = time.monotonic() + timeout_s
     return [process.wait(until_s - time.monotonic()) for process in processes]
+
+
+def _server(kind: str) -> Server:
+    """The server, started if it is not there yet."""
+    if kind not in _servers:
+        _servers[kind] = Server(kind)
+    return _servers[kind]
 
 
 class Server:
@@ -100,30 +107,22 @@ class Server:
         self._folder.cleanup()
 
 
-class _Process:
-    """One process: a job of the server."""
+class Process:
+    """module.function(*arguments) in a process of its own, which does not outlive whoever asked for it."""
 
     def __init__(
-        self,
-        job: tuple[str, str, list[Any]],
-        *,
-        cwd: Path,
-        env: dict[str, str],
-        streams: tuple[int, int],
-        server: str,
+        self, address: str, job: tuple[str, str, list[Any]], *, cwd: str, env: dict[str, str], streams: tuple[int, int]
     ) -> None:
-        if server not in _servers:
-            _servers[server] = Server(server)
         self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(_servers[server].address)
-        body = json.dumps({"job": job, "cwd": str(cwd), "env": env, "path": sys.path}).encode()
+        self._line.connect(address)
+        body = json.dumps({"job": job, "cwd": cwd, "env": env, "path": sys.path}).encode()
         socket.send_fds(self._line, [len(body).to_bytes(4, "big")], list(streams))
         self._line.sendall(body)
         self._told = self._line.makefile()
         self._pid = int(self._told.readline())
 
     def wait(self, most_s: float) -> int:
-        """Its exit code; it is killed when it takes too long."""
+        """Its exit code, negative for a signal; it is killed when it takes too long."""
         if not select.select([self._line], [], [], max(0.0, most_s))[0]:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
@@ -178,6 +177,9 @@ def _attend(line: socket.socket) -> None:
         _work(request, streams)
     with suppress(OSError):
         line.sendall(f"{pid}\n".encode())
+        ended = os.pidfd_open(pid)
+        if ended not in select.select([line, ended], [], [])[0]:
+            os.kill(pid, signal.SIGKILL)  # whoever asked for it has gone
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         line.sendall(f"{code}\n".encode())
     os._exit(0)
@@ -194,6 +196,8 @@ def _work(request: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(request["env"])
     sys.path[:] = request["path"]
+    # As in the tests' own process: what our modules cause is an error.
+    warnings.filterwarnings("error", module="blossom_data")
     code: object = 0
     try:
         module, function, arguments = request["job"]
