@@ -48,15 +48,19 @@ _servers: dict[str, Server] = {}
 """By whether they have imported what training needs: "train" or "plain"."""
 
 
-def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, timeout_s: float = 300) -> Result:
+def blossom(
+    *arguments: object, cwd: Path, env: dict[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 300
+) -> Result:
     """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
         command = Process(
             _server("train" if arguments[0] == "train" else "plain").address,
             ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
             cwd=str(cwd),
             env={**clean_environment(), **(env or {})},
-            streams=(out.fileno(), err.fileno()),
+            streams=(given.fileno(), out.fileno(), err.fileno()),
         )
         code = command.wait(timeout_s)
         said = []
@@ -76,7 +80,7 @@ def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s:
     ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if world > 1 else {} for rank in range(world)]
     job = (module, function, list(arguments))
     address, cwd = _server("train").address, str(Path.cwd())
-    processes = [Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(1, 2)) for rank in ranks]
+    processes = [Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(0, 1, 2)) for rank in ranks]
     until_s = time.monotonic() + timeout_s
     return [process.wait(until_s - time.monotonic()) for process in processes]
 
@@ -111,7 +115,13 @@ class Process:
     """module.function(*arguments) in a process of its own, which does not outlive whoever asked for it."""
 
     def __init__(
-        self, address: str, job: tuple[str, str, list[Any]], *, cwd: str, env: dict[str, str], streams: tuple[int, int]
+        self,
+        address: str,
+        job: tuple[str, str, list[Any]],
+        *,
+        cwd: str,
+        env: dict[str, str],
+        streams: tuple[int, int, int],
     ) -> None:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(address)
@@ -169,7 +179,7 @@ def _our_own() -> list[str]:
 
 def _attend(line: socket.socket) -> None:
     """In a process between the two: starts the job, and tells how it ended."""
-    size, streams, _, _ = socket.recv_fds(line, 4, 2)
+    size, streams, _, _ = socket.recv_fds(line, 4, 3)
     request = json.loads(line.makefile("rb").read(int.from_bytes(size, "big")))
     pid = os.fork()
     if pid == 0:
@@ -188,8 +198,7 @@ def _attend(line: socket.socket) -> None:
 def _work(request: dict[str, Any], streams: list[int]) -> None:
     """The job itself, with the handlers of signals that a process begins with."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, stream in enumerate((nothing, *streams)):
+    for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(request["cwd"])
