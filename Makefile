@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 # A file's tests stay in one process, for they share what is expensive to make; slow files come first (tests/conftest.py).
 PARALLEL ?= -n logical --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup lock demo fmt check test test-fast test-latest kill gpu bench
+.PHONY: help setup lock demo docs-images fmt check test test-fast test-latest kill gpu bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ lock: $(VENV)/dev ## Write the versions that are installed, and passed the tests
 
 demo: $(VENV)/core ## Set up, and run the whole job offline on bundled rows
 	@$(BIN)/blossom-data demo -o demo
+
+docs-images: $(VENV)/dev ## Draw the pictures of the README anew, from a run of the demo
+	$(BIN)/python tools/docs_images.py docs/images
 
 fmt: $(VENV)/dev ## Format the code
 	$(BIN)/ruff format .

@@ -86,8 +86,8 @@ def make_rows(seq_len: int, vocabulary: int, count: int) -> list[Any]:
     """`count` packed rows of drawn tokens."""
     import numpy as np
 
-    from blossom_data.train.bins import pack_rows
-    from blossom_data.train.store import PackedRow
+    from blossom_data.train.data.bin_packing import pack_rows
+    from blossom_data.train.data.store import PackedRow
 
     draw = np.random.default_rng(0)
     lengths = np.clip(draw.lognormal(math.log(seq_len / 5), 0.6, count * 6), 8, seq_len).astype(np.int64)
@@ -107,8 +107,8 @@ class Bench:
     """One shape on this device, its rows and its recipe."""
 
     def __init__(self, name: str, given: argparse.Namespace, *, depth: int | None = None, micro: int = 0) -> None:
-        from blossom_data.train.processes import join_group
-        from blossom_data.train.recipe import Lora, Recipe, StageRecipe
+        from blossom_data.train.parallel.processes import join_group
+        from blossom_data.train.recipe.recipe import Lora, Recipe, StageRecipe
 
         self.name, self.depth, self.group, self.config = name, depth, join_group(), config_of(name, depth)
         self.is_cuda = self.group.device.type == "cuda"
@@ -127,9 +127,10 @@ class Bench:
         import torch
         from transformers import AutoModelForCausalLM
 
-        from blossom_data.train.attention import DocumentAttention
-        from blossom_data.train.lora import add_adapters
-        from blossom_data.train.model import LossModel, settle
+        from blossom_data.train.model.attention import DocumentAttention
+        from blossom_data.train.model.lora import add_adapters
+        from blossom_data.train.model.loss_model import LossModel
+        from blossom_data.train.model.model import settle
 
         torch.manual_seed(0)
         # A model's attention is written into its configuration: each model takes a fresh one.
@@ -146,8 +147,8 @@ class Bench:
         """Losses, speed and memory of `steps` steps."""
         import torch
 
-        from blossom_data.train.adapter import make_adapter
-        from blossom_data.train.batches import make_batch
+        from blossom_data.train.model.batches import make_batch
+        from blossom_data.train.parallel.adapter_choice import make_adapter
 
         model, found = self.model(recipe)
         adapter = make_adapter(recipe, model, self.group)
@@ -183,9 +184,9 @@ def kernels(given: argparse.Namespace) -> Lines:
     """Each attention kernel against one attention per document: output, gradients, time."""
     import torch
 
-    from blossom_data.train.attention import DocumentAttention, Layout, alibi_slopes, kernel_deviation
-    from blossom_data.train.probes import usable_backends
-    from blossom_data.train.processes import join_group
+    from blossom_data.train.model.attention import DocumentAttention, Layout, alibi_slopes, kernel_deviation
+    from blossom_data.train.model.probes import usable_backends
+    from blossom_data.train.parallel.processes import join_group
 
     device, lines = join_group().device, []
     for name in ("tiny", "bloom-tiny") if given.tiny else ("0.5b", "1.5b", "7b-lora", "bloom-560m"):
@@ -241,7 +242,7 @@ def small_run(place: Path, out: str, stop_after: int = 0, **settings: Any) -> li
     from train import make_place
 
     from blossom_data.errors import Interrupted
-    from blossom_data.train.metrics import read_metrics
+    from blossom_data.train.loop.metrics import read_metrics
     from blossom_data.train.run import train
 
     if not (place / "recipe.toml").exists():
@@ -284,7 +285,7 @@ def group(_given: argparse.Namespace) -> Lines:
     """Collectives in a group of one process, on the device and off it."""
     import torch
 
-    from blossom_data.train.processes import join_group
+    from blossom_data.train.parallel.processes import join_group
 
     joined = join_group(always=True)
     total = joined.sum(torch.ones(4, device=joined.device))
@@ -310,9 +311,9 @@ def speed(name: str, given: argparse.Namespace) -> Lines:
     """Tokens a second as written and compiled, and the memory plan against what was allocated."""
     import torch
 
-    from blossom_data.train.flops import flops_of, peak_of
-    from blossom_data.train.memory import step_memory
-    from blossom_data.train.prepare import meta_network
+    from blossom_data.train.model.flops import flops_of, peak_of
+    from blossom_data.train.preflight.memory import step_memory
+    from blossom_data.train.preflight.prepare import meta_network
 
     bench, lines = Bench(name, given), []
     recipe, bar = bench.recipe, SHAPES[name].get("bar")

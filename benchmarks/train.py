@@ -36,7 +36,7 @@ def make_place(place: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-    from blossom_data.train.pack import pack_dataset
+    from blossom_data.train.data.pack import pack_dataset
 
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=draw.randint(2, 9))) for _ in range(5000)]
@@ -84,7 +84,7 @@ def make_place(place: Path) -> None:
 
 def prepared_rows(place: Path, steps: int) -> tuple[Any, list[Any]]:
     """The prepared recipe, and the rows of its first `steps` steps."""
-    from blossom_data.train.prepare import prepare
+    from blossom_data.train.preflight.prepare import prepare
 
     prepared = prepare(place / "recipe.toml", None, tell=print)
     table = prepared.draws[0].epoch(0)
@@ -94,7 +94,7 @@ def prepared_rows(place: Path, steps: int) -> tuple[Any, list[Any]]:
 def ours(place: Path, steps: int) -> tuple[list[float], list[float]]:
     """CPU seconds and loss of each step of the real loop, logging every step; what is around it is not counted."""
     from blossom_data.errors import Interrupted
-    from blossom_data.train.metrics import read_metrics
+    from blossom_data.train.loop.metrics import read_metrics
     from blossom_data.train.run import train
 
     times: list[float] = []

@@ -37,8 +37,8 @@ def masks(chats: int) -> None:
     from oracle import ADVERSARIAL, random_chat, spell, wrong_tokens
     from tiny import BOS, byte_level
 
-    from blossom_data.train.encode import Unfit
-    from blossom_data.train.templates import TEMPLATES, template_for
+    from blossom_data.train.template.encode import Unfit
+    from blossom_data.train.template.templates import TEMPLATES, template_for
 
     for name in (*TEMPLATES, "own"):
         tokenizer = byte_level(name)
@@ -71,7 +71,7 @@ def fill() -> None:
     """Rows of lengths drawn as chats have them, against best-fit-decreasing and the least number of rows possible."""
     import numpy as np
 
-    from blossom_data.train.bins import best_fit, pack_rows
+    from blossom_data.train.data.bin_packing import best_fit, pack_rows
 
     for median, sigma in ((180, 0.8), (245, 0.35), (350, 0.9), (700, 0.7)):
         drawn = random.Random(0)
@@ -115,7 +115,7 @@ def measure(what: str, path: Path, out: Path) -> dict[str, object]:
     import orjson
     from tiny import byte_level
 
-    from blossom_data.train.pack import pack_dataset
+    from blossom_data.train.data.pack import pack_dataset
 
     tokenizer = byte_level("chatml")
     start, cpu = time.perf_counter(), time.process_time()

@@ -23,17 +23,16 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blossom_data.asks import Reply
-from blossom_data.checks import act_zh_en
-from blossom_data.checks.nouns import WORDS
-from blossom_data.checks.pairs import check_pair
-from blossom_data.checks.shape import MAX_CHARS
-from blossom_data.checks.verbs import VERBS
 from blossom_data.prompts import load_prompt
 from blossom_data.records import Message, Record, Reject
-from blossom_data.stages.translate import Translate
-from blossom_data.translation.accept import judge_reply
-from blossom_data.translation.document import Request, letter_id
-from blossom_data.translation.segments import plan_record
+from blossom_data.stages.translate.accept import judge_reply
+from blossom_data.stages.translate.guard.act import zh_en
+from blossom_data.stages.translate.guard.pairs import check_pair
+from blossom_data.stages.translate.guard.shape import MAX_CHARS
+from blossom_data.stages.translate.guard.vocabulary import verbs, words
+from blossom_data.stages.translate.protocol import Request, letter_id
+from blossom_data.stages.translate.segments import plan_record
+from blossom_data.stages.translate.stage import Translate
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[1] / "shared" / "data"
@@ -93,7 +92,7 @@ def forgotten(share: float, seed: int) -> Iterator[None]:
     """The word tables with `share` of their words bereft of all renderings, as those of unseen texts may be."""
     chance = random.Random(seed)
     saved: list[tuple[dict[str, Any], str, Any]] = []
-    tables: list[dict[str, Any]] = [WORDS, VERBS, act_zh_en._TERMS, act_zh_en._ENGLISH]  # type: ignore[list-item]
+    tables: list[dict[str, Any]] = [words(), verbs(), zh_en.terms(), zh_en.english_heads()]  # type: ignore[list-item]
     for table in tables:
         for word in chance.sample(sorted(table), round(share * len(table))):
             saved.append((table, word, table[word]))

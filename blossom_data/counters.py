@@ -6,7 +6,11 @@ Everything runs on one event loop, so no lock is needed; a display samples it as
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 @dataclass(slots=True)
@@ -28,6 +32,16 @@ class Counters:
     """Records that the endpoint would not answer, by "stage/code"."""
     passed: Counter[str] = field(default_factory=Counter)
     """Records that each stage let through."""
+    stages: dict[str, int | None] = field(default_factory=dict)
+    """The stages in their order, with the input records that go through each, None while unknown."""
+    readings: dict[str, int | None] = field(default_factory=dict)
+    """The parts of work that asks nobody ("reading", "writing"), with the records of each, None while unknown."""
+    through: Counter[str] = field(default_factory=Counter)
+    """Records that each stage or reading is done with, whatever came of them."""
+    paid_through: Counter[str] = field(default_factory=Counter)
+    """Part of `through`: records that have needed a paid call by then."""
+    is_asking: bool = False
+    """Whether stages may ask a model: then rates count paid records only."""
     calls: int = 0
     """Paid replies received."""
     replayed: int = 0
@@ -55,3 +69,10 @@ class Counters:
     """What earlier runs of the same job spent, where a price is known."""
     notes: Counter[str] = field(default_factory=Counter)
     """Findings that are worth a line in the summary, by text (a tolerated fence, a downgraded JSON mode)."""
+
+    def counted(self, reading: str, items: Iterable[Item], *, total: int | None = None) -> Iterator[Item]:
+        """`items` as they are, each counted as one that `reading` is done with; of `total`, None while unknown."""
+        self.readings[reading] = total
+        for item in items:
+            self.through[reading] += 1
+            yield item

@@ -273,16 +273,19 @@ class Engine:
             outcome.kept.append(record)
             return
         stage = stages[0]
+        produced: tuple[Record, ...] | None = None
         try:
             produced = await self._drive(stage, record, outcome)
         except Reject as why:
             rejected = Rejected(stage.name, why.code, why.detail, why.reply, why.history, record)
             outcome.rejected.append(rejected)
-            return
         except RecordRefused as why:
             code = f"refused_{why.status}" if why.status else "unanswered"
             failure = Rejected(stage.name, code, str(why), why.body, (), record, is_failure=True)
             outcome.rejected.append(failure)
+        self.counters.through[stage.name] += 1
+        self.counters.paid_through[stage.name] += outcome.is_paid
+        if produced is None:
             return
         outcome.passed.append(stage.name)
         outcome.added += len(produced) - 1

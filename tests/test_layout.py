@@ -6,7 +6,9 @@ import ast
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -14,46 +16,129 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "blossom_data"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# Lower never imports higher; names on one line may import each other.
-LAYERS = [
-    ["errors"],
-    ["records", "asks", "prompts", "config", "counters", "bitmap", "toml_file"],
-    ["pipelines", "shards", "rows", "ledger"],
-    ["llm", "answers", "checks", "translation"],
-    ["sources", "pull", "stages"],
-    ["engine"],
-    ["report", "publish", "mix", "train"],
-    ["executors"],
-    ["refresh"],
-    ["doctor"],
-    ["demo"],
-    ["cli"],
-]
-RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+# Lower never imports higher; what stands on one line may import each other, though never in a circle.
+STAIRS = {
+    "": """
+        errors
+        records asks prompts config counters bitmap toml_file
+        shards rows ledger pipelines
+        llm answers
+        sources pull stages
+        engine
+        mix report publish
+        train
+        executors
+        refresh doctor demo
+        cli
+    """,
+    "llm": """
+        policy reading decode network
+        pacing governor budget prices structured
+        client
+        channel
+        pool
+        batch engines
+    """,
+    "stages": """
+        translate annotate
+        verify_math
+        build
+    """,
+    "train": """
+        template
+        recipe
+        data
+        model
+        parallel
+        loop handoff
+        preflight
+        run launch
+    """,
+}
+RIDDLES = {
+    "room",
+    "own",
+    "pins",
+    "books",
+    "parts",
+    "forms",
+    "board",
+    "glance",
+    "draws",
+    "bins",
+    "utils",
+    "helpers",
+    "manager",
+}
+MOST_MODULES = 16
 HEAVY = ("torch", "transformers", "datasets", "pyarrow", "ray", "duckdb", "gradio", "aiohttp", "openai", "pydantic")
 
 
-def layer_of(file: Path) -> str:
-    return file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def module_of(file: Path) -> str:
+    return ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports(tree: ast.AST) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
+MODULES = {module_of(file): file for file in FILES}
+
+
+def imports(file: Path) -> Iterator[str]:
+    """The modules of this package that `file` imports anywhere in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("blossom_data"):
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                yield name if name in MODULES else str(node.module)
         elif isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
 
 
-def test_lower_layers_never_import_higher_ones() -> None:
+IMPORTS = {module: sorted({*imports(file)} - {module}) for module, file in MODULES.items()}
+
+
+def inside(room: str) -> dict[str, set[str]]:
+    """What lies in the folder `room` (dotted, "" the package itself), with what else of it each thing imports."""
+    prefix = f"blossom_data.{room}." if room else "blossom_data."
+    found: dict[str, set[str]] = {}
+    for module, imported in IMPORTS.items():
+        if module.startswith(prefix):
+            one = module.removeprefix(prefix).split(".")[0]
+            others = {name.removeprefix(prefix).split(".")[0] for name in imported if name.startswith(prefix)}
+            found.setdefault(one, set()).update(others - {one})
+    return found
+
+
+@pytest.mark.parametrize("room", STAIRS)
+def test_lower_layers_never_import_higher_ones(room: str) -> None:
+    rank = {name: step for step, names in enumerate(STAIRS[room].strip().splitlines()) for name in names.split()}
+    found = inside(room)
+    assert found.keys() - {"__init__", "__main__"} <= rank.keys()
     wrong = [
-        f"{file.relative_to(PACKAGE)} imports {module}"
-        for file in FILES
-        if layer_of(file) in RANK
-        for module in imports(ast.parse(file.read_text()))
-        if module.startswith("blossom_data.") and RANK[module.split(".")[1]] > RANK[layer_of(file)]
+        f"{one} imports {other}"
+        for one, others in found.items()
+        for other in others
+        if rank.get(other, 0) > rank.get(one, len(rank))
     ]
-    assert not wrong
+    assert wrong == []
+
+
+def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as found:
+        return list(found.args[1])
+    return []
+
+
+def test_no_two_files_and_no_two_folders_of_a_level_import_each_other() -> None:
+    assert circle(IMPORTS) == []
+    folders = {str(file.parent.relative_to(PACKAGE)).replace("/", ".").removeprefix(".") for file in FILES}
+    assert {room: found for room in folders if (found := circle(inside(room)))} == {}
+
+
+def test_folders_stay_small_and_names_are_no_riddles() -> None:
+    modules = Counter(file.parent.relative_to(PACKAGE) for file in FILES if file.name != "__init__.py")
+    assert {str(folder): count for folder, count in modules.items() if count > MOST_MODULES} == {}
+    assert {str(file) for file in FILES if {file.stem, file.parent.name} & RIDDLES} == set()
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

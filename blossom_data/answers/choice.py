@@ -16,8 +16,8 @@ from enum import IntEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from blossom_data.answers.arabic import scan
-from blossom_data.answers.normal import normalise
+from blossom_data.answers.numerals.arabic import scan
+from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import Quantity, is_last_digit_match
 from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values, wanted_unit

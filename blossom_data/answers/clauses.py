@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 
-from blossom_data.answers.arabic import scan
 from blossom_data.answers.choice import CONTRAST, HEDGE
+from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.question import asked_unit, given_values
 

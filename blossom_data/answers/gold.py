@@ -13,9 +13,9 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from blossom_data.answers.arabic import scan
-from blossom_data.answers.chinese import scan_chinese
-from blossom_data.answers.normal import normalise
+from blossom_data.answers.numerals.arabic import scan
+from blossom_data.answers.numerals.chinese import scan_chinese
+from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.quantity import Quantity
 
 MAX_GOLD = 200

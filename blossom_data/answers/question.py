@@ -13,11 +13,11 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from blossom_data.answers.arabic import scan
-from blossom_data.answers.chinese import scan_chinese
-from blossom_data.answers.normal import normalise
+from blossom_data.answers.numerals.arabic import scan
+from blossom_data.answers.numerals.chinese import scan_chinese
+from blossom_data.answers.numerals.normal import normalise
+from blossom_data.answers.numerals.words import scan_words
 from blossom_data.answers.patterns import pattern
-from blossom_data.answers.words import scan_words
 
 MAX_QUESTION = 2000
 

@@ -14,8 +14,6 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from blossom_data.answers.arabic import scan
-from blossom_data.answers.chinese import scan_chinese
 from blossom_data.answers.choice import (
     CLAUSE_BREAK,
     HAS_NO_NUMBER,
@@ -28,11 +26,13 @@ from blossom_data.answers.choice import (
     lead_end_of,
 )
 from blossom_data.answers.clauses import conclusion
-from blossom_data.answers.normal import normalise
+from blossom_data.answers.numerals.arabic import scan
+from blossom_data.answers.numerals.chinese import scan_chinese
+from blossom_data.answers.numerals.normal import normalise
+from blossom_data.answers.numerals.words import scan_words
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import Quantity
 from blossom_data.answers.question import given_values
-from blossom_data.answers.words import scan_words
 
 _QUICK = pattern(
     r"[ :：*$￥¥]*(-?)[$￥¥]?([0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(\.[0-9]{1,15})?(?:\*\*|\$)?"

@@ -12,13 +12,13 @@ from typing import IO, Any
 import click
 import orjson
 
-from blossom_data.checks.finding import Finding
-from blossom_data.checks.pairs import check_pair
-from blossom_data.checks.registry import knows
 from blossom_data.cli import output
 from blossom_data.cli.options import common
 from blossom_data.errors import InputError
 from blossom_data.rows import BadRow, Row, read_rows
+from blossom_data.stages.translate.guard.finding import Finding
+from blossom_data.stages.translate.guard.pairs import check_pair
+from blossom_data.stages.translate.guard.registry import knows
 
 _SHOWN = 20
 

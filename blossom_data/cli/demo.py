@@ -13,8 +13,8 @@ from blossom_data.cli.jobs import wants_to_follow
 from blossom_data.cli.options import common, follow_option
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run import run_pipeline
+from blossom_data.cli.run_summary import show_summary
 from blossom_data.report.codes import legend
-from blossom_data.report.summary import render_summary
 from blossom_data.shards import read_manifest
 
 
@@ -84,7 +84,7 @@ def _run_local(out: Path, flags: dict[str, Any]) -> int:
     if flags["is_json"]:
         output.json_result({**summary, "exact": asdict(found)})
     elif is_told:
-        output.result(render_summary(summary))
+        show_summary(summary)
         output.result(
             f"Of {found.sentences} sentences that the model never saw, it translated {found.translated} exactly and "
             f"answered {found.answered} exactly;\nverify-math caught {found.caught} wrong sums."

@@ -10,6 +10,7 @@ import click
 
 from blossom_data.cli import output
 from blossom_data.cli.options import common
+from blossom_data.cli.work_bar import working
 from blossom_data.publish.diff import KINDS, Difference, diff
 
 
@@ -26,7 +27,8 @@ def command(old: Path, new: Path, limit: int, **flags: Any) -> int:
     \b
     Example: blossom-data diff data/math/2026-01-30T030000Z-0f3e9a11 data/math
     """
-    found = diff(old, new, limit=limit)
+    with working("diff", is_quiet=flags["quiet"]) as counters:
+        found = diff(old, new, limit=limit, counters=counters)
     if flags["is_json"]:
         output.json_result({"a": str(old), "b": str(new), **found.to_dict()})
     elif not flags["quiet"]:

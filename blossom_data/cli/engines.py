@@ -14,7 +14,7 @@ from blossom_data.config import Secret
 from blossom_data.errors import ConfigError
 
 if TYPE_CHECKING:
-    from blossom_data.llm.serve import Serving
+    from blossom_data.llm.engines.serve import Serving
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 ENGINES = ("endpoint", "local")
@@ -65,7 +65,7 @@ def with_engine(settings: Mapping[str, Any], *, ledger: Path) -> tuple[dict[str,
         raise ConfigError("--engine local and --serve each start an engine", hint="give one of them")
     if settings.get("batch"):
         raise ConfigError("--batch is for providers; a local engine has no batches", hint="leave out --batch")
-    from blossom_data.llm.local import plan_embedded, plan_served
+    from blossom_data.llm.engines.settings import plan_embedded, plan_served
 
     model, start_s = str(settings.get("model") or ""), float(settings.get("serve_start_s") or _START_S)
     log = ledger.parent / f"{ledger.stem}.engine.log"

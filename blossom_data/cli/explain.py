@@ -16,9 +16,9 @@ from blossom_data.llm.decode import BadReply
 from blossom_data.records import Record
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
-from blossom_data.stages.translate import Translate
-from blossom_data.translation.accept import explain_reply
-from blossom_data.translation.document import Request
+from blossom_data.stages.translate.accept import explain_reply
+from blossom_data.stages.translate.protocol import Request
+from blossom_data.stages.translate.stage import Translate
 
 
 def explain_record(wanted: str, settings: Mapping[str, Any], flags: Mapping[str, Any]) -> int:

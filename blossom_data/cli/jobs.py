@@ -12,13 +12,14 @@ from blossom_data.cli import output
 from blossom_data.cli.engines import with_engine
 from blossom_data.cli.options import build_batch, build_endpoint
 from blossom_data.cli.progress import Progress
+from blossom_data.cli.run_summary import show_summary, tell_next
 from blossom_data.cli.spending import build_spending
+from blossom_data.cli.stop_notice import telling_stops
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
-from blossom_data.llm.batch_settings import PRICE_SHARE
-from blossom_data.report.summary import render_summary
+from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import read_manifest
@@ -101,8 +102,8 @@ def wants_to_follow(flags: Mapping[str, Any]) -> bool:
     return bool(flags.get("follow"))
 
 
-def finish(job: Job, flags: Mapping[str, Any]) -> int:
-    """Runs or plans `job`, prints the result, and gives the exit code."""
+def finish(job: Job, flags: Mapping[str, Any], *, is_guided: bool = True) -> int:
+    """Runs or plans `job`, prints the result and, if it `is_guided`, what to do next; gives the exit code."""
     is_followed = wants_to_follow(flags)
     if flags.get("dry_run"):
         from blossom_data.executors.plan import plan_job
@@ -118,12 +119,17 @@ def finish(job: Job, flags: Mapping[str, Any]) -> int:
         return 0
     if job.serving is not None and not flags["quiet"] and not flags["is_json"]:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
-    with Progress(job.label, job.counters, is_quiet=flags["quiet"], is_followed=is_followed):
+    with (
+        telling_stops(job.label, job.counters, job.ledger, is_told=not flags["quiet"] and not flags["is_json"]),
+        Progress(job.label, job.counters, is_quiet=flags["quiet"], is_followed=is_followed),
+    ):
         summary = run_job(job)
     if flags["is_json"]:
         output.json_result(summary)
     elif not flags["quiet"]:
-        output.result(render_summary(summary))
+        show_summary(summary)
+        if is_guided:
+            tell_next(summary)
     if summary["failed"]:
         output.say(
             f"error: the endpoint would not answer {sum(summary['failed'].values()):,} records; "

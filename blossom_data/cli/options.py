@@ -15,7 +15,7 @@ from blossom_data.cli.engines import engine_options
 from blossom_data.cli.spending import spending_options
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
-from blossom_data.llm.batch_settings import DEFAULT_LINES, MOST_LINES, BatchSettings, say_nothing
+from blossom_data.llm.batch.settings import DEFAULT_LINES, MOST_LINES, BatchSettings, say_nothing
 from blossom_data.shards import SHARD_RECORDS
 
 Function = TypeVar("Function", bound=Callable[..., Any])

@@ -77,15 +77,6 @@ def say(text: str) -> None:
     _tell(clean(text) + "\n")
 
 
-def draw(text: str) -> None:
-    """`text` in place of the line that the terminal's cursor is in, cut to its width."""
-    try:
-        width = os.get_terminal_size(sys.stderr.fileno()).columns or 80
-    except (OSError, ValueError):
-        width = 80
-    _tell("\r\x1b[2K" + clean(text)[: max(20, width - 1)])
-
-
 def _tell(text: str) -> None:
     try:
         sys.stderr.write(text)
@@ -97,6 +88,11 @@ def _tell(text: str) -> None:
 def result(text: str) -> None:
     """The result, for people, on stdout."""
     _write(clean(text) + "\n")
+
+
+def drawn(text: str) -> None:
+    """The result on a terminal, as rich drew it out of cleaned texts."""
+    _write(text)
 
 
 def json_result(value: dict[str, Any]) -> None:

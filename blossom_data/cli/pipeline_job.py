@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from blossom_data.config import Endpoint, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
-from blossom_data.llm.batch_settings import PRICE_SHARE
+from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.pipelines import STAGES, Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
 from blossom_data.rows.facts import content_digest, count_records
@@ -65,7 +65,9 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         InputError: a source that cannot be read.
     """
     stages, sources = build_stages(pipeline, wanted)
-    counters = Counters(records_total=_total(sources, wanted.limit))
+    expected = [(source.stages, _rows_of(source, wanted.limit)) for source in sources]
+    counters = Counters(records_total=_sum(rows for _, rows in expected))
+    counters.stages = {stage: _sum(rows for passed, rows in expected if stage in passed) for stage in stages}
     flags = wanted.flags
     batch = build_batch(dict(flags)) if stages and "batch" in flags else None
     pulls = [(source, open_source(source)) for source in sources]
@@ -149,12 +151,17 @@ def open_source(source: SourceSettings) -> Pulled:
     )
 
 
-def _total(sources: list[SourceSettings], limit: int | None) -> int | None:
-    """The rows that will be read, None where only reading would tell."""
-    counts = [(count_records(source.path), source.limit, limit) for source in sources]
-    if any(rows is None for rows, _, _ in counts):
+def _rows_of(source: SourceSettings, limit: int | None) -> int | None:
+    """The rows of `source` that will be read, None where only reading would tell."""
+    if (rows := count_records(source.path)) is None:
         return None
-    return sum(min(number for number in bounds if number is not None) for bounds in counts)
+    return min(number for number in (rows, source.limit, limit) if number is not None)
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """The sum, None where a number is unknown."""
+    known = list(numbers)
+    return None if None in known else sum(number or 0 for number in known)
 
 
 def _work(

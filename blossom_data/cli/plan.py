@@ -35,7 +35,7 @@ def command(pipeline: str, scale: float, **flags: Any) -> int:
 def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     """Prints the plan of the pipeline; gives the exit code."""
     from blossom_data.executors.plan import plan_job
-    from blossom_data.llm.batch_settings import PRICE_SHARE
+    from blossom_data.llm.batch.settings import PRICE_SHARE
     from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of, told_parts
     from blossom_data.report.plan import render_plan
 

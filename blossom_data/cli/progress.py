@@ -1,10 +1,10 @@
-"""Progress: one snapshot of the counters, shown as a line on a terminal, as log lines elsewhere, or as JSON lines.
+"""Progress: one snapshot of the counters, shown as a live view on a terminal, as log lines elsewhere, or as JSON lines.
 
-    translate 18,204/52,002 35% | 41.2/s | eta 13m | in 9.1M out 11.4M tok | kept 17,911 rejected 293 | retry 14
     stage=translate done=18204 total=52002 rate=41.2 eta_s=820 calls=18210 replayed=0 ... retries=429:14
     {"event":"progress","stage":"translate","done":18204,"total":52002,"rate":41.2,"eta_s":820,...}
 
-Rate and ETA count paid records of the last minutes only: records that the ledger served are shown apart.
+Rate and ETA count paid records of the last minutes only: records that the ledger served are shown apart. What the view
+of a terminal shows beyond that (live_view.py) is in `view`.
 """
 
 from __future__ import annotations
@@ -13,15 +13,18 @@ import os
 import sys
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TextIO
 
 from blossom_data.cli import output
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError
 
-TTY_EVERY_S = 0.2
+if TYPE_CHECKING:
+    from blossom_data.cli.live_view import LiveView
+
+FRAME_EVERY_S = 0.5
 LOG_EVERY_S = 60.0
 FOLLOW_EVERY_S = 1.0
 WINDOW_S = 300.0
@@ -33,8 +36,9 @@ class Progress:
 
     def __init__(self, label: str, counters: Counters, *, is_quiet: bool = False, is_followed: bool = False) -> None:
         self.label, self.counters, self.is_quiet, self.is_followed = label, counters, is_quiet, is_followed
-        self._is_terminal = not is_followed and sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+        self._is_terminal = not is_followed and is_steerable(sys.stderr)
+        self._pace = Pace()
+        self._paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
 
@@ -47,18 +51,29 @@ class Progress:
         self._over.set()
         if self._thread.is_alive():
             self._thread.join()
-        if self._is_terminal and not self.is_quiet:
-            output.draw("")
 
     def _show(self) -> None:
         if self.is_followed:
             self._follow()
-            return
-        while not self._over.wait(TTY_EVERY_S if self._is_terminal else LOG_EVERY_S):
-            if self._is_terminal:
-                output.draw(self.line())
-            else:
+        elif self._is_terminal:
+            self._draw()
+        else:
+            while not self._over.wait(LOG_EVERY_S):
                 output.say(self.log_line())
+
+    def _draw(self) -> None:
+        """The live view; a run that is over before its first frame loads none of it."""
+        shown: LiveView | None = None
+        try:
+            while not self._over.wait(FRAME_EVERY_S):
+                if shown is None:
+                    from blossom_data.cli.live_view import LiveView
+
+                    shown = LiveView()
+                shown.draw(self.view())
+        finally:
+            if shown is not None:
+                shown.close()
 
     def _follow(self) -> None:
         """A JSON line at once and each second."""
@@ -79,7 +94,7 @@ class Progress:
             counters.records_total,
             counters.paid_records,
         )
-        rate = self._rate(paid)
+        rate = self._pace.rate(paid)
         left = max(0, total - done) if total else None
         spent_usd, projected_usd = _spent(counters, left, paid)
         return {
@@ -103,37 +118,47 @@ class Progress:
             "projected_usd": projected_usd,
         }
 
-    def _rate(self, paid: int) -> float:
-        """Paid records a second over the last WINDOW_S seconds, counted from the first one on."""
-        now_s = time.monotonic()
-        if paid == 0:
-            self._samples.clear()
-        self._samples.append((now_s, paid))
-        while len(self._samples) > 2 and self._samples[0][0] < now_s - WINDOW_S:
-            self._samples.popleft()
-        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
-        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+    def view(self) -> dict[str, Any]:
+        """The snapshot, with all that the view of a terminal needs beyond it.
 
-    def line(self) -> str:
-        """The line of a terminal."""
-        now = self.snapshot()
-        share = f"/{now['total']:,} {min(100, 100 * now['done'] // now['total'])}%" if now["total"] else ""
-        parts = [f"{self.label} {now['done']:,}{share}", f"{now['rate']:.1f}/s"]
-        if now["eta_s"] is not None:
-            parts.append(f"eta {short_time(now['eta_s'])}")
-        if (resumed := now["done"] - now["paid"]) > 0:
-            parts.append(f"from ledger {resumed:,}" if now["replayed"] else f"no call {resumed:,}")
-        parts.append(f"in {short(now['tokens_in'])} out {short(now['tokens_out'])} tok")
-        if money := _money(now):
-            parts.append(money)
-        parts.append(f"kept {now['kept']:,} rejected {now['rejected']:,}")
-        if now["failed"]:
-            parts.append(f"failed {now['failed']:,}")
-        if now["retries"]:
-            parts.append("retry " + " ".join(f"{cause} {n:,}" for cause, n in list(now["retries"].items())[:3]))
-        if self.counters.is_stopping:
-            parts.insert(0, f"stopping, {now['in_flight']:,} calls in flight (again: leave now)")
-        return " ".join(" | ".join(parts).split())
+        {..., "bars": [{"name": "translate", "done": 18204, "total": 52002, "rate": 41.2, "eta_s": 820}],
+         "codes": [("translate/quarantine", 120), ...], "failures": [], "resumed": 5000, ...}
+        """
+        counters, now = self.counters, self.snapshot()
+        return {
+            **now,
+            "bars": self._bars(now["done"]),
+            "codes": counters.rejected.most_common(),
+            "failures": counters.failed.most_common(),
+            "resumed": max(0, now["done"] - now["paid"]) if counters.is_asking else 0,
+            "is_asking": counters.is_asking,
+            "is_stopping": counters.is_stopping,
+        }
+
+    def _bars(self, done: int) -> list[dict[str, Any]]:
+        """How far each stage or reading is; of work that has neither, how far the whole is."""
+        counters = self.counters
+        if not counters.stages:
+            if not counters.readings:
+                return [self._bar(self.label, done, counters.records_total, done)]
+            readings = [(name, counters.through[name], total) for name, total in list(counters.readings.items())]
+            return [self._bar(name, through, total, through) for name, through, total in readings]
+        # Copied at once: the run goes on in another thread.
+        ended = [*counters.rejected.items(), *counters.failed.items()]
+        lost = counters.skipped + sum(number for code, number in ended if code.startswith("read/"))
+        bars = []
+        for name, total in counters.stages.items():
+            through = counters.through[name]
+            worked = counters.paid_through[name] if counters.is_asking else through
+            bars.append(self._bar(name, through, None if total is None else total - lost, worked))
+            lost += sum(number for code, number in ended if code.startswith(f"{name}/"))
+        return bars
+
+    def _bar(self, name: str, through: int, total: int | None, worked: int) -> dict[str, Any]:
+        rate = self._paces[name].rate(worked)
+        total = None if total is None else max(total, through)
+        eta_s = None if total is None or rate <= 0 or through == total else int((total - through) / rate)
+        return {"name": name, "done": through, "total": total, "rate": rate, "eta_s": eta_s}
 
     def log_line(self) -> str:
         """The line of a log: key=value, the same names."""
@@ -141,6 +166,29 @@ class Progress:
         pairs = {name: "unknown" if value is None else value for name, value in now.items() if name not in _NOT_LOGGED}
         pairs["retries"] = ",".join(f"{cause}:{n}" for cause, n in now["retries"].items()) or 0
         return " ".join(f"{name}={'_'.join(str(value).split())}" for name, value in pairs.items())
+
+
+class Pace:
+    """How fast something goes: pieces a second over the last WINDOW_S seconds, counted from the first one on."""
+
+    def __init__(self) -> None:
+        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+
+    def rate(self, pieces: int) -> float:
+        """Takes note of how many there are now, and gives the rate."""
+        now_s = time.monotonic()
+        if pieces == 0:
+            self._samples.clear()
+        self._samples.append((now_s, pieces))
+        while len(self._samples) > 2 and self._samples[0][0] < now_s - WINDOW_S:
+            self._samples.popleft()
+        (first_s, first), (last_s, last) = self._samples[0], self._samples[-1]
+        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+
+
+def is_steerable(stream: TextIO) -> bool:
+    """Whether what reads `stream` is a terminal that understands control sequences."""
+    return stream.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
 def _spent(counters: Counters, left: int | None, paid: int) -> tuple[float | None, float | None]:
@@ -153,15 +201,9 @@ def _spent(counters: Counters, left: int | None, paid: int) -> tuple[float | Non
     return round(spent_usd, 4), round(spent_usd + left * counters.cost_usd / paid, 4)
 
 
-def _money(now: dict[str, Any]) -> str:
-    """`$3.18 of $10.00 -> ~$9.07`: spent over all runs, the budget, and what it will come to; "" without a call."""
-    if now["spent_usd"] is None:
-        return "price unknown"
-    if not now["spent_usd"]:
-        return ""
-    limit = f" of ${now['budget_usd']:,.2f}" if now["budget_usd"] is not None else ""
-    rest = f" -> ~${now['projected_usd']:,.2f}" if now["projected_usd"] is not None else ""
-    return f"${now['spent_usd']:,.2f}{limit}{rest}"
+def usd(amount: float) -> str:
+    """3.179 -> $3.18, 0.00125 -> $0.0013."""
+    return f"${amount:,.2f}" if amount >= 1 or not amount else f"${amount:.4f}"
 
 
 def short(number: int) -> str:

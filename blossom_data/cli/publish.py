@@ -9,6 +9,7 @@ import click
 
 from blossom_data.cli import output
 from blossom_data.cli.options import common
+from blossom_data.cli.work_bar import working
 from blossom_data.errors import ConfigError
 from blossom_data.publish.push import check_push, push
 from blossom_data.publish.reading import parse_part
@@ -57,7 +58,10 @@ def command(
     parts = [parse_part(text) for text in datasets]
     if repo is not None:
         check_push(repo)
-    done = publish(parts, root=root, name=name, layout=layout or "", licences=_licences(licences))
+    with working(f"publish {name}", is_quiet=flags["quiet"]) as counters:
+        done = publish(
+            parts, root=root, name=name, layout=layout or "", licences=_licences(licences), counters=counters
+        )
     told: dict[str, Any] = _described(done)
     if repo is not None:
         if not flags["is_json"] and not flags["quiet"]:

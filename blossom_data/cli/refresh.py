@@ -6,7 +6,7 @@ import contextlib
 import re
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -80,6 +80,7 @@ def _locked(pipeline: Pipeline) -> IO[str]:
 def _refresh(pipeline: Pipeline, dotenv: Mapping[str, str], deadline_s: float | None, flags: dict[str, Any]) -> int:
     from blossom_data.cli.pipeline_job import build_job, wanted_of
     from blossom_data.cli.progress import Progress
+    from blossom_data.cli.stop_notice import telling_stops
     from blossom_data.executors.limits import Deadline
     from blossom_data.refresh.flow import Refresh
     from blossom_data.refresh.runs import RunLog
@@ -87,8 +88,14 @@ def _refresh(pipeline: Pipeline, dotenv: Mapping[str, str], deadline_s: float | 
     is_seen = sys.stderr.isatty() and not flags["quiet"] and not flags["is_json"]
     wanted = wanted_of({**flags, "quiet": not is_seen}, dotenv)
 
-    def watch(counters: Counters) -> contextlib.AbstractContextManager[Any]:
-        return Progress(pipeline.name, counters, is_quiet=not is_seen)
+    @contextlib.contextmanager
+    def watch(counters: Counters) -> Iterator[None]:
+        ledger = wanted.ledger or pipeline.ledger
+        with (
+            telling_stops(pipeline.name, counters, ledger, is_told=is_seen),
+            Progress(pipeline.name, counters, is_quiet=not is_seen),
+        ):
+            yield
 
     log = RunLog(pipeline.refresh.logs, pipeline.name)
     try:

@@ -51,4 +51,4 @@ def run_pipeline(
 ) -> int:
     """Runs the pipeline `name` with what the flags override; gives the exit code."""
     wanted = Wanted(flags=flags, endpoint=endpoint, out=out, ledger=ledger)
-    return finish(build_job(open_pipeline(name), wanted), flags)
+    return finish(build_job(open_pipeline(name), wanted), flags, is_guided=False)

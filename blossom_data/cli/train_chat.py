@@ -40,14 +40,14 @@ def command(
     \b
     Example: blossom-data train chat models/blossom --prompt "What is 6 times 7?"
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read().strip()
     if prompt == "":
         raise ConfigError("nothing is asked", hint="give --prompt TEXT, or write into standard input")
     try:
-        from blossom_data.train.chat import Sampling, Talker
+        from blossom_data.train.handoff.chat import Sampling, Talker
     except ImportError as why:
         raise missing_extra() from why
     talker = Talker.open(model, template=template)

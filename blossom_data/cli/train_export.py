@@ -23,10 +23,10 @@ def command(run: Path, out: Path, gguf: bool, converter: Path | None, **flags: A
     \b
     Example: blossom-data train export runs/blossom -o models/blossom
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     try:
-        from blossom_data.train.export import export
+        from blossom_data.train.handoff.export import export
     except ImportError as why:
         raise missing_extra() from why
     written = export(run, out, gguf=gguf or converter is not None, converter=converter)

@@ -21,10 +21,10 @@ def command(run: Path, out: Path, **flags: Any) -> int:
     \b
     Example: blossom-data train merge runs/lora -o models/merged
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     try:
-        from blossom_data.train.merge import merge
+        from blossom_data.train.handoff.merge import merge
     except ImportError as why:
         raise missing_extra() from why
     merged = merge(run, out)

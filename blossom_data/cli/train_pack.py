@@ -11,7 +11,8 @@ import click
 from blossom_data.cli import output
 from blossom_data.cli.jobs import refuse_same_folder
 from blossom_data.cli.options import common, max_bad_option
-from blossom_data.train.forms import TEMPLATES
+from blossom_data.cli.work_bar import working
+from blossom_data.train.template.chat_formats import TEMPLATES
 
 TEMPLATE_HELP = f"How chats are written: {', '.join(TEMPLATES)}, plain (as bloom), or own: the model's chat template."
 
@@ -57,19 +58,21 @@ def command(
     \b
     Example: blossom-data train pack sft/gsm8k sft/orca -o packed/stage-1 --tokenizer models/base --template chatml
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     try:
-        from blossom_data.train.pack import pack_dataset
-        from blossom_data.train.pack_pairs import pack_pairs
+        from blossom_data.train.data.pack import pack_dataset
+        from blossom_data.train.data.pack_pairs import pack_pairs
     except ImportError as why:
         raise missing_extra() from why
     for dataset in datasets:
         refuse_same_folder(str(dataset), out)
     pack = pack_pairs if pairs else partial(pack_dataset, supervise=supervise)
-    manifest = pack(
-        list(datasets), out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad
-    )
+    with working("pack", is_quiet=flags["quiet"]) as counters:
+        manifest = pack(
+            list(datasets), out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
+            counters=counters,
+        )  # fmt: skip
     if flags["is_json"]:
         output.json_result({**manifest, "out": str(out)})
     elif not flags["quiet"]:

@@ -41,15 +41,15 @@ def command(
     \b
     Example: blossom-data train plan recipe.toml --gpus 8 --memory-gib 80 --tokens-per-s 300000
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     if speed_of is not None:
         tokens_per_s = _speed_of(speed_of)
     try:
         import torch
 
-        from blossom_data.train.plan import make_plan, refuse_misfit
-        from blossom_data.train.prepare import prepare
+        from blossom_data.train.preflight.plan import make_plan, refuse_misfit
+        from blossom_data.train.preflight.prepare import prepare
     except ImportError as why:
         raise missing_extra() from why
     has_gpu = torch.cuda.is_available()
@@ -74,7 +74,7 @@ def command(
 
 def _speed_of(run: Path) -> float:
     """Tokens a second, the median of what a run logged in its last stage."""
-    from blossom_data.train.metrics import read_metrics
+    from blossom_data.train.loop.metrics import read_metrics
 
     lines = [line for line in read_metrics(run) if line["kind"] == "train"]
     if not lines:
@@ -84,7 +84,7 @@ def _speed_of(run: Path) -> float:
 
 def render_plan(plan: dict[str, Any]) -> str:
     """The plan, for people."""
-    from blossom_data.train.plan import describe
+    from blossom_data.train.preflight.plan import describe
 
     trained = f", {plan['trained']:,} trained" if plan["trained"] != plan["parameters"] else ""
     lines = [f"{plan['parameters']:,} parameters{trained}, {plan['steps']:,} steps, {plan['tokens']:,} tokens"]

@@ -39,11 +39,11 @@ def command(
     Example: blossom-data train preview packed/stage-1 --row 12
              blossom-data train preview sft/gsm8k --tokenizer models/base --template chatml --limit 5
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     try:
-        from blossom_data.train.preview import dataset_views, packed_views, render_view
-        from blossom_data.train.store import KIND, PackedSet
+        from blossom_data.train.data.preview import dataset_views, packed_views, render_view
+        from blossom_data.train.data.store import KIND, PackedSet
     except ImportError as why:
         raise missing_extra() from why
     if (read_manifest(dataset) or {}).get("kind") == KIND:

@@ -9,7 +9,7 @@ import click
 
 from blossom_data.cli import output
 from blossom_data.cli.options import common
-from blossom_data.train.recipe import find_recipe, shipped_recipes
+from blossom_data.train.recipe.recipe import find_recipe, shipped_recipes
 
 
 @click.command("recipe")

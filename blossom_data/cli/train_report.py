@@ -23,8 +23,8 @@ def command(run: Path, out: Path | None, **flags: Any) -> int:
     \b
     Example: blossom-data train report runs/blossom
     """
-    from blossom_data.train.metrics import SAMPLES, read_lines, read_metrics
-    from blossom_data.train.page import page
+    from blossom_data.train.loop.metrics import SAMPLES, read_lines, read_metrics
+    from blossom_data.train.loop.page import page
 
     lines = read_metrics(run)
     if not lines:

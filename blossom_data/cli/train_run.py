@@ -55,11 +55,11 @@ def command(
     \b
     Example: blossom-data train run recipe.toml -o runs/blossom --gpus 8
     """
-    from blossom_data.train.tokens import missing_extra
+    from blossom_data.train.template.tokens import missing_extra
 
     try:
         from blossom_data.train.launch import Machines, check_machines, launch
-        from blossom_data.train.processes import is_first_process, is_launched
+        from blossom_data.train.parallel.processes import is_first_process, is_launched
         from blossom_data.train.run import train
     except ImportError as why:
         raise missing_extra() from why
@@ -90,8 +90,8 @@ def command(
 @contextlib.contextmanager
 def _handing_over(*, is_debug: bool) -> Iterator[None]:
     """Hands what goes wrong to our launcher, if one started this process: it tells one error for all processes."""
-    from blossom_data.train.failures import hand_over, is_handed_over
-    from blossom_data.train.processes import end_with_launcher, is_launched
+    from blossom_data.train.parallel.failures import hand_over, is_handed_over
+    from blossom_data.train.parallel.processes import end_with_launcher, is_launched
 
     if is_launched():
         end_with_launcher()

@@ -19,7 +19,7 @@ import orjson
 from blossom_data.asks import Stage
 from blossom_data.config import Endpoint
 from blossom_data.executors.local import Job
-from blossom_data.llm.local import TINY, plan_embedded
+from blossom_data.llm.engines.settings import TINY, plan_embedded
 from blossom_data.llm.prices import Price, Spending
 from blossom_data.prompts import bundled
 from blossom_data.records import Record

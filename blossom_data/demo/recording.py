@@ -20,7 +20,7 @@ import orjson
 from blossom_data.prompts import bundled
 from blossom_data.pull import pull
 from blossom_data.records import Message, Record
-from blossom_data.translation.segments import Segment, plan_record
+from blossom_data.stages.translate.segments import Segment, plan_record
 
 _TOKEN = re.compile(r"⟦[^⟦⟧\n]{0,80}⟧")
 KINDS = {

@@ -26,7 +26,7 @@ from blossom_data.demo.recording import (
     tokens_of,
     with_tokens,
 )
-from blossom_data.translation.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens
 
 MODEL = "recorded"
 START_S = 10.0

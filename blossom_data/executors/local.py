@@ -22,13 +22,14 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Asker, Engine, Work
 from blossom_data.errors import ConfigError, Interrupted
+from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
-from blossom_data.executors.books import Books
 from blossom_data.executors.limits import Deadline, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
+from blossom_data.executors.spent import spent_by_stage
 from blossom_data.ledger.store import Ledger, StageTotals
-from blossom_data.llm.batch_settings import BatchSettings
+from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.budget import Budget
 from blossom_data.llm.prices import Spending
 from blossom_data.report.card import render_card
@@ -36,10 +37,10 @@ from blossom_data.report.verify import split_notes
 from blossom_data.shards import SHARD_RECORDS, DatasetWriter, refuse_foreign_folder
 
 if TYPE_CHECKING:
-    from blossom_data.llm.batch import BatchAsker
+    from blossom_data.llm.batch.asker import BatchAsker
+    from blossom_data.llm.engines.serve import Serving
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
-    from blossom_data.llm.serve import Serving
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -130,6 +131,9 @@ def run_job(job: Job) -> dict[str, Any]:
         EndpointError, StoppedEarly, Interrupted, LedgerError: it stopped; the same job again goes on.
     """
     refuse_foreign_folder(job.out)
+    job.counters.is_asking = bool(job.endpoints)
+    for stage in job.stages:
+        job.counters.stages.setdefault(stage, job.counters.records_total)
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
     with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
@@ -142,7 +146,8 @@ def run_job(job: Job) -> dict[str, Any]:
         books.conserve()
         about = {**describe(job, books), **job.about}
         manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
-    return {**manifest, "out": str(job.out), "run": describe_run(job.counters)}
+        spent = spent_by_stage(job, ledger)
+    return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
 
 
 @contextlib.contextmanager
@@ -179,7 +184,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             await stack.enter_async_context(pool)
             asker = pool
             if job.serving is not None:
-                from blossom_data.llm.serve import Served
+                from blossom_data.llm.engines.serve import Served
 
                 asker = await stack.enter_async_context(Served(job.serving, pool, counters=job.counters))
             if job.batch is not None and job.ledger is not None:
@@ -197,16 +202,16 @@ def _patience(job: Job) -> Patience | None:
     """How long the pool bears failures: an engine that we restart ourselves is looked for again at once."""
     if job.serving is None:
         return None
+    from blossom_data.llm.engines.serve import REVIVE_S
     from blossom_data.llm.policy import Patience
-    from blossom_data.llm.serve import REVIVE_S
 
     return Patience(revive_s=REVIVE_S)
 
 
 def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
     """The Asker of a run with --batch; what is out is kept in the ledger's own file."""
-    from blossom_data.llm.batch import BatchAsker
-    from blossom_data.llm.batch_store import BatchStore
+    from blossom_data.llm.batch.asker import BatchAsker
+    from blossom_data.llm.batch.store import BatchStore
 
     assert job.batch is not None and job.ledger is not None, "only for a job with batches"
     return BatchAsker(

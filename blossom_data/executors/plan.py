@@ -21,10 +21,10 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Engine, Outcome
 from blossom_data.executors.limits import ASKED_BY
 from blossom_data.executors.local import Job, open_ledger
-from blossom_data.ledger.glance import Glance, glance
+from blossom_data.ledger.snapshot import Glance, glance
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
-from blossom_data.translation.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens
 
 GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
 """Output tokens per token of the last message, where the ledger holds no reply of the stage: a guess, and said so."""

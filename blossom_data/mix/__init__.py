@@ -10,7 +10,7 @@
     replay = [{of = "stage1", share = 0.2}]
 
 A module per concern: plan.py is the settings, recipe.py reads them from TOML, keys.py says what is drawn and which
-prompts are the same; inputs.py reads, draws.py selects, order.py shuffles, layouts.py and shapes.py give rows their
+prompts are the same; inputs.py reads, sampling.py selects, order.py shuffles, layouts.py and shapes.py give rows their
 form, files.py writes them, trainers.py and card.py say how to train on them, write.py does it all in two passes.
 """
 

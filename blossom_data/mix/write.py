@@ -24,13 +24,13 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.mix.card import render_mix_card
-from blossom_data.mix.draws import Draws, Taken
 from blossom_data.mix.files import shard_writer
 from blossom_data.mix.inputs import Input
 from blossom_data.mix.keys import keyed_hash, prompt_key
 from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable
 from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
+from blossom_data.mix.sampling import Draws, Taken
 from blossom_data.mix.trainers import trainer_files
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
@@ -100,7 +100,7 @@ def _collect(
     """First reading: hands the records that some part may take to `draws`, and writes the rejects."""
     takers = [(number, frozenset(part.sources)) for number, part in enumerate(mix.parts) if part.data == source.data]
     draw, ident = keyed_hash(mix.seed, f"draw {source.generation}"), keyed_hash(mix.seed, "order")
-    for place, record in enumerate(source.records()):
+    for place, record in enumerate(counters.counted("reading", source.records(), total=counters.records_total)):
         index = counters.read
         counters.read += 1
         if isinstance(record, BadRow):
@@ -206,12 +206,15 @@ def _write(
             for source in inputs.values():
                 draw = keyed_hash(mix.seed, f"draw {source.generation}")
                 numbers = tuple(number for number, part in enumerate(mix.parts) if part.data == source.data)
-                for record, (_, number, drawn, identity) in source.pick(draws.places(numbers)):
+                # Not under a name of its own: it must be closed before the draws that it reads.
+                for record, (_, number, drawn, identity) in counters.counted(
+                    "taking", source.pick(draws.places(numbers)), total=chosen
+                ):
                     if (draw(record.id), ident(record.id)) != (drawn, identity):
                         raise source.changed()
                     draws.note_id(number, record.id)
                     shuffle.add(identity, _line(record, layout, source, books))
-            for index, line in enumerate(shuffle.lines()):
+            for index, line in enumerate(counters.counted("writing", shuffle.lines(), total=chosen)):
                 writer.write(index, kept=[line])
                 counters.kept += 1
                 counters.skipped -= 1

@@ -102,7 +102,7 @@ class Pipeline:
     refresh: RefreshSettings
     notify: NotifySettings | None = None
     train: Mapping[str, Any] = field(default_factory=dict)
-    """The [train] table, which train/recipe.py reads."""
+    """The [train] table, which train/recipe/recipe.py reads."""
     scale: float = 1.0
     """Counts of sources and mixes are this share of what the file says."""
     source: File

@@ -17,6 +17,7 @@ from typing import Any
 import orjson
 
 from blossom_data import __version__
+from blossom_data.counters import Counters
 from blossom_data.errors import InputError
 from blossom_data.publish.reading import Part
 from blossom_data.publish.shard_files import LAYOUTS, Shards, shard_prefix, sums
@@ -43,6 +44,7 @@ def build_version(
     licences: Mapping[str, str],
     shard_records: int,
     about: Mapping[str, Any],
+    counters: Counters,
 ) -> dict[str, Any]:
     """Writes a whole version into the empty `folder`; gives its manifest.
 
@@ -51,7 +53,7 @@ def build_version(
     """
     digest = Digest()
     with Shards(folder, layout=layout, shard_records=shard_records) as shards:
-        for config, record in distinct(parts):
+        for config, record in counters.counted("writing", distinct(parts), total=found.records):
             digest.add(config, record.to_line())
             shards.write(config, record)
     if digest.hexdigest() != found.digest:

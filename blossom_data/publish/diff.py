@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blossom_data.counters import Counters
 from blossom_data.publish.compare import Entry, Side, causes_of_change, entry_of
 from blossom_data.publish.reading import located, read_any
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
+from blossom_data.rows.facts import count_records
 
 KINDS = ("added", "removed", "changed", "same")
 
@@ -64,24 +66,25 @@ class Difference:
         }
 
 
-def diff(old: Path, new: Path, *, limit: int = 5) -> Difference:
+def diff(old: Path, new: Path, *, limit: int = 5, counters: Counters | None = None) -> Difference:
     """What became of the records of `old` in `new`.
 
     Args:
         limit: most samples of each kind.
+        counters: what a display reads.
 
     Raises:
         InputError: one of them cannot be read.
         BlossomError: the temporary folder is full.
     """
     old, new = located(old), located(new)
-    found = Difference()
+    counters, found = counters or Counters(), Difference()
     with Side() as side:
-        for entry in _entries(old, found):
+        for entry in counters.counted("reading A", _entries(old, found), total=count_records(old)):
             found.unreadable += not side.remember(entry)
         _remember_rejects(side, old, "old")
         _remember_rejects(side, new, "new")
-        for entry in _entries(new, found):
+        for entry in counters.counted("reading B", _entries(new, found), total=count_records(new)):
             before = side.take(entry)
             if before is None:
                 side.remember_added(entry)

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from blossom_data.counters import Counters
 from blossom_data.errors import InputError
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 from blossom_data.records import Record
@@ -58,7 +59,7 @@ class Digest:
         return self._hash.hexdigest()
 
 
-def survey(parts: Sequence[Part]) -> Survey:
+def survey(parts: Sequence[Part], counters: Counters | None = None) -> Survey:
     """Reads all of `parts` once, in constant memory.
 
     Raises:
@@ -67,7 +68,8 @@ def survey(parts: Sequence[Part]) -> Survey:
     """
     found = Survey(about=_added_up(parts))
     digest = Digest()
-    for config, record in distinct(parts):
+    total = sum(int(finished_manifest(part).get("records", 0)) for part in parts)
+    for config, record in (counters or Counters()).counted("reading", distinct(parts), total=total):
         digest.add(config, record.to_line())
         found.records += 1
         found.configs[config] += 1

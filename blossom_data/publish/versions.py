@@ -20,15 +20,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
 from blossom_data.ledger.lock import take_lock
 from blossom_data.publish.build import build_version, content_hash, is_intact
-from blossom_data.publish.licences import resolve
 from blossom_data.publish.names import CURRENT, VERSION, check_folder, current_version, dataset_folder
 from blossom_data.publish.reading import Part, finished_manifest
 from blossom_data.publish.shard_files import VERSION_SHARD_RECORDS, check_layout, default_layout
 from blossom_data.publish.steps import step
 from blossom_data.publish.survey import survey
+from blossom_data.report.licences import resolve
 from blossom_data.shards import read_manifest, sync_folder
 
 LOCK = ".lock"
@@ -60,6 +61,7 @@ def publish(
     licences: Mapping[str, str] | None = None,
     now: datetime | None = None,
     shard_records: int = VERSION_SHARD_RECORDS,
+    counters: Counters | None = None,
 ) -> Published:
     """Publishes `parts` as a version of the data set `name` in the folder `root`.
 
@@ -67,6 +69,7 @@ def publish(
         layout: "parquet" or "jsonl"; "" takes Parquet where pyarrow is installed.
         licences: by source; they go before what the manifests state. The key "" holds for sources without one.
         now: the time in the version's name, for tests; it never goes back behind the newest version's.
+        counters: what a display reads.
 
     Raises:
         ConfigError: a bad name, a source without a licence, a folder that cannot be written or holds a stray link.
@@ -74,6 +77,7 @@ def publish(
         Locked: another process publishes to this folder.
         BlossomError: the disk is full or broken. In all cases `current` is as it was, or already the new version.
     """
+    counters = counters or Counters()
     folder = dataset_folder(root, name)
     layout = layout or default_layout()
     check_layout(layout)
@@ -82,7 +86,7 @@ def publish(
     with _told(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with locked(folder):
-            found = survey(parts)
+            found = survey(parts, counters)
             step("survey")
             licence_of = resolve(found.by_source, found.about["sources"], licences or {})
             sweep(folder)
@@ -94,7 +98,7 @@ def publish(
                 with _building(folder) as building:
                     build_version(
                         building, parts, found, layout=layout, licences=licence_of, shard_records=shard_records,
-                        about={"name": name, "version": version, "content": content},
+                        about={"name": name, "version": version, "content": content}, counters=counters,
                     )  # fmt: skip
                     building.rename(folder / version)
                     step("rename")

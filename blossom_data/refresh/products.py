@@ -16,9 +16,9 @@ from blossom_data.mix.recipe import read_mixes
 from blossom_data.pipelines import Pipeline
 from blossom_data.pipelines.load import scaled
 from blossom_data.publish import reading
-from blossom_data.publish.licences import resolve
 from blossom_data.publish.names import check_config, check_name
-from blossom_data.train.recipe import recipe_of
+from blossom_data.report.licences import resolve
+from blossom_data.train.recipe.recipe import recipe_of
 
 RECORDS = "records"
 """What [publish] calls the data set itself."""

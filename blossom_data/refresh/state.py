@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
-from blossom_data.ledger.glance import glance
 from blossom_data.ledger.lock import holder_of, lock_of
+from blossom_data.ledger.snapshot import glance
 from blossom_data.pipelines import Pipeline
 from blossom_data.publish.names import CURRENT, NAME
 from blossom_data.publish.retention import list_versions

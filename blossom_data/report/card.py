@@ -19,7 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from blossom_data.publish.licences import hub_licence
+from blossom_data.report.licences import hub_licence
 from blossom_data.report.markdown import escaped
 
 _STRING = {"dtype": "string"}

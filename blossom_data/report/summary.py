@@ -1,14 +1,17 @@
-"""The summary of a run as text: a funnel, the rejects by code, what was asked and paid.
+"""The summary of a run: a funnel, the rejects by code, what was asked and paid; as rows, and as text.
 
-pipeline demo -> demo/dataset
-  read            60
-  translate       56   (4 rejected: answered 2, refusal 1, ...)
+demo -> demo/dataset
+  read                60
+  translate           49   (1 rejected: quarantine 1)
   ...
-  kept            51
+  kept                58
+  cost           $0.0040   ($0.0044 over all runs of this job)
+    translate    $0.0030   (qwen: 57 replies, in 29,200 out 5,900 tokens)
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from blossom_data.report.verify import render_verify
@@ -16,51 +19,100 @@ from blossom_data.report.verify import render_verify
 _WIDTH = 14
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the summary: its name, a number or text, and remarks."""
+
+    name: str
+    value: int | str
+    remark: str = ""
+    is_count: bool = False
+    """Whether the number is one of records, which a display may draw as a bar."""
+
+    @property
+    def told(self) -> str:
+        """The value as it is shown."""
+        return f"{self.value:,}" if isinstance(self.value, int) else self.value
+
+    def __str__(self) -> str:
+        return f"  {self.name:<{_WIDTH}} {self.told:>7}" + (f"   ({self.remark})" if self.remark else "")
+
+
 def render_summary(summary: dict[str, Any]) -> str:
     """What `run_job` gave, for people."""
-    run = summary["run"]
-    lines = [f"{summary['stage']} -> {summary['out']}"]
-    lines.append(_row("read", summary["read"], _by(summary["rejected"], "read")))
+    lines = [f"{summary['stage']} -> {summary['out']}", *map(str, funnel(summary)), *map(str, asked(summary))]
+    return "\n".join([*lines, *answers(summary), *map(str, further(summary))])
+
+
+def funnel(summary: dict[str, Any]) -> list[Row]:
+    """What became of the records: read, through each stage, kept."""
+    rows = [Row("read", summary["read"], _by(summary["rejected"], "read"), is_count=True)]
     if summary["added"]:
-        lines.append(_row("added", summary["added"]))
+        rows.append(Row("added", summary["added"], is_count=True))
     if summary["skipped"]:
         duplicates, not_drawn = summary["skipped"] - summary["not_drawn"], summary["not_drawn"]
         remarks = [f"{duplicates:,} exact duplicates"] if duplicates else []
         remarks += [f"{not_drawn:,} not drawn"] if not_drawn else []
-        lines.append(_row("skipped", summary["skipped"], *remarks))
-    lines += [
-        _row(stage, passed, _by(summary["rejected"], stage), _by(summary["failed"], stage, "not answered"))
-        for stage, passed in summary["passed"].items()
-    ]
-    lines.append(_row("kept", summary["kept"]))
+        rows.append(Row("skipped", summary["skipped"], "; ".join(remarks), is_count=True))
+    for stage, passed in summary["passed"].items():
+        lost = [_by(summary["rejected"], stage), _by(summary["failed"], stage, "not answered")]
+        rows.append(Row(stage, passed, "; ".join(filter(None, lost)), is_count=True))
+    rows.append(Row("kept", summary["kept"], is_count=True))
     sources = {name: counts for name, counts in summary["by_source"].items() if name}
     if len(sources) > 1:
-        told = ", ".join(f"{name} {counts.get('kept', 0):,}" for name, counts in sources.items())
-        lines.append(_row("by source", told))
+        rows.append(
+            Row("by source", ", ".join(f"{name} {counts.get('kept', 0):,}" for name, counts in sources.items()))
+        )
+    return rows
+
+
+def asked(summary: dict[str, Any]) -> list[Row]:
+    """What was asked, what it cost by stage and model, and what was asked again."""
+    run, rows = summary["run"], []
     if summary["asked"] or run["calls"]:
-        lines.append(_row("calls", run["calls"], f"{run['replayed']:,} more replies came from the ledger"))
+        rows.append(Row("calls", run["calls"], f"{run['replayed']:,} more replies came from the ledger"))
         tokens = f"in {run['tokens_in']:,}  out {run['tokens_out']:,}"
-        lines.append(_row("tokens", tokens, "partly estimated" if run["tokens_estimated"] else ""))
-        if run["calls"] and run["cost_usd"] is None:
-            lines.append(_row("cost", "unknown", "the model has no price; see --prices"))
-        elif run["spent_usd"]:
-            lines.append(
-                _row("cost", f"${run['cost_usd']:,.4f}", f"${run['spent_usd']:,.4f} over all runs of this job")
-            )
+        rows.append(Row("tokens", tokens, "partly estimated" if run["tokens_estimated"] else ""))
+        rows += _cost(run)
     again = [told for stage in summary["passed"] if (told := _by(summary["asked_again"], stage, stage))]
-    lines += [_row("asked again" if place == 0 else "", told) for place, told in enumerate(again)]
+    rows += [Row("asked again" if place == 0 else "", told) for place, told in enumerate(again)]
     if summary["noted"]:
-        lines.append(_row("tolerated", ", ".join(f"{text} {times:,}" for text, times in summary["noted"].items())))
-    if "verify" in summary:
-        lines += ["  " + line for line in render_verify(summary["verify"])]
+        rows.append(Row("tolerated", ", ".join(f"{text} {times:,}" for text, times in summary["noted"].items())))
+    return rows
+
+
+def _cost(run: dict[str, Any]) -> list[Row]:
+    """What was paid, by stage and model over all runs of the job; nothing where nothing was."""
+    rows = []
+    if run["calls"] and run["cost_usd"] is None:
+        rows.append(Row("cost", "unknown", "the model has no price; see --prices"))
+    elif run["spent_usd"]:
+        rows.append(Row("cost", f"${run['cost_usd']:,.4f}", f"${run['spent_usd']:,.4f} over all runs of this job"))
+    if rows or any(spent["cost_usd"] for spent in run["spent"]):
+        rows += [_spent(spent) for spent in run["spent"]]
+    return rows
+
+
+def _spent(spent: dict[str, Any]) -> Row:
+    cost = "unknown" if spent["cost_usd"] is None else f"${spent['cost_usd']:,.4f}"
+    tokens = f"in {spent['tokens_in']:,} out {spent['tokens_out']:,} tokens"
+    return Row(f"  {spent['stage']}", cost, f"{spent['model']}: {spent['replies']:,} replies, {tokens}")
+
+
+def answers(summary: dict[str, Any]) -> list[str]:
+    """How the final answers compare with the gold labels; empty without verify-math."""
+    return ["  " + line for line in render_verify(summary["verify"])] if "verify" in summary else []
+
+
+def further(summary: dict[str, Any]) -> list[Row]:
+    """Why calls were sent again, notes, and where the data set is."""
+    run, rows = summary["run"], []
     if run["retries"]:
-        lines.append(_row("sent again", ", ".join(f"{cause} {times:,}" for cause, times in run["retries"].items())))
-    lines += [_row("note", note) for note in run["notes"]]
+        rows.append(Row("sent again", ", ".join(f"{cause} {times:,}" for cause, times in run["retries"].items())))
+    rows += [Row("note", note) for note in run["notes"]]
     files = len(summary["shards"])
-    lines.append(
-        _row("data set", summary["out"], f"{files} shard{'s' if files != 1 else ''}, manifest.json, README.md")
-    )
-    return "\n".join(lines)
+    rows.append(Row("data set", summary["out"], f"{files} shard{'s' if files != 1 else ''}, manifest.json, README.md"))
+    return rows
 
 
 def _by(counts: dict[str, int], stage: str, word: str = "rejected") -> str:
@@ -69,9 +121,3 @@ def _by(counts: dict[str, int], stage: str, word: str = "rejected") -> str:
     codes.sort(key=lambda code: -code[1])
     total = sum(number for _, number in codes)
     return f"{total:,} {word}: " + ", ".join(f"{code} {number:,}" for code, number in codes) if codes else ""
-
-
-def _row(name: str, value: object, *remarks: str) -> str:
-    told = f"{value:,}" if isinstance(value, int) else str(value)
-    remark = "; ".join(remark for remark in remarks if remark)
-    return f"  {name:<{_WIDTH}} {told:>7}" + (f"   ({remark})" if remark else "")

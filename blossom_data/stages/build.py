@@ -33,7 +33,7 @@ def build_stage(name: str, settings: Mapping[str, Any], *, folder: Path | None =
         ConfigError: an unknown or wrong setting, or a prompt that cannot be loaded.
     """
     class_name, default_prompt = _KINDS[name]
-    module = importlib.import_module(f"blossom_data.stages.{name.replace('-', '_')}")
+    module = importlib.import_module(f"blossom_data.stages.{name.replace('-', '_')}.stage")
     kind = getattr(module, class_name)
     known = {field.name: field for field in fields(kind) if field.name not in _FIXED}
     reject_unknown(settings, known, f"[stage.{name}]")

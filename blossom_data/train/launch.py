@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import BlossomError, ConfigError, Interrupted, PeerLost
-from blossom_data.train.failures import OURS, cause_of
+from blossom_data.train.parallel.failures import OURS, cause_of
 
 WAIT_S = 600
 """How long machines wait for each other at the beginning."""
@@ -75,8 +75,8 @@ def check_machines(machines: Machines, recipe: Path, out: Path, *, tell: Callabl
     """
     import torch
 
-    from blossom_data.train.prepare import prepare
-    from blossom_data.train.recipe import load_recipe
+    from blossom_data.train.preflight.prepare import prepare
+    from blossom_data.train.recipe.recipe import load_recipe
 
     launcher_arguments(machines, [])
     if torch.cuda.is_available() and machines.processes > torch.cuda.device_count():

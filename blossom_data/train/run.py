@@ -22,18 +22,19 @@ import torch
 from blossom_data import __version__
 from blossom_data.errors import ConfigError
 from blossom_data.shards import FORMAT, MANIFEST, write_atomic
-from blossom_data.train.adapter import loading, make_adapter
-from blossom_data.train.checkpoint import Position, load_state, newest, refuse_other_run, verify
-from blossom_data.train.flops import flops_of
-from blossom_data.train.lock import locked
-from blossom_data.train.loop import Loop
-from blossom_data.train.metrics import SPACE_HINT, Metrics, read_metrics
-from blossom_data.train.model import load_model, settle
-from blossom_data.train.prepare import Prepared, meta_network, prepare
-from blossom_data.train.processes import Group, join_group, losing_peers
-from blossom_data.train.recipe import load_recipe
-from blossom_data.train.room import refuse_shortage
-from blossom_data.train.samples import Samples
+from blossom_data.train.loop.loop import Loop
+from blossom_data.train.loop.metrics import Metrics, read_metrics
+from blossom_data.train.loop.samples import Samples
+from blossom_data.train.model.flops import flops_of
+from blossom_data.train.model.folders import SPACE_HINT
+from blossom_data.train.model.model import load_model, settle
+from blossom_data.train.parallel.adapter_choice import loading, make_adapter
+from blossom_data.train.parallel.checkpoint import Position, load_state, newest, refuse_other_run, verify
+from blossom_data.train.parallel.processes import Group, join_group, losing_peers
+from blossom_data.train.preflight.lock import locked
+from blossom_data.train.preflight.memory_check import refuse_shortage
+from blossom_data.train.preflight.prepare import Prepared, meta_network, prepare
+from blossom_data.train.recipe.recipe import load_recipe
 
 
 def train(path: Path, out: Path, *, tell: Callable[[str], None], ignore_memory_plan: bool = False) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The wheel alone, in an empty folder: prompts, pipelines, recipes and the demo come with it."""
+"""The wheel alone, in an empty folder: prompts, pipelines, recipes, word lists and the demo come with it."""
 
 from __future__ import annotations
 
@@ -29,4 +29,6 @@ def test_an_installed_wheel_runs_the_demo_in_an_empty_folder(tmp_path: Path) -> 
     )
     assert json.loads(done.stdout)["read"] == 60
     assert (tmp_path / "site/blossom_data/recipes_data/qwen2.5-0.5b.toml").is_file()
+    shipped = {path.name for path in (tmp_path / "site/blossom_data").rglob("lexicon/*.t*")}
+    assert shipped == {path.name for path in (ROOT / "blossom_data").rglob("lexicon/*.t*")} != set()
     assert [entry.name for entry in (tmp_path / "empty").iterdir()] == ["demo"]

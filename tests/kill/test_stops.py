@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import signal
 import subprocess
 import time
@@ -18,7 +19,7 @@ from blossom_data import engine
 from blossom_data.config import Endpoint
 from blossom_data.errors import BlossomError, Interrupted, StoppedEarly
 from blossom_data.executors.local import Job, run_job
-from blossom_data.ledger.glance import glance
+from blossom_data.ledger.snapshot import glance
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 
@@ -195,3 +196,27 @@ def stored_replies(folder: Path) -> int:
     """What a ledger that is in use holds."""
     seen = glance(folder / "ledger.sqlite")
     return seen.replies if seen else 0
+
+
+def test_a_stop_says_what_was_done_what_it_cost_and_how_to_go_on(tmp_path: Path) -> None:
+    questions(tmp_path, RECORDS)
+    prices = ("--price-in", 1, "--price-out", 2)
+    with Loopback(respond=respond, latency_s=0.05) as server:
+        command = [word for word in annotate(server, "out", *prices) if word != "--json"]
+        child = start(command, tmp_path)
+        wait_for(lambda: server.paid >= 60, child)
+        child.send_signal(signal.SIGINT)
+        _, told = child.communicate()
+        calls = server.paid
+        second = finish([*command, "--budget-usd", "0.004"], tmp_path)
+    assert (child.returncode, second.code) == (130, 4)
+    assert "Traceback" not in told + second.err
+    *notice, error, hint = told.splitlines()
+    assert f"of {RECORDS} records are done" in notice[0]
+    kept, spent, safe, again = notice[1:]
+    assert " kept " in kept and "rejected 0, failed 0" in kept
+    assert "in this run" in spent and f"{calls} calls" in spent
+    assert "ledger.sqlite" in safe
+    assert again == f"  go on     {shlex.join(['blossom-data', *command[3:]])}"
+    assert (error, "same command" in hint) == ("error: stopped by SIGINT; replies that were paid for are kept", True)
+    assert "over all runs of this job" in second.err and "go on     blossom-data annotate in.jsonl" in second.err

@@ -187,7 +187,7 @@ def test_the_output_may_not_touch_an_input(tmp_path: Path, place: str) -> None:
 def test_an_input_that_changes_between_the_readings_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from blossom_data.mix.draws import Draws
+    from blossom_data.mix.sampling import Draws
 
     data, select = numbered(tmp_path / "a.jsonl", "a", range(50)), Draws.select
 

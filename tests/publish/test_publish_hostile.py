@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blossom_data.errors import ConfigError
-from blossom_data.publish.licences import hub_licence
 from blossom_data.publish.reading import Part, parse_part
 from blossom_data.publish.retention import collect
 from blossom_data.publish.versions import publish
 from blossom_data.report.card import render_card
+from blossom_data.report.licences import hub_licence
 
 GOOD = ["a", "math", "math-zh", "v1.2_x", "0", "a" * 64, "current"]
 BAD = [

@@ -10,6 +10,7 @@ import pytest
 from datasets_made import MIT, make, record, tidy, whole, whole_version
 from forked import blossom
 
+from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, InputError, Locked
 from blossom_data.publish.names import current_version
 from blossom_data.publish.reading import Part, parse_part
@@ -181,8 +182,8 @@ def test_an_input_that_changes_between_the_readings_is_not_published(
 
     source = make(tmp_path / "in", [record(1)])
 
-    def survey_then_change(parts: list[Part]) -> object:
-        found = survey(parts)
+    def survey_then_change(parts: list[Part], counters: Counters) -> object:
+        found = survey(parts, counters)
         make(source, [record(2)])
         return found
 

@@ -17,8 +17,8 @@ from grammar import ADJECTIVES, NAMES, NOUNS, PLACES, TOPICS, VERBS, Row, draw_r
 
 from blossom_data.prompts import load_prompt
 from blossom_data.records import Message
-from blossom_data.translation.document import Request, letter_id, make_nonce
-from blossom_data.translation.segments import plan_record
+from blossom_data.stages.translate.protocol import Request, letter_id, make_nonce
+from blossom_data.stages.translate.segments import plan_record
 
 HELD_OUT = 200
 HELD_OUT_SEED = 2

@@ -1,0 +1,26 @@
+"""A bar for long work that asks nobody: `publish`, `diff`, `train pack`. On a terminal only; elsewhere it says nothing.
+
+    with working("publish math", is_quiet=False) as counters:
+    publish(parts, ..., counters=counters)
+
+── publish math ──────────────────────────────────────────────────
+reading  ━━━━━━━━━━━━━━━━━━━━━━━━━━━━  52,002/52,002  48,120.3/s
+writing  ━━━━━━━━━╺━━━━━━━━━━━━━━━━━━  18,204/52,002  31,006.0/s  eta 1s
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from blossom_data.cli.progress import Progress, is_steerable
+from blossom_data.counters import Counters
+
+
+@contextmanager
+def working(label: str, *, is_quiet: bool) -> Iterator[Counters]:
+    """Shows the counters that it gives while the block lasts."""
+    counters = Counters()
+    with Progress(label, counters, is_quiet=is_quiet or not is_steerable(sys.stderr)):
+        yield counters

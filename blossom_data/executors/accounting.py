@@ -1,0 +1,185 @@
+"""What became of every record of a run: written to shards, counted, and settled block by block.
+
+A block is the input records of one shard. When all of a block are through, its shards are durable and a file says what
+it held (`.building/block-00003.json`): a run that was killed begins again behind its settled blocks.
+
+    {"digest": "9f2c...", "records": 10000, "tally": {"rejected": {"translate/refusal": 3}, ...}, "shards": [...]}
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from blossom_data.counters import Counters
+from blossom_data.engine import Outcome, Settled
+from blossom_data.errors import BlossomError, InputError
+from blossom_data.rows import BadRow
+from blossom_data.shards import DatasetWriter
+
+BAD_ROWS_SHOWN = 3
+GROUPS = ("counts", "rejected", "failed", "passed", "again", "noted", "used", "sources")
+_PARTS = "\x1f"
+"""Joins the parts of a key: (stage, model, what) in `used`, (source, what) in `sources`."""
+
+
+class Tally:
+    """Counts by group; two tallies add up to one, and one is plain JSON."""
+
+    def __init__(self, groups: Mapping[str, Mapping[str, int]] | None = None) -> None:
+        self.groups = {name: Counter((groups or {}).get(name, {})) for name in GROUPS}
+
+    def __getitem__(self, group: str) -> Counter[str]:
+        return self.groups[group]
+
+    def add(self, other: Tally) -> None:
+        for name, counts in other.groups.items():
+            self.groups[name].update(counts)
+
+    def split(self, group: str) -> Iterator[tuple[tuple[str, ...], int]]:
+        """The counts of a group whose keys have parts, sorted."""
+        for key in sorted(self.groups[group]):
+            yield tuple(key.split(_PARTS)), self.groups[group][key]
+
+    def to_dict(self) -> dict[str, dict[str, int]]:
+        return {name: dict(counts) for name, counts in self.groups.items() if counts}
+
+    def take(self, outcome: Outcome) -> None:
+        """Counts what became of one input record."""
+        groups = self.groups
+        counts, sources = groups["counts"], groups["sources"]
+        counts["kept"] += len(outcome.kept)
+        counts["added"] += outcome.added
+        for name in outcome.passed:
+            groups["passed"][name] += 1
+        for name in outcome.again:
+            groups["again"][name] += 1
+        for name in outcome.noted:
+            groups["noted"][name] += 1
+        used = groups["used"]
+        for stage, model, usage in outcome.used:
+            asked = f"{stage}{_PARTS}{model}{_PARTS}"
+            used[asked + "replies"] += 1
+            used[asked + "tokens_in"] += usage.tokens_in
+            used[asked + "tokens_out"] += usage.tokens_out
+        for record in outcome.kept:
+            sources[f"{record.source}{_PARTS}kept"] += 1
+        for rejected in outcome.rejected:
+            groups["failed" if rejected.is_failure else "rejected"][rejected.name] += 1
+            source = rejected.record.source if rejected.record else ""
+            sources[f"{source}{_PARTS}{rejected.stage}"] += 1
+            counts["bad"] += rejected.row is not None and rejected.row.is_fault
+
+
+class Books:
+    """The engine's sink: writes what came of each record, counts it, and settles blocks.
+
+    Args:
+        digests: of each block's input, filled in by whoever reads the input, before the block's last outcome.
+    """
+
+    def __init__(self, writer: DatasetWriter, counters: Counters, digests: dict[int, str]) -> None:
+        self._writer, self._counters, self._digests = writer, counters, digests
+        self.whole = Tally()
+        self._block_tally = Tally()
+        self._position = 0
+        self._bad_rows: list[BadRow] = []
+
+    def __call__(self, index: int, outcome: Outcome) -> None:
+        if outcome.settled is not None:
+            self._skip(outcome.settled)
+            return
+        self._block_tally.take(outcome)
+        self._show(outcome)
+        self._writer.write(
+            self._position,
+            kept=[record.to_line() for record in outcome.kept],
+            rejects=[
+                orjson.dumps(rejected.to_dict(), option=orjson.OPT_APPEND_NEWLINE) for rejected in outcome.rejected
+            ],
+        )
+        self._position += 1
+        if self._position % self._writer.shard_records == 0:
+            self.settle()
+
+    def settle(self) -> None:
+        """Ends the block that is open; one with failures is not kept, for the next run asks for them again."""
+        tally, self._block_tally = self._block_tally, Tally()
+        self.whole.add(tally)
+        block = (self._position - 1) // self._writer.shard_records
+        digest = self._digests.pop(block, "")
+        if digest and not tally["failed"]:
+            self._writer.settle(block, {"digest": digest, "tally": tally.to_dict()})
+
+    def _skip(self, settled: Settled) -> None:
+        """Takes over a block that an earlier run settled."""
+        tally = Tally(self._writer.adopt(settled.block)["tally"])
+        self.whole.add(tally)
+        self._position += settled.records
+        counters = self._counters
+        counters.kept += tally["counts"]["kept"]
+        counters.added += tally["counts"]["added"]
+        counters.rejected.update(tally["rejected"])
+        counters.failed.update(tally["failed"])
+        counters.passed.update(tally["passed"])
+        counters.through.update(tally["passed"])
+        for name, number in (*tally["rejected"].items(), *tally["failed"].items()):
+            counters.through[name.partition("/")[0]] += number
+
+    def _show(self, outcome: Outcome) -> None:
+        """Adds one record to what the display reads."""
+        counters = self._counters
+        counters.kept += len(outcome.kept)
+        counters.added += outcome.added
+        for stage in outcome.passed:
+            counters.passed[stage] += 1
+        for rejected in outcome.rejected:
+            (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
+            if rejected.row is not None and rejected.row.is_fault and len(self._bad_rows) < BAD_ROWS_SHOWN:
+                self._bad_rows.append(rejected.row)
+
+    def check(self, max_bad: float) -> None:
+        """Raises InputError when too large a share of the rows was unreadable."""
+        bad, read = self.whole["counts"]["bad"], self._counters.read
+        if bad <= max_bad * read:
+            return
+        shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in self._bad_rows)
+        raise InputError(
+            f"{bad:,} of {read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",
+            hint="mend the input, or allow it with --max-bad 100%; nothing was written, what was paid for is kept",
+        )
+
+    def conserve(self) -> None:
+        """Raises when a record went missing: read + added = kept + rejected + failed + skipped."""
+        counters = self._counters
+        ends = counters.kept + counters.rejected.total() + counters.failed.total() + counters.skipped
+        if counters.read + counters.added != ends:
+            raise BlossomError(
+                f"records went missing: {counters.read:,} read and {counters.added:,} added, {ends:,} accounted for",
+                hint="this is a bug; please report it",
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """The counts of the manifest that depend on the replies behind the result."""
+        used: dict[tuple[str, str], dict[str, int]] = {}
+        for (stage, model, what), number in self.whole.split("used"):
+            used.setdefault((stage, model), {})[what] = number
+        by_source: dict[str, dict[str, int]] = {}
+        for (source, what), number in self.whole.split("sources"):
+            by_source.setdefault(source, {})[what] = number
+        return {
+            "asked_again": dict(sorted(self.whole["again"].items())),
+            "noted": dict(sorted(self.whole["noted"].items())),
+            "asked": [
+                {
+                    "stage": stage,
+                    "model": model,
+                    **{what: counts[what] for what in ("replies", "tokens_in", "tokens_out")},
+                }
+                for (stage, model), counts in used.items()
+            ],
+            "by_source": by_source,
+        }

@@ -1,0 +1,1 @@
+"""The provider's batch endpoint: the same asks, bought by the batch."""

@@ -1,0 +1,141 @@
+"""Brings the results of one ended batch home: every reply into the ledger first, then to the call that waits for it.
+
+A download that breaks off begins again; lines that are in the ledger by then are passed over. What stays open in
+`StoredBatch.keys` afterwards has no answer: expired, cancelled, failed for a while, or lost by the provider. Whether
+such a line is sent again is asker.py's part.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from blossom_data.asks import Ask, Reply
+from blossom_data.counters import Counters
+from blossom_data.errors import BlossomError, RecordRefused
+from blossom_data.ledger.store import Ledger
+from blossom_data.llm.batch.lines import judge_line, read_line
+from blossom_data.llm.batch.protocol import BatchClient, CutShort, RemoteBatch, Tries
+from blossom_data.llm.batch.store import StoredBatch
+from blossom_data.llm.policy import Action, Failure
+
+MOST_FETCHES = 3
+"""Times that results which should be there are looked for before their lines count as lost."""
+_AT_ONCE = 256
+_BODY_CHARS = 4000
+_WRAPPER_BYTES = 1 << 16
+
+
+class Results:
+    """Reads the files of one batch.
+
+    Args:
+        ask_of: the ask that waits for a key, None when nobody does (yet).
+        deliver: gets each reply, durable by then, and each final refusal; False leaves a refused line open.
+    """
+
+    def __init__(
+        self,
+        client: BatchClient,
+        stored: StoredBatch,
+        *,
+        ledger: Ledger,
+        counters: Counters,
+        ask_of: Callable[[bytes], Ask | None],
+        deliver: Callable[[bytes, Reply | RecordRefused], bool],
+    ) -> None:
+        self._client, self._stored, self._ledger, self._counters = client, stored, ledger, counters
+        self._ask_of, self._deliver = ask_of, deliver
+        self._unused = Ask(stage=stored.stage, version=0, messages=(), model=stored.model)
+        self._bought: dict[bytes, Reply] = {}
+        self.fatal: BlossomError | None = None
+        """What the lines say about all further calls: a refused key, a spent quota."""
+
+    async def read(self, remote: RemoteBatch) -> None:
+        """Takes in all that `remote` has.
+
+        Raises:
+            EndpointError: the files cannot be had for now.
+            LedgerError: a reply could not be made durable.
+        """
+        tries = Tries(self._client, f"fetching the results of batch {remote.id}")
+        fetches = 0
+        while True:
+            fetches += 1
+            try:
+                answers = await self._file(remote.output_file_id)
+                await self._file(remote.error_file_id)
+                if answers >= remote.completed:
+                    return
+                missing = f"{remote.completed - answers:,} answers are missing in the output file"
+            except CutShort as cut:
+                if cut.failure.status not in (404, 410):
+                    await tries.bear(cut.failure)
+                    fetches = 0
+                    continue
+                missing = f"a result file is gone ({cut.failure.detail})"
+            if fetches == MOST_FETCHES:
+                self._counters.notes[f"batch {remote.id}: {missing}"] += 1
+                return
+            await tries.bear(Failure(action=Action.RETRY, cause="body", detail=missing))
+            remote = await self._client.retrieve(remote.id)
+
+    async def _file(self, file_id: str) -> int:
+        """Reads one file; gives how many result lines it holds."""
+        if not file_id:
+            return 0
+        count = 0
+        lines = self._client.lines(file_id, most_line_bytes=self._client.endpoint.max_body_bytes + _WRAPPER_BYTES)
+        try:
+            async for raw in lines:
+                count += self._take(raw)
+                if len(self._bought) >= _AT_ONCE:
+                    await self._store()
+        finally:
+            await lines.aclose()
+            await self._store()
+        return count
+
+    def _take(self, raw: bytes) -> bool:
+        """Sorts one line; gives whether it is a result."""
+        line = read_line(raw)
+        if line is None:
+            if raw.strip():
+                self._counters.notes[f"batch {self._stored.batch_id}: lines that are no results"] += 1
+            return False
+        if line.key not in self._stored.keys or line.key in self._bought:
+            return True
+        outcome = judge_line(line, self._ask_of(line.key) or self._unused, self._stored.model)
+        if isinstance(outcome, Reply):
+            self._bought[line.key] = outcome
+        elif outcome.action is Action.REFUSED:
+            if self._deliver(line.key, self._refusal(outcome)):
+                self._stored.keys.discard(line.key)
+        else:
+            self._counters.retries[outcome.cause] += 1
+            if outcome.action in (Action.AUTH, Action.ENDPOINT):
+                self.fatal = self.fatal or self._client.fatal(outcome, f"a line of batch {self._stored.batch_id}")
+        return True
+
+    async def _store(self) -> None:
+        """Makes what was taken durable, then hands it on."""
+        bought, self._bought = self._bought, {}
+        await asyncio.gather(
+            *(self._ledger.put(key, self._ask_of(key) or self._unused, reply) for key, reply in bought.items())
+        )
+        counters = self._counters
+        for key, reply in bought.items():
+            usage = reply.usage
+            counters.calls += 1
+            counters.tokens_in += usage.tokens_in
+            counters.tokens_out += usage.tokens_out
+            counters.tokens_cached += usage.tokens_cached
+            if usage.is_estimated:
+                counters.tokens_estimated += usage.tokens_in + usage.tokens_out
+            self._stored.keys.discard(key)
+            self._deliver(key, reply)
+
+    def _refusal(self, failure: Failure) -> RecordRefused:
+        body = failure.body.decode("utf-8", "replace")[:_BODY_CHARS]
+        label = self._client.endpoint.label
+        return RecordRefused(f"refused by {label}: {failure.detail}", status=failure.status, body=body)

@@ -1,0 +1,1 @@
+"""Local engines: start one, watch it, stop it at the end."""

@@ -1,0 +1,93 @@
+"""Stage `annotate`: one model writes every assistant turn again, in one style, in order.
+
+    user A, user B   ->   user A, assistant 1, user B, assistant 2
+
+Each turn is asked with the answers already written above it, so a chat stays one conversation. What is there of
+assistant and tool turns is dropped first. An answer that is cut off, refuses, speaks of itself, is in the wrong
+language or loops is asked for again; a record whose turn never comes out right is rejected whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, replace
+
+from blossom_data.asks import Ask, Reply
+from blossom_data.prompts import Prompt
+from blossom_data.records import Lineage, Message, Record, Reject
+from blossom_data.stages.annotate.faults import find_fault
+
+REJECT_CODES = (
+    "no_user_turn",
+    "truncated",
+    "content_filter",
+    "empty",
+    "refusal",
+    "identity",
+    "wrong_language",
+    "loop",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Annotate:
+    """Record with user turns -> the same record with an answer after each."""
+
+    prompt: Prompt
+    """Its `system` is the style; `${text}` in its `user` is a user turn."""
+    tries: int = 3
+    """Samples per turn before the record is rejected."""
+    temperature: float | None = 0.7
+    max_tokens: int | None = None
+    name: str = "annotate"
+    version: int = 1
+
+    def run(self, record: Record) -> Generator[Ask, Reply, Record]:
+        """Asks for one answer per user turn; see the module docstring.
+
+        Raises:
+            Reject: with one of REJECT_CODES.
+        """
+        turns = [turn for turn in record.messages if turn.role in ("system", "user")]
+        if not any(turn.role == "user" for turn in turns):
+            raise Reject("no_user_turn", "there is nothing to answer")
+        style = self.prompt.system
+        told: list[Message] = []
+        written: list[Message] = []
+        keys: list[str] = []
+        model = ""
+        for turn in turns:
+            written.append(turn)
+            if turn.role == "system":
+                style = f"{style}\n\n{turn.content}".strip()
+                continue
+            told.append(self.prompt.fill(text=turn.content)[-1])
+            reply = yield from self._answer(record, (Message("system", style), *told))
+            told.append(Message("assistant", reply.text))
+            written.append(Message("assistant", reply.text.strip()))
+            keys.append(reply.key)
+            model = reply.model
+        step = Lineage(self.name, self.version, self.prompt.hash, model, ",".join(keys))
+        return replace(record, messages=tuple(written), lineage=(*record.lineage, step))
+
+    def _answer(self, record: Record, messages: tuple[Message, ...]) -> Generator[Ask, Reply, Reply]:
+        """One acceptable answer to the conversation `messages`."""
+        history: list[str] = []
+        code = detail = ""
+        for attempt in range(self.tries):
+            reply = yield Ask(
+                stage=self.name,
+                version=self.version,
+                messages=messages,
+                attempt=attempt,
+                temperature=self.temperature,
+                max_tokens=self.max_tokens,
+                prompt_hash=self.prompt.hash,
+                because=code,
+            )
+            fault = find_fault(reply, messages[-1].content, record)
+            if fault is None:
+                return reply
+            code, detail = fault
+            history.append(f"try {attempt}: {code}: {detail}")
+        raise Reject(code, detail, reply=reply.text, history=tuple(history))

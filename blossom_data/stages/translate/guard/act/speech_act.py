@@ -1,0 +1,68 @@
+"""The speech act: a question is still a question, an instruction still an instruction, and nobody answered it.
+
+    "What is the capital of France?"  ->  "巴黎。"                  not asked any more
+    "Write a poem about the sea."     ->  "大海啊，你无边无际。"      "write" and "poem" have no counterpart
+    "Recommend a book."               ->  "我推荐《小王子》。"        a speaker who is not in the source
+
+Answers share the topic's words with the source, so no single sign decides: each sign is weighed, and together they
+must reach THRESHOLD. The weights were set on benchmarks/translation_cases; every finding here is soft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from blossom_data.stages.translate.guard.act.en_zh import signs_en_zh
+from blossom_data.stages.translate.guard.act.polarity import weigh_comparison, weigh_negation
+from blossom_data.stages.translate.guard.act.zh_en import signs_zh_en
+from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.guard.shape import find_length
+from blossom_data.stages.translate.masks import HOLE
+
+THRESHOLD = 0.9
+LINE_THRESHOLD = 1.15
+"""One line of a longer text has less context, and more ways to be put."""
+_MOST_LINES = 40
+
+
+def find_speech_act(pair: Pair) -> str:
+    """The signs that the output answers, continues or leaves out what it should translate."""
+    if found := _told(_signs(pair), THRESHOLD):
+        return found
+    for line in _lines(pair):
+        if (found := _told(_signs(line), LINE_THRESHOLD)) or (found := find_length(line)):
+            return f"{found} in {line.output[:30]!r}"
+    return ""
+
+
+def _signs(pair: Pair) -> list[tuple[float, str]]:
+    signs = signs_en_zh(pair) if pair.source_lang == "en" else signs_zh_en(pair)
+    weight, negation = weigh_negation(pair.source, pair.output, pair.source_lang)
+    if negation:
+        signs.append((weight, negation))
+    if pair.source_lang == "en":
+        weight, comparison = weigh_comparison(pair.source, pair.output)
+        if comparison:
+            signs.append((weight, comparison))
+    return signs
+
+
+def _told(signs: list[tuple[float, str]], threshold: float) -> str:
+    if round(sum(weight for weight, _ in signs), 3) < threshold:
+        return ""
+    return "; ".join(f"{what} ({weight:.2f})" for weight, what in sorted(signs, reverse=True))[:300]
+
+
+def _lines(pair: Pair) -> Iterator[Pair]:
+    """Line by line, where source and output have equally many: a line that was answered hides among the others."""
+    if "\n" not in pair.source:
+        return
+    source = [line for line in pair.source.split("\n") if line.strip()]
+    output = [line for line in pair.output.split("\n") if line.strip()]
+    if len(source) != len(output):
+        return
+    for one, other in list(zip(source, output, strict=True))[:_MOST_LINES]:
+        if one != other and one.strip() != HOLE:
+            yield Pair(
+                one, other, source_lang=pair.source_lang, target_lang=pair.target_lang, is_lang_task=pair.is_lang_task
+            )

@@ -1,0 +1,1 @@
+"""Stage `verify-math`: final answers against gold labels."""

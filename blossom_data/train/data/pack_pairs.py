@@ -1,0 +1,102 @@
+"""Packs preference pairs: the chosen and the rejected chat of each as two documents that follow each other in a row.
+
+    pack_pairs([Path("prefs.jsonl")], Path("packed/prefs"), tokenizer=Path("base"), template="chatml", seq_len=2048)
+    {"pairs": 9310, "counts": {"read": 9344, "kept": 9310, "dropped": {"identical": 3, "too_long": 31}, ...}, ...}
+
+Only the reply is supervised, stop token included; what stands before it has the same ids in both documents. Each of the
+two has at most `seq_len` tokens, and a row holds twice that, so that any pair fits. A pair is never cut: one that is
+too long, or of which nothing can be learnt, is dropped, counted, and the first of each reason are named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from blossom_data.counters import Counters
+from blossom_data.errors import ConfigError
+from blossom_data.records import content_id
+from blossom_data.train.data.pack import Document, Packing, pack_documents, shorten
+from blossom_data.train.data.pairs import Pair, read_pairs
+from blossom_data.train.template.encode import EncodedChat, Unfit
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+def pack_pairs(
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    tokenizer: Path | PreTrainedTokenizerFast,
+    template: str,
+    seq_len: int,
+    seed: int = 0,
+    max_bad: float = 0.01,
+    counters: Counters | None = None,
+) -> dict[str, Any]:
+    """Packs the preference pairs of `inputs` (as read_pairs takes them); gives the manifest.
+
+    Args:
+        seq_len: most tokens of a document; rows have twice as many.
+        max_bad: largest share of rows that may be unreadable, 0 to 1.
+        counters: what a display reads.
+
+    Raises:
+        ConfigError, InputError: as pack_dataset.
+    """
+    return pack_documents(
+        inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
+        write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
+        counters=counters,
+    )  # fmt: skip
+
+
+def _write_pairs(packing: Packing) -> None:
+    """Encodes the pairs of all inputs, checks and writes what of them is trained, and counts the rest."""
+    for pairs in packing.batches(read_pairs, _characters):
+        encoded = iter(packing.encoder.encode_many([chat for pair in pairs for chat in pair.chats()]))
+        for pair, chats in zip(pairs, zip(encoded, encoded, strict=True), strict=True):
+            documents = _documents(pair, chats, packing.seq_len)
+            if isinstance(documents, str):
+                packing.counts.drop(documents, f"{Path(pair.file).name}:{pair.line}")
+            else:
+                _write(packing, pair, documents)
+
+
+def _write(packing: Packing, pair: Pair, documents: tuple[Document, Document]) -> None:
+    """Checks and writes both documents of a pair; they carry its hash, by which it is drawn as a whole."""
+    chosen, rejected = documents
+    prompt = chosen.runs[0]
+    if rejected.runs[0] != prompt or rejected.ids[:prompt] != chosen.ids[:prompt]:
+        raise ConfigError(
+            f"the template writes the prompt of {pair.file}:{pair.line} in two ways", hint="name another template"
+        )
+    chats = pair.chats()
+    digest = bytes.fromhex(content_id("", "", (*chats[0], chats[1][-1]), ""))
+    for document, messages in zip(documents, chats, strict=True):
+        packing.gates.document(packing.counts.kept, messages, document.ids, document.runs)
+        packing.writer.add(document.ids, document.runs, digest)
+    packing.counts.kept += 1
+
+
+def _documents(pair: Pair, chats: Sequence[EncodedChat | Unfit], seq_len: int) -> tuple[Document, Document] | str:
+    """Both documents of a pair, or the code of why it is not trained on."""
+    if not pair.chosen.strip() or not pair.rejected.strip():
+        return "empty_reply"
+    documents = []
+    for chat in chats:
+        if isinstance(chat, Unfit):
+            return chat.code
+        if len(chat.ids) > seq_len:
+            return "too_long"
+        document = shorten(chat, seq_len, "last")
+        assert isinstance(document, Document)
+        documents.append(document)
+    chosen, rejected = documents
+    return "identical" if chosen.ids == rejected.ids else (chosen, rejected)
+
+
+def _characters(pair: Pair) -> int:
+    return sum(len(turn.content) for chat in pair.chats() for turn in chat)

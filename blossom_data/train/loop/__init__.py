@@ -1,0 +1,1 @@
+"""Stages, epochs and steps; what is measured, and the report of it."""

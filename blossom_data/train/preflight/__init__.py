@@ -1,0 +1,1 @@
+"""What is checked and planned before the first step: data, memory, locks."""
