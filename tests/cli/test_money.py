@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command import blossom, user, write_lines
+from command import user, write_lines
+from forked import blossom
 from loopback import Loopback, LoopbackRequest, answer
 
 PRICED = ["--price-in", "10", "--price-out", "100"]

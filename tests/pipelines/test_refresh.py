@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, values, write_lines
+from command import values, write_lines
+from forked import blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response, refused
 from webhook import Hook
 from world import World, flags
 
 from blossom_data.prompts import bundled
+
+pytestmark = pytest.mark.slow
 
 KEY = "sk-CANARY-0123456789abcdef"
 SMALL = """
