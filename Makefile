@@ -2,8 +2,10 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS ?= --constraint constraints.txt
+# A file's tests stay in one process, for they share what is expensive to make; slow files come first (tests/conftest.py).
+PARALLEL ?= -n logical --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup lock demo docs-images fmt check test test-latest kill gpu bench
+.PHONY: help setup lock demo docs-images fmt check test test-fast test-latest kill gpu bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,12 +44,16 @@ check: $(VENV)/dev ## Format, lint, types, layers, sizes
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests/test_layout.py
 
-test: $(VENV)/dev ## Set up, and run the tests
-	$(BIN)/python -m pytest
+test: $(VENV)/dev ## Set up, and run the tests, one process per core
+	$(BIN)/python -m pytest $(PARALLEL)
+
+test-fast: $(VENV)/dev ## For in between: the tests that need no torch and are not marked slow
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' --ignore-glob 'tests/train*'
 
 test-latest: ## The tests with the newest releases that pyproject.toml admits, in an environment of their own
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=
 
+kill: KILLS ?= 50
 kill: $(VENV)/dev ## SIGKILL and fault tests only; KILLS=500 for a long run
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill
 

@@ -77,7 +77,7 @@ class Endpoint:
     max_body_bytes: int = 8 << 20
     """A reply body longer than this, after decompression, is refused."""
     ca_file: str = ""
-    """PEM file or folder of the only authorities whose certificates are trusted; empty: see llm/network.py."""
+    """PEM file or folder of the only authorities whose certificates are trusted; empty: see llm/http/network.py."""
 
     def __post_init__(self) -> None:
         check_base_url(self.base_url)

@@ -64,6 +64,8 @@ class Counters:
     """Cost of the calls whose price is known."""
     unpriced_calls: int = 0
     """Paid replies of a model whose price is unknown."""
+    price_origins: tuple[str, ...] = ()
+    """Whose prices the costs are told at, with their dates."""
     budget_usd: float | None = None
     spent_before_usd: float = 0.0
     """What earlier runs of the same job spent, where a price is known."""

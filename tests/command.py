@@ -15,17 +15,21 @@ from blossom_data.rows import Row, read_rows
 
 def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, stdin: bytes = b"") -> Result:
     """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BLOSSOM_", "OPENAI_"))}
     done = subprocess.run(
         [sys.executable, "-m", "blossom_data", *map(str, arguments)],
         cwd=cwd,
-        env={**clean, **(env or {})},
+        env={**clean_environment(), **(env or {})},
         input=stdin,
         capture_output=True,
         check=False,
         timeout=100,
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+def clean_environment() -> dict[str, str]:
+    """The caller's environment without endpoint settings."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("BLOSSOM_", "OPENAI_"))}
 
 
 class Result:

@@ -32,8 +32,8 @@ STAIRS = {
         cli
     """,
     "llm": """
-        policy reading decode reply_models network content_coding transport
-        pacing governor budget prices structured connection_failures
+        policy reading decode reply_models
+        pacing governor prices list_prices spending budget structured http
         client
         channel
         pool

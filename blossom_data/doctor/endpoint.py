@@ -8,6 +8,7 @@ What follows from a failure is left out: without a connection nothing is asked.
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -16,8 +17,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
@@ -25,11 +24,13 @@ from blossom_data.doctor import FAIL, OK, WARN, Finding
 from blossom_data.doctor.route import check_route
 from blossom_data.errors import EndpointError, RecordRefused
 from blossom_data.llm.client import Client
+from blossom_data.llm.http.connection_failures import proxy_wants_name
+from blossom_data.llm.http.network import Route, route_for
+from blossom_data.llm.http.plain_http import TRY_S, http_failure, http_options, send_thrice
 from blossom_data.llm.policy import Action, Failure
 from blossom_data.llm.structured import Negotiation
 from blossom_data.records import Message
 
-_REACH_S = 10.0
 _CALL_S = 60.0
 _SKEW_S = 60.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -54,20 +55,21 @@ def check_endpoint(endpoint: Endpoint, *, is_called: bool = True) -> list[Findin
 
 async def _look(endpoint: Endpoint, is_called: bool) -> AsyncIterator[Finding]:
     yield _key(endpoint)
-    yield check_route(endpoint.base_url, endpoint.ca_file)
-    parts = urlsplit(endpoint.base_url)
-    host = str(parts.hostname)
-    try:
-        found = await asyncio.to_thread(socket.getaddrinfo, host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
-    except OSError as why:
-        yield Finding("name", FAIL, f"{host} is not found: {why.strerror or why}", "check base_url, DNS and VPN")
+    way = check_route(endpoint.base_url, endpoint.ca_file)
+    yield way
+    if way.state == FAIL:
         return
-    yield Finding("name", OK, f"{host} is {found[0][4][0]}")
-    reach, date = await _reach(endpoint)
+    route = route_for(endpoint.base_url, os.environ, ca_file=endpoint.ca_file)
+    name = await _name(route.proxy_url or endpoint.base_url)
+    yield name
+    if name.state == FAIL:
+        return
+    reach, date = await _reach(endpoint, route)
     yield reach
     if reach.state == FAIL:
         return
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    parts = urlsplit(endpoint.base_url)
+    if parts.scheme == "http" and (host := str(parts.hostname)) not in _LOOPBACK:
         yield Finding("tls", WARN, f"key and data travel to {host} in the clear", "use an https address")
     yield _clock(date)
     if not is_called:
@@ -86,26 +88,47 @@ def _key(endpoint: Endpoint) -> Finding:
     return Finding("key", OK, "none is set (engines of your own want none); it would be read from OPENAI_API_KEY")
 
 
-async def _reach(endpoint: Endpoint) -> tuple[Finding, str]:
-    """Asks for the list of models without the key; gives the server's Date."""
-    host = urlsplit(endpoint.base_url).netloc
-    url = endpoint.base_url.rstrip("/") + "/models"
+async def _name(url: str) -> Finding:
+    """Whether the host that is connected to has an address; behind a proxy that is the proxy, which knows the rest."""
+    parts = urlsplit(url)
+    host = str(parts.hostname)
     try:
-        timeout = aiohttp.ClientTimeout(total=_REACH_S)
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-            session.get(url, allow_redirects=False) as response,
-        ):
-            secure = "TLS" if urlsplit(url).scheme == "https" else "no TLS"
-            return Finding("reach", OK, f"{host} answers ({secure})"), response.headers.get("Date", "")
-    except aiohttp.ClientConnectorCertificateError as why:
-        return Finding("reach", FAIL, f"the certificate of {host} is not good: {why.certificate_error}",
-                       "install the certificate authority, or check the address"), ""  # fmt: skip
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as why:
-        told = f"{host} cannot be reached: {type(why).__name__}"
-        return Finding(
-            "reach", FAIL, told, "is the server running, and its port right? a firewall or proxy between?"
-        ), ""
+        found = await asyncio.to_thread(socket.getaddrinfo, host, parts.port or parts.scheme, type=socket.SOCK_STREAM)
+    except OSError as why:
+        fix = "check base_url, proxy, DNS and VPN"
+        return Finding("name", FAIL, f"{host} is not found: {why.strerror or why}", fix)
+    return Finding("name", OK, f"{host} is {found[0][4][0]}")
+
+
+async def _reach(endpoint: Endpoint, route: Route) -> tuple[Finding, str]:
+    """Asks for the list of models without the key; gives the server's Date."""
+    import httpx2
+
+    parts = urlsplit(endpoint.base_url)
+    url = endpoint.base_url.rstrip("/") + "/models"
+
+    try:
+        async with httpx2.AsyncClient(**http_options(route), timeout=TRY_S, follow_redirects=False) as client:
+
+            async def ask() -> httpx2.Response:
+                async with client.stream("GET", url) as response:
+                    return response if response.status_code < 500 else response.raise_for_status()
+
+            response = await send_thrice(ask)
+    except httpx2.HTTPStatusError as why:
+        response = why.response
+    except (httpx2.HTTPError, OSError, ValueError) as why:
+        failure = http_failure(why, url, route)
+        fix = failure.hint or "is the server running, and its port right? a firewall between?"
+        return Finding("reach", FAIL, f"{parts.netloc} cannot be reached: {failure.detail}", fix), ""
+    date, status = response.headers.get("Date", ""), response.status_code
+    if status == 407 and route.proxy_url:
+        failure = proxy_wants_name(route)
+        return Finding("reach", FAIL, failure.detail, failure.hint), date
+    if status in (502, 503, 504):
+        told = f"{parts.netloc} answers, but with {status}, three times"
+        return Finding("reach", WARN, told, "the server may be starting or have too much to do: try again"), date
+    return Finding("reach", OK, f"{parts.netloc} answers ({'TLS' if parts.scheme == 'https' else 'no TLS'})"), date
 
 
 def _clock(date: str) -> Finding:

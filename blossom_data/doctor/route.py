@@ -11,8 +11,8 @@ import os
 
 from blossom_data.doctor import FAIL, OK, Finding
 from blossom_data.errors import ConfigError
-from blossom_data.llm.network import route_for
-from blossom_data.llm.transport import Transport
+from blossom_data.llm.http.network import route_for
+from blossom_data.llm.http.transport import Transport
 
 
 def check_route(url: str, ca_file: str = "") -> Finding:

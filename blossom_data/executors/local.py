@@ -12,7 +12,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +31,7 @@ from blossom_data.executors.spent import spent_by_stage
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.budget import Budget
-from blossom_data.llm.prices import Spending
+from blossom_data.llm.spending import Spending
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import SHARD_RECORDS, DatasetWriter, refuse_foreign_folder
@@ -75,6 +75,10 @@ class Job:
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
+
+    def __post_init__(self) -> None:
+        """What is bought has the list prices of the endpoints that it is bought at."""
+        object.__setattr__(self, "spending", replace(self.spending, endpoints=self.endpoints))
 
     @property
     def identity(self) -> str:
@@ -230,6 +234,8 @@ def _budget(job: Job, ledger: Ledger) -> Budget:
     prices = [(row, job.spending.price_of(row.model)) for row in before]
     usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
+    asked = [price for endpoint in job.endpoints if (price := job.spending.price_of(endpoint.model)) is not None]
+    job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
     return Budget(job.spending, spent_usd=usd, spent_tokens=sum(row.tokens_in + row.tokens_out for row in before))
 
 
@@ -305,5 +311,6 @@ def describe_run(counters: Counters) -> dict[str, Any]:
         "cost_usd": None if counters.unpriced_calls else round(counters.cost_usd, 6),
         "spent_usd": None if counters.unpriced_calls else round(counters.spent_before_usd + counters.cost_usd, 6),
         "tokens_estimated": counters.tokens_estimated,
+        "prices": list(counters.price_origins),
         "notes": dict(counters.notes.most_common()),
     }

@@ -171,6 +171,7 @@ def _stage_row(name: str, stage: _StagePlan, planner: _Planner, job: Job, histor
         "tokens_out_low": outs[0],
         "tokens_out_high": outs[1],
         "cost_usd": [round(price.cost_usd(stage.tokens_in, tokens), 4) for tokens in outs] if price else None,
+        "price": price.origin if price else None,
         "basis": "ledger history" if mean is not None else "a guess: the ledger holds no reply of this stage",
     }
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from blossom_data.asks import Ask, Usage
 from blossom_data.errors import ConfigError, StoppedEarly
-from blossom_data.llm.prices import Spending
 from blossom_data.llm.reading import estimate_prompt
+from blossom_data.llm.spending import Spending
 
 OUT_UNBOUNDED_TOKENS = 4_096
 """Output tokens held for an ask without max_tokens: longer than nearly every answer. What it takes is settled after."""

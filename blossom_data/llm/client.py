@@ -21,13 +21,13 @@ from blossom_data import __version__
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.errors import ConfigError, RecordRefused
-from blossom_data.llm.connection_failures import failure_of, https_failure, proxy_wants_name
-from blossom_data.llm.content_coding import ACCEPTED, as_utf8, too_long, unpack
-from blossom_data.llm.network import route_for
+from blossom_data.llm.http.connection_failures import failure_of, https_failure, proxy_wants_name
+from blossom_data.llm.http.content_coding import ACCEPTED, as_utf8, too_long, unpack
+from blossom_data.llm.http.network import route_for
+from blossom_data.llm.http.transport import Transport
 from blossom_data.llm.policy import Action, Failure, classify_status
 from blossom_data.llm.reading import read_reply
 from blossom_data.llm.structured import response_format
-from blossom_data.llm.transport import Transport
 
 _ERROR_BYTES = 1 << 16
 

@@ -1,18 +1,14 @@
-"""What tokens cost: the dated price file that comes along, or the user's own of the same layout.
+"""The price of tokens, and a file of the user's own that names some.
 
-    as_of = "2026-04-30"
-    [models]
-    "gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
-
-A model is found by its name, without a provider before the last slash and without a date behind it
-(`openai/gpt-4o-mini-2024-07-18`). An unknown price is None and stays unknown; it never becomes 0.
+as_of = "2026-04-30"
+[models]
+"gpt-4o-mini" = { in = 0.15, cached_in = 0.075, out = 0.60 }        # USD per million tokens
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -22,9 +18,6 @@ from blossom_data.asks import Usage
 from blossom_data.settings_file import read_table
 from blossom_data.settings_types import STRICT, Amount, Text
 from blossom_data.toml_file import read_toml
-
-PRICES_FILE = Path(__file__).with_name("prices.toml")
-_DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 
 
 @with_config(STRICT)
@@ -58,6 +51,8 @@ class Price:
     in_usd: float
     out_usd: float
     cached_in_usd: float
+    origin: str = ""
+    """Who says so, with the date: shown beside a cost."""
 
     def cost_usd(self, tokens_in: int, tokens_out: int, tokens_cached: int = 0) -> float:
         """What so many tokens cost; `tokens_cached` is a part of `tokens_in`."""
@@ -70,39 +65,20 @@ class Price:
 
     def scaled(self, factor: float) -> Price:
         """The price at a discount (a batch endpoint)."""
-        return Price(self.in_usd * factor, self.out_usd * factor, self.cached_in_usd * factor)
+        return Price(self.in_usd * factor, self.out_usd * factor, self.cached_in_usd * factor, self.origin)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spending:
-    """What tokens cost, and how much may be spent over all runs of a job; None is unknown, or no limit."""
-
-    prices: Mapping[str, Price] = field(default_factory=dict)
-    flat: Price | None = None
-    """The user's own price, of any model."""
-    factor: float = 1.0
-    """A discount on all of it: 0.5 for a batch endpoint."""
-    budget_usd: float | None = None
-    budget_tokens: int | None = None
-
-    def price_of(self, model: str) -> Price | None:
-        """The price of `model`, None when it is not known."""
-        bare = model.rsplit("/", 1)[-1]
-        prices = self.prices
-        price = self.flat or prices.get(model) or prices.get(bare) or prices.get(_DATE.sub("", bare))
-        return price.scaled(self.factor) if price else None
-
-
-def load_prices(path: Path | None = None) -> dict[str, Price]:
-    """Prices by model, from `path` or the file that comes along.
+def load_prices(file: Path) -> dict[str, Price]:
+    """Prices by model, from the user's own `file`.
 
     Raises:
         ConfigError: the file cannot be read, or a price is not a number from 0.
     """
-    table = read_table(read_toml(path or PRICES_FILE, "prices"), PricesTable)
-    return {name: _price(entry) for name, entry in table.models.items()}
+    table = read_table(read_toml(file, "prices"), PricesTable)
+    origin = f"{file.name} of {table.as_of}"
+    return {name: _price(entry, origin) for name, entry in table.models.items()}
 
 
-def _price(entry: ModelPrice) -> Price:
+def _price(entry: ModelPrice, origin: str) -> Price:
     cached_in = entry.in_usd if entry.cached_in is None else entry.cached_in
-    return Price(entry.in_usd, entry.out, cached_in)
+    return Price(entry.in_usd, entry.out, cached_in, origin)

@@ -3,8 +3,8 @@
     {"event": "done", "pipeline": "math", "run": "000007-2026-01-31T030000Z", "exit_code": 0, "outcome": "published",
      "counts": {"read": 8792, "kept": 8001, ...}, "calls": 812, "cost_usd": 0.31, "version": "2026-...", ...}
 
-A message holds counts and names of the pipeline's own, never data and never a key. That it cannot be delivered is told,
-and changes nothing else.
+A message holds counts and names of the pipeline's own, never data and never a key. A webhook that is busy or down for a
+moment is told again, so a message may come twice. That it cannot be delivered is told, and changes nothing else.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import orjson
@@ -24,8 +24,10 @@ from blossom_data import __version__
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.settings import NotifySettings
 
+if TYPE_CHECKING:
+    from blossom_data.llm.http.network import Route
+
 URL_NAME = "BLOSSOM_NOTIFY_URL"
-POST_S = 10.0
 COMMAND_S = 30.0
 _SECRET = ("BLOSSOM_API_KEY", "OPENAI_API_KEY", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", URL_NAME)
 
@@ -68,24 +70,40 @@ def tell(settings: NotifySettings, message: Mapping[str, Any], *, keys: tuple[st
 
 
 def _post(url: str, body: bytes) -> str:
-    import aiohttp
+    """Posts `body`, again where that may help; gives what went wrong. No text of a library: it may hold the address."""
+    import httpx2
 
-    async def post() -> int:
-        headers = {"Content-Type": "application/json", "User-Agent": f"blossom-data/{__version__}"}
-        timeout = aiohttp.ClientTimeout(total=POST_S)
-        async with (
-            aiohttp.ClientSession(timeout=timeout, trust_env=False) as session,
-            session.post(url, data=body, headers=headers, allow_redirects=False) as response,
-        ):
-            return response.status
+    from blossom_data.llm.http.network import route_for
+    from blossom_data.llm.http.plain_http import http_failure
 
     host = urlsplit(url).hostname
     try:
-        status = asyncio.run(post())
-    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as why:
-        # The text of the exception may hold the address, and with it a secret.
-        return f"the webhook at {host} could not be told: {type(why).__name__}"
-    return "" if 200 <= status < 300 else f"the webhook at {host} answered {status}"
+        route = route_for(url, os.environ)
+        asyncio.run(_deliver(url, body, route))
+    except httpx2.HTTPStatusError as why:
+        return f"the webhook at {host} answered {why.response.status_code}"
+    except TimeoutError:
+        return f"the webhook at {host} could not be told in time"
+    except ConfigError as why:
+        return f"the webhook at {host} could not be told: {why}"
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ValueError) as why:
+        return f"the webhook at {host} could not be told: {http_failure(why, url, route).detail}"
+    return ""
+
+
+async def _deliver(url: str, body: bytes, route: Route) -> None:
+    import httpx2
+
+    from blossom_data.llm.http.plain_http import TRY_S, http_options, send_thrice
+
+    headers = {"Content-Type": "application/json", "User-Agent": f"blossom-data/{__version__}"}
+    async with httpx2.AsyncClient(**http_options(route), timeout=TRY_S, follow_redirects=False) as client:
+
+        async def post() -> None:
+            async with client.stream("POST", url, content=body, headers=headers) as response:
+                response.raise_for_status()
+
+        await send_thrice(post)
 
 
 def _run(command: tuple[str, ...], body: bytes, keys: tuple[str, ...]) -> str:

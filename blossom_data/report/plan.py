@@ -29,7 +29,9 @@ def render_plan(plan: dict[str, Any]) -> str:
             "  cost           price unknown; give --price-in and --price-out (USD per million tokens), or --prices"
         )
     else:
-        lines.append(f"  cost           ${plan['cost_usd'][0]:,.4f} to ${plan['cost_usd'][1]:,.4f}")
+        origins = sorted({row["price"] for row in plan["stages"] if row["calls"]})
+        low, high = plan["cost_usd"]
+        lines.append(f"  cost           ${low:,.4f} to ${high:,.4f}   (prices: {', '.join(origins)})")
     if plan["spent_usd"]:
         lines.append(f"  spent so far   ${plan['spent_usd']:,.4f}")
     if plan["calls"]:

@@ -85,9 +85,10 @@ def _cost(run: dict[str, Any]) -> list[Row]:
     """What was paid, by stage and model over all runs of the job; nothing where nothing was."""
     rows = []
     if run["calls"] and run["cost_usd"] is None:
-        rows.append(Row("cost", "unknown", "the model has no price; see --prices"))
+        rows.append(Row("cost", "unknown", "the model has no price here; see --prices"))
     elif run["spent_usd"]:
-        rows.append(Row("cost", f"${run['cost_usd']:,.4f}", f"${run['spent_usd']:,.4f} over all runs of this job"))
+        over_all = f"${run['spent_usd']:,.4f} over all runs of this job"
+        rows.append(Row("cost", f"${run['cost_usd']:,.4f}", f"{over_all}; prices: {', '.join(run['prices'])}"))
     if rows or any(spent["cost_usd"] for spent in run["spent"]):
         rows += [_spent(spent) for spent in run["spent"]]
     return rows

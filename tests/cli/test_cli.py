@@ -96,9 +96,6 @@ def test_hostile_lines_are_counted_with_their_place(tmp_path: Path) -> None:
     good = json.dumps(user("fine")).encode()
     lines = [good, b'{"messages": NaN}', b"\xff\xfe", b'{"messages": "x"}', b"[" * 100_000, b'{"a":1,"a":2}']
     (tmp_path / "in.jsonl").write_bytes(b"\n".join(lines) + b"\n")
-    strict = blossom(
-        "annotate", "in.jsonl", "-o", "out", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", cwd=tmp_path
-    )
     with Loopback() as server:
         strict = blossom("annotate", "in.jsonl", "-o", "out", *flags(server), cwd=tmp_path)
         assert strict.code == 2

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command import blossom, user, write_lines
+from command import user, write_lines
+from forked import blossom
 from loopback import Loopback, LoopbackRequest, answer
 
 PRICED = ["--price-in", "10", "--price-out", "100"]
@@ -86,3 +87,28 @@ def test_a_price_file_of_ones_own(tmp_path: Path) -> None:
         bad = blossom(*run(tmp_path, server, "--prices", "bad.toml"), cwd=tmp_path)
         assert bad.code == 2
         assert "'m'" in bad.json["error"]["message"]
+
+
+def planned(folder: Path, base_url: str, model: str, *further: str) -> dict[str, object]:
+    """The one stage of a dry run."""
+    rows_of(folder, 2)
+    place = ["annotate", str(folder / "in.jsonl"), "-o", "out", "--base-url", base_url, "--model", model]
+    told = blossom(*place, "--dry-run", "--json", *further, cwd=folder).json
+    return dict(told["stages"][0])
+
+
+def test_a_hosted_model_has_the_list_price_of_the_provider_that_the_address_names(tmp_path: Path) -> None:
+    openai = "https://api.openai.com/v1"
+    listed = planned(tmp_path, openai, "gpt-4o-mini-2024-07-18")
+    assert "openai on 20" in str(listed["price"])
+    assert "genai-prices" in str(listed["price"])
+    stated = planned(tmp_path, openai, "gpt-4o-mini", "--price-in", "0.15", "--price-out", "0.60")
+    assert (listed["cost_usd"], stated["price"]) == (stated["cost_usd"], "--price-in and --price-out")
+    halved = planned(tmp_path, openai, "gpt-4o-mini", "--batch", "--price-in", "0.15", "--price-out", "0.60")
+    assert planned(tmp_path, openai, "gpt-4o-mini", "--batch")["cost_usd"] == halved["cost_usd"] != listed["cost_usd"]
+    (tmp_path / "own.toml").write_text('as_of = "2026-11-01"\n[models]\ngpt-4o-mini = { in = 10.0, out = 10.0 }\n')
+    own = planned(tmp_path, openai, "gpt-4o-mini-2024-07-18", "--prices", "own.toml")
+    assert own["price"] == "own.toml of 2026-11-01"
+    for elsewhere in ("http://127.0.0.1:1/v1", "http://engine:8000/v1", "https://gateway.example.com/v1"):
+        assert planned(tmp_path, elsewhere, "gpt-4o-mini")["cost_usd"] is None
+    assert planned(tmp_path, openai, "a-model-of-nobody")["price"] is None

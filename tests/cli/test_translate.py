@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from command import blossom, user, values, write_lines
+from command import user, values, write_lines
+from forked import blossom
 from loopback import Loopback, LoopbackRequest
 
 RENDERINGS = {

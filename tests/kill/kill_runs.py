@@ -116,7 +116,7 @@ def start(command: list[str], folder: Path, **more: Any) -> subprocess.Popen[str
 def finish(command: list[str], folder: Path, **more: Any) -> Done:
     """Runs `command` to its end."""
     child = start(command, folder, **more)
-    out, err = child.communicate(timeout=60)
+    out, err = child.communicate(timeout=300)
     return Done(child.returncode, out or "", err or "")
 
 
@@ -137,7 +137,7 @@ class Done:
         return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
-def wait_for(condition: Callable[[], object], child: subprocess.Popen[str], most_s: float = 20.0) -> None:
+def wait_for(condition: Callable[[], object], child: subprocess.Popen[str], most_s: float = 100.0) -> None:
     """Waits until `condition` holds, or the child has ended."""
     until_s = time.monotonic() + most_s
     while not condition() and child.poll() is None and time.monotonic() < until_s:

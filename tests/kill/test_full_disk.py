@@ -22,6 +22,8 @@ from blossom_data.executors.local import Job, run_job
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 
+pytestmark = pytest.mark.slow
+
 RECORDS = 30
 
 

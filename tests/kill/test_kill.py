@@ -1,6 +1,6 @@
 """SIGKILL at random moments of the real command: nothing lost, and bought twice at most what was not yet durable.
 
-KILLS (default 50) sets how often commands are killed, over both tests.
+KILLS (default 30) sets how often commands are killed, over both tests, and how many records they work on.
 """
 
 from __future__ import annotations
@@ -30,8 +30,13 @@ from kill_runs import (
 )
 from loopback import Loopback
 
-KILLS = int(os.environ.get("KILLS") or 50)
+pytestmark = pytest.mark.slow
+
+KILLS = int(os.environ.get("KILLS") or 30)
 LATENCY_S = 0.01
+QUESTIONS, SUMS = min(5_000, 100 * KILLS), min(1_000, 20 * KILLS)
+SUM_CALLS = 2 * SUMS + (SUMS + 2) // 50
+"""A translation and an answer for each, and another answer for the one in fifty that is wrong."""
 
 
 def kill_often(command: list[str], folder: Path, server: Loopback, *, kills: int, calls: int) -> int:
@@ -53,7 +58,7 @@ def kill_often(command: list[str], folder: Path, server: Loopback, *, kills: int
 
 @pytest.mark.parametrize(
     ("make", "command", "records", "calls", "share"),
-    [(questions, annotate, 5_000, 5_000, 0.6), (sums, pipeline, 1_000, 2_020, 0.4)],
+    [(questions, annotate, QUESTIONS, QUESTIONS, 0.6), (sums, pipeline, SUMS, SUM_CALLS, 0.4)],
     ids=["annotate", "translate-annotate-verify"],
 )
 def test_kills_lose_nothing_and_waste_at_most_what_is_in_flight(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
 from command import write_lines
 from kill_runs import cli, environment, finish
 
@@ -12,6 +13,8 @@ from blossom_data.errors import InputError
 from blossom_data.executors.local import Job, run_job
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
+
+pytestmark = pytest.mark.slow
 
 STEPS = ("replace", "unlink", "rmdir", "fsync")
 KILL_AT = f"""

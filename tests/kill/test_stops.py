@@ -23,6 +23,8 @@ from blossom_data.ledger.snapshot import glance
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 
+pytestmark = pytest.mark.slow
+
 RECORDS = 400
 
 

@@ -16,6 +16,8 @@ from command import user, values, write_lines
 from kill_runs import annotate, cli, environment, finish, is_whole, questions, respond, start
 from loopback import Fault, Loopback, LoopbackRequest, refused
 
+pytestmark = pytest.mark.slow
+
 JUMPS = """
 import itertools, time
 real, ticks = time.time, itertools.count()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from blossom_data.errors import ConfigError
-from blossom_data.llm.network import Route, route_for, ssl_context
+from blossom_data.llm.http.network import Route, route_for, ssl_context
 
 PROXY = "http://proxy.example.com:3128"
 

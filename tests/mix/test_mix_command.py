@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import blossom, user, values, write_lines
+from command import user, values, write_lines
+from forked import blossom
 from sets import chat, ids, numbered
 
 

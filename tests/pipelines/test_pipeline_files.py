@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, write_lines
+from command import write_lines
+from forked import blossom
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import Loopback

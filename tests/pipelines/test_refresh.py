@@ -11,16 +11,19 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, values, write_lines
+from command import values, write_lines
+from forked import blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response, refused
+from webhook import Hook
 from world import World, flags
 
 from blossom_data.prompts import bundled
+
+pytestmark = pytest.mark.slow
 
 KEY = "sk-CANARY-0123456789abcdef"
 SMALL = """
@@ -305,38 +308,6 @@ def test_the_key_is_nowhere_and_old_versions_go(tmp_path: Path) -> None:
     assert failed["error"]["kind"] == "AuthError"
     for file in tmp_path.rglob("*"):
         assert not file.is_file() or KEY not in file.read_bytes().decode("latin-1")
-
-
-class Hook:
-    """A webhook on loopback that keeps what it is told."""
-
-    def __init__(self, status: int = 204) -> None:
-        self.told: list[dict[str, Any]] = []
-        hook = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                hook.told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                self.send_response(status)
-                self.send_header("Location", "http://127.0.0.1:9/")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *arguments: object) -> None:
-                """Nothing is printed."""
-
-        self._server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/T0/SECRET-PATH"
-
-    def __enter__(self) -> Hook:
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
 
 def test_webhook_and_command_hear_counts_and_no_data(tmp_path: Path) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from command import blossom, values
+from command import values
+from forked import blossom
 from loopback import Loopback
 from world import World, flags
 

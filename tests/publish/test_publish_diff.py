@@ -6,8 +6,8 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-from command import blossom
 from datasets_made import make, record
+from forked import blossom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
-from command import blossom
 from datasets_made import MIT, make, record, whole
+from forked import blossom
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

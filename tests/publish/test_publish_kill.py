@@ -6,8 +6,8 @@ import signal
 from pathlib import Path
 
 import pytest
-from command import blossom
 from datasets_made import make, record, tidy, whole
+from forked import blossom
 
 from blossom_data.publish.names import current_version
 from blossom_data.publish.reading import Part

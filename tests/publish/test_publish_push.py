@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import Result, blossom
+from command import Result
 from datasets_made import make, record, whole
+from forked import blossom
 from loopback_hub import TOKEN, LoopbackHub, Repo
 
 REPO = "org/math"

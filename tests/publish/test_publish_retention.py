@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from command import blossom
 from datasets_made import make, record, tidy, whole, whole_version
+from forked import blossom
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.errors import BlossomError, ConfigError, Locked

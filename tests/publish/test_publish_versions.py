@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from command import blossom
 from datasets_made import MIT, make, record, tidy, whole, whole_version
+from forked import blossom
 
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, InputError, Locked

@@ -1,83 +1,26 @@
-"""Runs in processes of their own, forked from a server that has imported everything: seconds instead of half minutes.
+"""Runs in processes of their own, and the places at which they are killed.
 
 run_group(recipe, out, world=2, kill="step:7")      every process is killed with SIGKILL after step 7
 """
 
 from __future__ import annotations
 
-import importlib
-import multiprocessing
 import os
 import signal
-import socket
-import sys
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(
-    [
-        "blossom_data.train.run",
-        "deepspeed",
-        "peft",
-        "tensorboard.summary.writer.record_writer",
-        "transformers.models.auto.modeling_auto",
-        "transformers.models.qwen2.modeling_qwen2",
-        "transformers.models.llama.modeling_llama",
-        "transformers.models.bloom.modeling_bloom",
-    ]
-)
+import forked
 
 
-def run_group(recipe: Path, out: Path, *, world: int = 1, kill: str = "", timeout_s: float = 100) -> list[int]:
+def run_group(recipe: Path, out: Path, *, world: int = 1, kill: str = "", timeout_s: float = 300) -> list[int]:
     """Runs `recipe` in `world` processes; gives their exit codes, negative for a signal."""
     return call(world, "forks", "train_once", str(recipe), str(out), kill, timeout_s=timeout_s)
 
 
-def call(world: int, module: str, function: str, *arguments: Any, timeout_s: float = 100) -> list[int]:
+def call(world: int, module: str, function: str, *arguments: Any, timeout_s: float = 300) -> list[int]:
     """Calls module.function(*arguments) in `world` processes of one group."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    children = [
-        _CONTEXT.Process(target=_child, args=(rank, world, port, module, function, arguments)) for rank in range(world)
-    ]
-    for child in children:
-        child.start()
-    for child in children:
-        child.join(timeout_s)
-    for child in children:
-        if child.is_alive():
-            child.kill()
-            child.join()
-    return [child.exitcode or 0 for child in children]
-
-
-def _child(rank: int, world: int, port: int, module: str, function: str, arguments: tuple[Any, ...]) -> None:
-    sys.path.insert(0, str(HERE))
-    import torch
-
-    torch.set_num_threads(1)
-    if world > 1:
-        os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE=str(world))
-        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
-    from blossom_data.errors import BlossomError
-
-    code = 0
-    try:
-        getattr(importlib.import_module(module), function)(*arguments)
-    except BlossomError as why:
-        sys.stderr.write(f"error: {why}\n  try: {why.hint}\n")
-        code = why.exit_code
-    except BaseException:
-        import traceback
-
-        traceback.print_exc()
-        code = 1
-    sys.stderr.flush()
-    sys.stdout.flush()
-    os._exit(code)
+    return forked.call(module, function, *arguments, world=world, timeout_s=timeout_s)
 
 
 def train_once(recipe: str, out: str, kill: str = "") -> None:

@@ -11,7 +11,7 @@ import typer
 from blossom_data.errors import ConfigError
 
 if TYPE_CHECKING:
-    from blossom_data.llm.prices import Spending
+    from blossom_data.llm.spending import Spending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Money:
             dir_okay=False,
             metavar="FILE",
             envvar="BLOSSOM_PRICES",
-            help="Price file; without it the dated one that comes along.",
+            help="Price file of your own; without it the provider's list price.",
         ),
     ] = None
     price_in: Annotated[
@@ -61,14 +61,17 @@ def build_spending(money: Money, *, factor: float = 1.0) -> Spending:
     Raises:
         ConfigError: one price without the other, or a price file that cannot be used.
     """
-    from blossom_data.llm.prices import Price, Spending, load_prices
+    from blossom_data.llm.prices import Price, load_prices
+    from blossom_data.llm.spending import Spending
 
     price_in, price_out = money.price_in, money.price_out
     if (price_in is None) != (price_out is None):
         raise ConfigError("--price-in and --price-out belong together", hint="give both, in USD per million tokens")
-    flat = None if price_in is None or price_out is None else Price(price_in, price_out, price_in)
+    flat = None
+    if price_in is not None and price_out is not None:
+        flat = Price(price_in, price_out, price_in, "--price-in and --price-out")
     return Spending(
-        prices=load_prices(money.prices),
+        prices=load_prices(money.prices) if money.prices else {},
         flat=flat,
         factor=factor,
         budget_usd=money.budget_usd,

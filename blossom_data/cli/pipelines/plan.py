@@ -60,5 +60,6 @@ def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     if job.stages and not job.endpoints:
         output.result("  endpoint       none is named: no reply in the ledger can be recognised, and no price found")
     if job.batch is not None:
-        output.result(f"  --batch        at {PRICE_SHARE:g} x the price, within a day per round of asks")
+        share = f"at {PRICE_SHARE:g} x the price, or the provider's own for batches"
+        output.result(f"  --batch        {share}; within a day per round of asks")
     return 0

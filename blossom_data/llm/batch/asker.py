@@ -75,7 +75,14 @@ class BatchAsker:
         draw = random.Random()
         settle_s = min(settings.poll_s, MOST_SETTLE_S)
         self._clients = [
-            BatchClient(endpoint, patience=settings.patience, settle_s=settle_s, draw=draw) for endpoint in endpoints
+            BatchClient(
+                endpoint,
+                patience=settings.patience,
+                settle_s=settle_s,
+                most_single_bytes=settings.most_single_bytes,
+                draw=draw,
+            )
+            for endpoint in endpoints
         ]
         self._modes = Modes(counters)
         self._stack = AsyncExitStack()

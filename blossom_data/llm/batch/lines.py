@@ -10,6 +10,7 @@ A result is judged by the reader and the rules of online replies (reading.py, po
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import orjson
 
@@ -17,7 +18,7 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.llm.policy import Action, Failure, classify_status, read_error
 from blossom_data.llm.reading import read_reply
 
-URL = "/v1/chat/completions"
+URL: Final = "/v1/chat/completions"
 _KEY_DIGITS = 32
 
 

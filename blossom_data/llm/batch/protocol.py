@@ -1,11 +1,12 @@
-"""The files and batches routes of an OpenAI-compatible endpoint: five calls, retried until they succeed or cannot.
+"""The files and batches routes of an OpenAI-compatible endpoint, over the openai SDK; retried while that may help.
 
     POST /files (multipart, purpose=batch)   POST /batches   GET /batches/{id}   GET /batches   GET /files/{id}/content
     {"id": "batch_1", "status": "completed", "output_file_id": "file-2", "error_file_id": null,
      "request_counts": {"total": 3, "completed": 3, "failed": 0}, "metadata": {"blossom_intent": "5e0f..."}}
 
 Creating a batch is the one call that costs money: where it is unknown whether it arrived, the list of batches is
-asked before it is sent again. What the batches are for is asker.py's part.
+asked before it is sent again, and the SDK itself sends nothing twice. What comes back is read here, and not by its
+models, which take any JSON for what it should be. What the batches are for is asker.py's part.
 """
 
 from __future__ import annotations
@@ -17,29 +18,39 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import IO, Any
+from functools import partial
+from typing import IO, Any, Final, Self, TypeAlias
 
-import aiohttp
+import httpx2
+import openai
 import orjson
-from yarl import URL
 
 from blossom_data.config import Endpoint
-from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError
+from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError, NetworkError
 from blossom_data.llm.batch.lines import URL as COMPLETIONS
+from blossom_data.llm.batch.transport import PlainTransport
 from blossom_data.llm.client import Client
-from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
+from blossom_data.llm.http.connection_failures import https_failure, proxy_wants_name
+from blossom_data.llm.http.plain_http import http_failure, http_options
+from blossom_data.llm.policy import Action, Failure, Patience, backoff_s, classify_status
 
 INTENT = "blossom_intent"
 """Name of the metadata entry that holds the hash of the batch's input."""
-WINDOW = "24h"
+WINDOW: Final = "24h"
 OVER = ("completed", "failed", "expired", "cancelled")
 _JSON_BYTES = 8 << 20
-_CHUNK_BYTES = 1 << 20
+_PART_BYTES = 16_000_000
+"""A part is held in memory thrice while it is sent."""
+_CONNECT_S = 60.0
 _SLOW_BYTES_S = 100_000
 """An upload slower than this is given up."""
 _CLOCK_SLACK_S = 3600.0
 _PAGE = 100
 _IDENT = re.compile(r"[A-Za-z0-9_:-][A-Za-z0-9_:.-]{0,199}")
+
+
+Send: TypeAlias = "Callable[[], AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]]"
+"""Begins one call; its answer is not read yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,56 +85,82 @@ class CutShort(Exception):
 class BatchClient(Client):
     """A Client with the batch routes; open it with `async with`."""
 
-    def __init__(self, endpoint: Endpoint, *, patience: Patience, settle_s: float, draw: random.Random) -> None:
+    def __init__(
+        self, endpoint: Endpoint, *, patience: Patience, settle_s: float, most_single_bytes: int, draw: random.Random
+    ) -> None:
         """
         Args:
             settle_s: how long a batch may take to appear in the list after it was created.
+            most_single_bytes: a longer file is uploaded in parts.
         """
         super().__init__(endpoint)
         self.endpoint, self.patience, self.settle_s, self.draw = endpoint, patience, settle_s, draw
+        self._most_single_bytes = most_single_bytes
+        # One after the other: the first batch begins sooner than if all shared the line.
+        self._uploading = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        own = {name: self._headers().get(name, "") for name in ("User-Agent", "Authorization")}
+        transport = PlainTransport({**own, "Accept-Encoding": "identity"}, **http_options(self.route))
+        self._sdk = openai.AsyncOpenAI(
+            base_url=self._endpoint.base_url,
+            api_key=self._secret.reveal() or "none",
+            max_retries=0,
+            # How long a whole call may take is bounded around it.
+            timeout=httpx2.Timeout(None, connect=_CONNECT_S),
+            http_client=httpx2.AsyncClient(transport=transport, follow_redirects=False),
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._sdk.close()
+        await super().__aexit__()
 
     async def upload(self, file: IO[bytes], intent: str) -> str:
         """The id of the uploaded input `file`, which stays open."""
-        size = file.seek(0, 2)
-        boundary = f"blossom-{intent}"
-        head = (
-            f'--{boundary}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
-            f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{intent}.jsonl"\r\n'
-            "Content-Type: application/jsonl\r\n\r\n"
-        ).encode()
-        tail = f"\r\n--{boundary}--\r\n".encode()
+        name, size = f"{intent}.jsonl", file.seek(0, 2)
+        async with self._uploading:
+            if size > self._most_single_bytes:
+                return await self._upload_in_parts(file, name, size)
+            return self._named(await self._insist("uploading a batch", lambda: self._begin_upload(file, name), size))
 
-        async def parts() -> AsyncIterator[bytes]:
-            file.seek(0)
-            yield head
-            while chunk := file.read(_CHUNK_BYTES):
-                yield chunk
-            yield tail
+    def _begin_upload(self, file: IO[bytes], name: str) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
+        file.seek(0)
+        return self._sdk.files.with_streaming_response.create(file=(name, file, "application/jsonl"), purpose="batch")
 
-        headers = {
-            "Content-Type": f"multipart/form-data; boundary={boundary}",
-            "Content-Length": str(len(head) + size + len(tail)),
-        }
-        found = await self._insist(
-            "uploading a batch", "POST", "/files", body=parts, headers=headers, more_s=size / _SLOW_BYTES_S
-        )
-        if not (file_id := _ident(found, "id")):
+    def _named(self, found: object) -> str:
+        if not (name := _ident(found, "id")):
             raise EndpointError(f"endpoint {self._endpoint.label} took a file and gave no id for it")
-        return file_id
+        return name
+
+    async def _upload_in_parts(self, file: IO[bytes], name: str, size: int) -> str:
+        """The id of a file that is sent part by part, of which each is tried again by itself."""
+        uploads = self._sdk.uploads.with_streaming_response
+        begun = await self._insist(
+            "uploading a batch",
+            lambda: uploads.create(bytes=size, filename=name, mime_type="application/jsonl", purpose="batch"),
+        )
+        upload_id, part_ids = self._named(begun), []
+        file.seek(0)
+        while data := file.read(min(_PART_BYTES, self._most_single_bytes)):
+            send = partial(uploads.parts.create, upload_id, data=data)
+            part_ids.append(self._named(await self._insist("uploading a part of a batch", send, len(data))))
+        done = await self._insist(
+            "completing the upload of a batch", lambda: uploads.complete(upload_id, part_ids=part_ids)
+        )
+        return self._named(done.get("file"))
 
     async def create(self, file_id: str, *, intent: str, stage: str, created: float) -> RemoteBatch:
         """The batch of the uploaded file `file_id`, created once, whatever becomes of the answer."""
-        body = orjson.dumps(
-            {
-                "input_file_id": file_id,
-                "endpoint": COMPLETIONS,
-                "completion_window": WINDOW,
-                "metadata": {INTENT: intent, "blossom_stage": stage},
-            }
-        )
+        metadata = {INTENT: intent, "blossom_stage": stage}
         tries = Tries(self, "creating a batch")
         while True:
-            outcome = await self._once("POST", "/batches", body=lambda: body)
+            outcome = await self._once(
+                lambda: self._sdk.batches.with_streaming_response.create(
+                    input_file_id=file_id, endpoint=COMPLETIONS, completion_window=WINDOW, metadata=metadata
+                )
+            )
             if isinstance(outcome, dict):
                 if (batch := read_batch(outcome)) is not None:
                     return batch
@@ -138,7 +175,7 @@ class BatchClient(Client):
         """The batch as it stands."""
         tries = Tries(self, f"looking at batch {batch_id}")
         while True:
-            outcome = await self._once("GET", f"/batches/{batch_id}")
+            outcome = await self._once(lambda: self._sdk.batches.with_streaming_response.retrieve(batch_id))
             if isinstance(outcome, Failure) and outcome.status == 404:
                 raise self._unknown(batch_id)
             if isinstance(outcome, dict):
@@ -152,9 +189,7 @@ class BatchClient(Client):
         found: dict[str, RemoteBatch] = {}
         after = ""
         while True:
-            page = await self._insist(
-                "listing the batches", "GET", f"/batches?limit={_PAGE}" + (f"&after={after}" if after else "")
-            )
+            page = await self._insist("listing the batches", partial(self._begin_list, after))
             listed = page.get("data")
             batches = [
                 batch
@@ -167,83 +202,64 @@ class BatchClient(Client):
                 return found
             after = batches[-1].id
 
+    def _begin_list(self, after: str) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
+        return self._sdk.batches.with_streaming_response.list(limit=_PAGE, after=after or openai.omit)
+
     async def lines(self, file_id: str, *, most_line_bytes: int) -> AsyncGenerator[bytes, None]:
         """The lines of a result file as they arrive; a longer one comes as b"".
 
         Raises:
             CutShort: the download broke off.
         """
-        url = URL(self._endpoint.base_url.rstrip("/") + f"/files/{file_id}/content")
-        timeout = aiohttp.ClientTimeout(total=None, sock_read=self._endpoint.timeout_s, sock_connect=60)
-        plain = {"Accept-Encoding": "identity", "Accept": "*/*"}
+        timeout = httpx2.Timeout(None, connect=_CONNECT_S, read=self._endpoint.timeout_s)
         try:
-            async with self._request("GET", url, headers=plain, timeout=timeout) as response:
-                if response.status != 200:
-                    raise CutShort(await self._refusal(response))
-                if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                    raise CutShort(_odd("a result file in an encoding that was not asked for"))
-                async for line in _split(response.content, most_line_bytes):
+            async with self._sdk.files.with_streaming_response.content(file_id, timeout=timeout) as response:
+                async for line in _split(response.iter_bytes(), most_line_bytes):
                     yield self._scrubbed(line)
-        except TimeoutError as late:
+        except (openai.APITimeoutError, httpx2.ReadTimeout) as late:
             silent = f"a result file that stopped for {self._endpoint.timeout_s:g} s"
             raise CutShort(Failure(action=Action.RETRY, cause="timeout", detail=silent)) from late
-        except self._transport.errors as error:
+        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
             raise CutShort(self._failure(error)) from None
 
-    async def _insist(
-        self,
-        what: str,
-        method: str,
-        path: str,
-        *,
-        body: Callable[[], Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        more_s: float = 0.0,
-    ) -> dict[str, Any]:
-        """The JSON object that a call brings, sent again while that may help."""
+    async def _insist(self, what: str, send: Send, size: int = 0) -> dict[str, Any]:
+        """The JSON object that a call with so many bytes brings, sent again while that may help."""
         tries = Tries(self, what)
-        while isinstance(outcome := await self._once(method, path, body, headers, more_s), Failure):
+        while isinstance(outcome := await self._once(send, size / _SLOW_BYTES_S), Failure):
             await tries.bear(outcome)
         return outcome
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        body: Callable[[], Any] | None = None,
-        headers: Mapping[str, str] | None = None,
-        more_s: float = 0.0,
-    ) -> dict[str, Any] | Failure:
+    async def _once(self, send: Send, more_s: float = 0.0) -> dict[str, Any] | Failure:
         """One call; its deadline is the endpoint's and `more_s`."""
-        url = URL(self._endpoint.base_url.rstrip("/") + path)
-        data = None if body is None else body()
+        deadline_s = self._endpoint.timeout_s + more_s
+        raw = bytearray()
         try:
-            async with (
-                asyncio.timeout(self._endpoint.timeout_s + more_s),
-                self._request(method, url, data=data, headers=headers) as response,
-            ):
-                if not 200 <= response.status < 300:
-                    return await self._refusal(response)
-                raw = await self._read(response, _JSON_BYTES)
+            async with asyncio.timeout(deadline_s), send() as response:
+                async for chunk in response.iter_bytes():
+                    raw += chunk
+                    if len(raw) > _JSON_BYTES:
+                        return _odd(f"a reply longer than {_JSON_BYTES} bytes")
+            found = orjson.loads(self._scrubbed(bytes(raw)))
         except TimeoutError:
-            late = f"no complete answer within {self._endpoint.timeout_s + more_s:g} s"
-            return Failure(action=Action.RETRY, cause="timeout", detail=late)
-        except self._transport.errors as error:
-            return self._failure(error)
-        if isinstance(raw, Failure):
-            return raw
-        try:
-            found = orjson.loads(self._scrubbed(raw))
+            return Failure(action=Action.RETRY, cause="timeout", detail=f"no complete answer within {deadline_s:g} s")
         except orjson.JSONDecodeError:
             return _odd("a 200 that is not JSON")
+        except (openai.OpenAIError, httpx2.HTTPError, OSError, ValueError) as error:
+            return self._failure(error)
         return found if isinstance(found, dict) else _odd("a 200 whose JSON is not an object")
 
-    def _request(
-        self, method: str, url: URL, *, headers: Mapping[str, str] | None, **words: Any
-    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        transport = self._transport
-        headers = {**transport.headers, **(headers or {})}
-        return transport.session.request(method, url, headers=headers, **transport.words, **words)
+    def _failure(self, error: Exception) -> Failure:
+        """A failure in the words that calls one by one have for it."""
+        if not isinstance(error, openai.APIStatusError):
+            cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else None
+            return http_failure(cause or error, self._endpoint.base_url, self.route)
+        headers = {name.lower(): self._secret.scrub(value) for name, value in error.response.headers.items()}
+        failure = classify_status(error.status_code, headers, self._scrubbed(error.response.content))
+        if 300 <= error.status_code < 400:
+            return https_failure(failure, self._endpoint.base_url, headers.get("location", ""))
+        if error.status_code == 407 and self.route.proxy_url:
+            return proxy_wants_name(self.route)
+        return failure
 
     def _unknown(self, batch_id: str) -> EndpointError:
         return EndpointError(
@@ -255,6 +271,8 @@ class BatchClient(Client):
     def fatal(self, failure: Failure, what: str) -> BlossomError:
         """The error of a failure that another try cannot mend."""
         label, origin = self._endpoint.label, self._endpoint.api_key.origin
+        if failure.action is Action.NETWORK:
+            return NetworkError(f"endpoint {label}: {failure.detail}", hint=failure.hint)
         if failure.action is Action.AUTH:
             key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
             if failure.status in (0, 400, 401, 403):
@@ -320,10 +338,10 @@ def read_batch(found: Mapping[str, Any]) -> RemoteBatch | None:
     return batch if batch.id and batch.status else None
 
 
-async def _split(content: aiohttp.StreamReader, most_line_bytes: int) -> AsyncIterator[bytes]:
+async def _split(chunks: AsyncIterator[bytes], most_line_bytes: int) -> AsyncIterator[bytes]:
     """The lines of a stream, without line breaks; one that is longer than `most_line_bytes` comes as b""."""
     rest, is_too_long = bytearray(), False
-    async for chunk in content.iter_any():
+    async for chunk in chunks:
         *whole, last = chunk.split(b"\n")
         for part in whole:
             rest += part

@@ -14,7 +14,7 @@ from blossom_data.llm.policy import Patience
 MOST_LINES = 50_000
 """Lines that a provider takes in one batch."""
 MOST_BYTES = 200_000_000
-"""Bytes that a provider takes in one batch file."""
+"""Bytes that a provider takes in one batch file, and in one request."""
 DEFAULT_LINES = 10_000
 PRICE_SHARE = 0.5
 """What a batch costs of the list price."""
@@ -31,7 +31,9 @@ class BatchSettings:
     lines: int = DEFAULT_LINES
     """Most lines in one batch, 1 to MOST_LINES."""
     most_bytes: int = MOST_BYTES
-    """Most bytes of one batch file."""
+    """Most bytes of one batch file, where a provider takes more than most do."""
+    most_single_bytes: int = MOST_BYTES
+    """A longer file is uploaded in parts."""
     poll_s: float = 60.0
     """Longest pause between two looks at a batch; the first ones come sooner."""
     tries: int = 2
@@ -48,7 +50,7 @@ class BatchSettings:
     def __post_init__(self) -> None:
         if not 1 <= self.lines <= MOST_LINES:
             raise ConfigError(f"a batch holds 1 to {MOST_LINES:,} lines, not {self.lines:,}")
-        for limit in ("most_bytes", "poll_s", "tries"):
+        for limit in ("most_bytes", "most_single_bytes", "poll_s", "tries"):
             if not getattr(self, limit) > 0:
                 raise ConfigError(f"{limit} must be greater than 0, is {getattr(self, limit)}")
 

@@ -42,11 +42,12 @@ def go(
     ledger: str = "ledger",
     stage: Stage | None = None,
     is_batch: bool = True,
+    base_url: str = "",
     **settings: Any,
 ) -> dict[str, Any]:
     """Annotates `texts` through batches (or online); gives the run's summary."""
     stage = stage or build_stage("annotate", {})
-    endpoint = Endpoint(base_url=server.base_url, model="m", api_key=Secret(KEY, origin="OPENAI_API_KEY"))
+    endpoint = Endpoint(base_url=base_url or server.base_url, model="m", api_key=Secret(KEY, origin="OPENAI_API_KEY"))
     job = Job(
         label=stage.name,
         work=((record, [stage]) for record in records(texts)),

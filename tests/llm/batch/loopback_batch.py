@@ -6,8 +6,8 @@
 
 `answer` gets the last user message and the number of times that this line was in a batch before (None online), and
 gives a text, or a Line. A batch is carried out once it is created, whether or not anybody looks at it; what is shown
-of it steps through `states` at each look. `hang` names the steps ("upload", "create", "created", "retrieve", "content",
-"half") at which requests are not answered while the name is in it.
+of it steps through `states` at each look. `hang` names the steps ("upload", "part", "create", "created", "retrieve",
+"content", "half") at which requests are not answered while the name is in it. It also is a proxy to itself.
 """
 
 from __future__ import annotations
@@ -72,6 +72,12 @@ class BatchServer:
         self.batches: dict[str, Batch] = {}
         self.files: dict[str, bytes] = {}
         self.uploads = 0
+        self.parts: dict[str, bytes] = {}
+        """Parts of large files, by id."""
+        self.headers: set[str] = set()
+        """Names of all request headers that came, in lower case."""
+        self.odd: dict[str, Any] = {}
+        """What batch objects say in place of the truth."""
         self.lines_run: Counter[str] = Counter()
         """Batch lines carried out, by custom_id."""
         self.paid: Counter[str] = Counter()
@@ -123,6 +129,9 @@ class BatchServer:
         self._loop, self._stop, self._released = asyncio.get_running_loop(), asyncio.Event(), asyncio.Event()
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/v1/files", self._upload)
+        app.router.add_post("/v1/uploads", self._begin)
+        app.router.add_post("/v1/uploads/{id}/parts", self._part)
+        app.router.add_post("/v1/uploads/{id}/complete", self._end)
         app.router.add_get("/v1/files/{id}/content", self._content)
         app.router.add_post("/v1/batches", self._create)
         app.router.add_get("/v1/batches", self._list)
@@ -140,6 +149,7 @@ class BatchServer:
     async def _step(self, name: str, request: web.Request) -> web.Response | None:
         """The scripted answer of a step, None to go on."""
         self.reached[name] += 1
+        self.headers.update(header.lower() for header in request.headers)
         if name in self.hang:
             await self._released.wait()
         if self.status_401 or request.headers.get("Authorization") not in (None, f"Bearer {KEY}"):
@@ -158,6 +168,33 @@ class BatchServer:
         name = f"file-in-{self.uploads}"
         self.files[name] = part.file.read()
         return web.json_response({"id": name, "object": "file", "purpose": "batch"})
+
+    async def _begin(self, request: web.Request) -> web.Response:
+        if scripted := await self._step("begin", request):
+            return scripted
+        body = await request.json()
+        assert (body["purpose"], body["mime_type"]) == ("batch", "application/jsonl")
+        return web.json_response({"id": f"upload_{body['bytes']}", "object": "upload", "status": "pending"})
+
+    async def _part(self, request: web.Request) -> web.Response:
+        if scripted := await self._step("part", request):
+            return scripted
+        part = (await request.post())["data"]
+        assert isinstance(part, web.FileField)
+        name = f"part_{len(self.parts)}"
+        self.parts[name] = part.file.read()
+        return web.json_response({"id": name, "object": "upload.part", "upload_id": request.match_info["id"]})
+
+    async def _end(self, request: web.Request) -> web.Response:
+        if scripted := await self._step("end", request):
+            return scripted
+        whole = b"".join(self.parts[name] for name in (await request.json())["part_ids"])
+        if request.match_info["id"] != f"upload_{len(whole)}":
+            return _error(400, "the parts are not the bytes that were announced", "invalid")
+        self.uploads += 1
+        name = f"file-in-{self.uploads}"
+        self.files[name] = whole
+        return web.json_response({"id": "upload", "status": "completed", "file": {"id": name, "object": "file"}})
 
     async def _create(self, request: web.Request) -> web.Response:
         if scripted := await self._step("create", request):
@@ -280,6 +317,7 @@ class BatchServer:
             "output_file_id": f"file-out-{batch.id}" if is_over and batch.output is not None else None,
             "error_file_id": f"file-err-{batch.id}" if is_over and batch.errors is not None else None,
             "request_counts": {"total": len(batch.lines), "completed": batch.completed, "failed": batch.failed},
+            **self.odd,
         }
 
 

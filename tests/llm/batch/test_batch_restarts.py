@@ -14,8 +14,11 @@ from pathlib import Path
 
 import pytest
 from batch_runs import digest
-from command import Result, blossom, user, write_lines
+from command import Result, user, write_lines
+from forked import blossom
 from loopback_batch import KEY, BatchServer
+
+pytestmark = pytest.mark.slow
 
 ROWS = 12
 

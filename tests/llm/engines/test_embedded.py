@@ -15,6 +15,8 @@ from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.settings import plan_embedded
 from blossom_data.prompts import bundled
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("xllamacpp", reason="the embedded engine is the extra `local`")
 
 TINY = bundled("demo") / "tiny"

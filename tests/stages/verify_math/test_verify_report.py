@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, values, write_lines
+from command import values, write_lines
+from forked import blossom
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback import Loopback, LoopbackRequest, answer

@@ -24,6 +24,8 @@ from blossom_data.train.model.loss import head_loss
 from blossom_data.train.model.model import build_model
 from blossom_data.train.recipe.recipe import Recipe, StageRecipe, load_recipe
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -10,7 +10,8 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from command import blossom, write_lines
+from command import write_lines
+from forked import blossom
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tiny import byte_level

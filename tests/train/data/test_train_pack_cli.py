@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from command import blossom, write_lines
+from command import write_lines
+from forked import blossom
 from terminal import on_terminal
 from tiny import OWN_TEMPLATE, byte_level
 

@@ -15,7 +15,8 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from command import Result, blossom
+from command import Result
+from forked import blossom
 from forks import run_group
 from small import SEQ_LEN, TWO_STAGES, chats, make_model, make_packed, make_workplace, write_recipe
 
@@ -28,6 +29,8 @@ from blossom_data.train.preflight.plan import make_plan, refuse_misfit
 from blossom_data.train.preflight.prepare import prepare
 from blossom_data.train.template.templates import template_for
 from blossom_data.train.template.tokens import load_tokenizer
+
+pytestmark = pytest.mark.slow
 
 OVERFIT = """
 [[stage]]

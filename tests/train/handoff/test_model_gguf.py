@@ -21,7 +21,8 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from command import Result, blossom
+from command import Result
+from forked import blossom
 from forks import run_group
 from small import chats, make_packed, write_recipe
 from tokenizers import Tokenizer, decoders, models, normalizers
@@ -30,6 +31,8 @@ from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerF
 from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.train.handoff.export import export
 from blossom_data.train.handoff.gguf import find_converter, write_gguf
+
+pytestmark = pytest.mark.slow
 
 STAGE = '[[stage]]\nname = "one"\nepochs = 90\nlearning_rate = 4e-3\ndata = [{path = "first"}]\n'
 CHATS = 8

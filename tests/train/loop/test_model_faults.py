@@ -18,6 +18,8 @@ from broken_disk import BrokenDisk, in_a_namespace
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
+pytestmark = pytest.mark.slow
+
 SETTINGS: dict[str, Any] = {"save_every": 2, "keep": 1, "eval": 0.2, "samples": 1, "sample_tokens": 4}
 STAGES = TWO_STAGES + '[[stage]]\nname = "prefer"\ndata = [{path = "pairs.jsonl"}]\ndpo = {}\n'
 STRIDES = {errno.ENOSPC: 9, errno.EIO: 25}
@@ -53,7 +55,7 @@ def is_whole(out: Path) -> bool:
 
 def test_whichever_write_of_a_run_fails_the_next_run_ends_with_the_same_bits(place: Path) -> None:
     for code in STRIDES:
-        assert call(1, "test_model_faults", "break_each", str(place), code, timeout_s=240) == [0]
+        assert call(1, "test_model_faults", "break_each", str(place), code, timeout_s=600) == [0]
         told = json.loads((place / f"broken-{code}.json").read_text())
         assert {"write", "fsync"} <= set(told["failed"])
         assert told["to_the_end"]

@@ -17,6 +17,8 @@ from small import SEQ_LEN, TWO_STAGES, make_workplace, write_recipe
 from blossom_data.train.model.flops import flops_of, peak_of
 from blossom_data.train.preflight.prepare import meta_network, prepare
 
+pytestmark = pytest.mark.slow
+
 PEAK_TFLOPS = 0.01
 
 

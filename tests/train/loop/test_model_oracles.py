@@ -17,6 +17,8 @@ from forks import call, run_group
 from safetensors.torch import load_file
 from small import make_model, make_packed, write_recipe
 
+pytestmark = pytest.mark.slow
+
 STEPS = 20
 STAGE = """
 [[stage]]

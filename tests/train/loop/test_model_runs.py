@@ -16,6 +16,8 @@ pytest.importorskip("transformers")
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
+pytestmark = pytest.mark.slow
+
 ONE_STAGE = '[[stage]]\nname = "one"\nlearning_rate = 3e-3\ndata = [{path = "first"}]\n'
 HAS_DEEPSPEED = importlib.util.find_spec("deepspeed") is not None
 needs_deepspeed = pytest.mark.skipif(not HAS_DEEPSPEED, reason="needs deepspeed")

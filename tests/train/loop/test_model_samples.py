@@ -21,6 +21,8 @@ from blossom_data.train.loop.metrics import SAMPLES, read_lines
 from blossom_data.train.loop.page import page
 from blossom_data.train.recipe.recipe import load_recipe
 
+pytestmark = pytest.mark.slow
+
 needs_deepspeed = pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="needs deepspeed")
 SAMPLED = {"eval": 0.2, "eval_every": 3, "samples": 2, "sample_tokens": 12, "micro_batch": 1, "save_every": 2}
 

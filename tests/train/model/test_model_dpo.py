@@ -17,8 +17,9 @@ pytest.importorskip("transformers")
 
 import numpy as np
 import torch
-from command import blossom, write_lines
+from command import write_lines
 from dpo_oracles import KEYS, both, pairs_of
+from forked import blossom
 from forks import call, run_group
 from safetensors.torch import load_file
 from small import SEQ_LEN, WORDS, make_model, make_packed, write_recipe
@@ -32,6 +33,8 @@ from blossom_data.train.model.loss import token_losses
 from blossom_data.train.preflight.plan import make_plan
 from blossom_data.train.preflight.prepare import prepare
 from blossom_data.train.recipe.recipe import load_recipe
+
+pytestmark = pytest.mark.slow
 
 DPO = """
 [[stage]]

@@ -20,6 +20,8 @@ from blossom_data.train.data import store
 from blossom_data.train.model import attention, batches, model
 from blossom_data.train.recipe import recipe
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

@@ -20,6 +20,8 @@ from blossom_data.train.parallel.adapter_choice import loading
 from blossom_data.train.parallel.processes import join_group
 from blossom_data.train.recipe.recipe import load_recipe
 
+pytestmark = pytest.mark.slow
+
 ONE_STAGE = '[[stage]]\nname = "one"\nlearning_rate = 3e-3\ndata = [{path = "first"}]\n'
 
 

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from command import blossom
+from forked import blossom
 from forks import run_group
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +21,8 @@ from blossom_data.errors import ConfigError
 from blossom_data.train.preflight import memory_check as room
 from blossom_data.train.preflight.plan import micro_batches
 from blossom_data.train.run import train
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 from broken_disk import in_a_namespace
-from command import Result, blossom
+from command import Result
+from forked import blossom
 from small import TWO_STAGES, make_workplace, tokenizer, write_recipe
+
+pytestmark = pytest.mark.slow
 
 RECORDS = TWO_STAGES.replace('path = "first"', 'path = "first.jsonl"')
 

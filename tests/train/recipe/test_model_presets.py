@@ -26,6 +26,8 @@ from blossom_data.train.preflight.prepare import prepare
 from blossom_data.train.recipe import revisions as pins
 from blossom_data.train.recipe.recipe import load_recipe
 
+pytestmark = pytest.mark.slow
+
 # The shapes of the two models' own config.json, and how many weights they have.
 SHAPES: dict[str, tuple[Any, int]] = {
     "qwen2.5-0.5b": (

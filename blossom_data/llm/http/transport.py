@@ -23,7 +23,7 @@ import aiohttp
 from yarl import URL
 
 from blossom_data.errors import ConfigError, extra_hint
-from blossom_data.llm.network import Route, ssl_context
+from blossom_data.llm.http.network import Route, ssl_context
 
 if TYPE_CHECKING:
     from aiohttp.client import ClientTimeout

@@ -13,9 +13,9 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from blossom_data.llm.network import CERTIFICATE_HINT, Route
+from blossom_data.llm.http.network import CERTIFICATE_HINT, Route
+from blossom_data.llm.http.transport import CONNECT_S
 from blossom_data.llm.policy import Action, Failure
-from blossom_data.llm.transport import CONNECT_S
 
 _HOSTNAME_MISMATCH, _EXPIRED, _NOT_YET_VALID = 62, 10, 9
 _HINTS = {
@@ -27,23 +27,18 @@ _HINTS = {
 
 def failure_of(error: Exception, base_url: str, route: Route) -> Failure:
     """The failure of a call to `base_url` that ended with `error`."""
-    if (refusal := _refused_certificate(error)) is not None:
-        host = error.host if isinstance(error, aiohttp.ClientConnectorError) else urlsplit(base_url).hostname
-        return Failure(
-            action=Action.NETWORK,
-            cause="connect",
-            detail=f"the certificate of {host} is refused: {refusal.verify_message}",
-            hint=_HINTS.get(refusal.verify_code, CERTIFICATE_HINT),
-        )
+    shown = error.host if isinstance(error, aiohttp.ClientConnectorError) else urlsplit(base_url).hostname
+    if (refusal := refused_certificate(error, str(shown))) is not None:
+        return refusal
     if route.proxy_url and (failure := _at_proxy(error, base_url, route)) is not None:
         return failure
     host = str(urlsplit(base_url).hostname)
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return _unreachable(f"no connection to {host} within {CONNECT_S:g} s")
+        return unreachable(f"no connection to {host} within {CONNECT_S:g} s")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return _unreachable(f"cannot find the address of {host}: {_said(error)}")
+        return unreachable(f"cannot find the address of {host}: {_said(error)}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return _unreachable(f"cannot connect to {error.host}:{error.port}: {_said(error)}")
+        return unreachable(f"cannot connect to {error.host}:{error.port}: {_said(error)}")
     if isinstance(error, aiohttp.ClientPayloadError):
         return Failure(action=Action.RETRY, cause="body", detail="a response that broke off")
     if isinstance(error, aiohttp.ClientResponseError):
@@ -89,33 +84,40 @@ def proxy_wants_name(route: Route) -> Failure:
     )
 
 
+def proxy_refusal(status: int, base_url: str, route: Route) -> Failure:
+    """The failure of a proxy that would not connect to the host, by the status that it answered; 0 for none."""
+    proxy, host = f"the proxy {route.proxy_shown} ({route.proxy_origin})", urlsplit(base_url).hostname
+    if status == 407:
+        return proxy_wants_name(route)
+    if 400 <= status < 500 and status not in (408, 425, 429):
+        return Failure(
+            action=Action.NETWORK,
+            cause="connect",
+            detail=f"{proxy} refuses to connect to {host} ({status})",
+            hint=f"ask who runs it, or name {host} in NO_PROXY where it can be reached directly",
+        )
+    return unreachable(f"{proxy} did not connect to {host}" + (f" ({status})" if status else ""))
+
+
 def _at_proxy(error: Exception, base_url: str, route: Route) -> Failure | None:
     """The failure of the proxy's own doing."""
     proxy, host = f"the proxy {route.proxy_shown} ({route.proxy_origin})", urlsplit(base_url).hostname
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return _unreachable(f"{proxy} cannot be reached: {_said(error)}")
+        return unreachable(f"{proxy} cannot be reached: {_said(error)}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
-        if error.status == 407:
-            return proxy_wants_name(route)
-        if 400 <= error.status < 500 and error.status not in (408, 425, 429):
-            return Failure(
-                action=Action.NETWORK,
-                cause="connect",
-                detail=f"{proxy} refuses to connect to {host} ({error.status})",
-                hint=f"ask who runs it, or name {host} in NO_PROXY where it can be reached directly",
-            )
-        return _unreachable(f"{proxy} did not connect to {host} ({error.status})")
+        return proxy_refusal(error.status, base_url, route)
     if not route.is_socks or isinstance(error, aiohttp.ClientError):
         return None
     if "uthentication" in str(error):
         return proxy_wants_name(route)
     if type(error).__name__ in ("ProxyError", "ProxyConnectionError", "ProxyTimeoutError"):
         what = "cannot be reached" if type(error).__name__ == "ProxyConnectionError" else f"did not connect to {host}"
-        return _unreachable(f"{proxy} {what}")
+        return unreachable(f"{proxy} {what}")
     return None
 
 
-def _unreachable(detail: str) -> Failure:
+def unreachable(detail: str) -> Failure:
+    """The failure of a call that was not sent."""
     return Failure(action=Action.RETRY, cause="connect", detail=detail)
 
 
@@ -125,15 +127,21 @@ def _said(error: Exception) -> str:
     return str(getattr(inner, "strerror", None) or "it was closed at the other end")
 
 
-def _refused_certificate(why: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """The refusal of a certificate in an exception or what caused it."""
+def refused_certificate(error: BaseException, host: str) -> Failure | None:
+    """The failure of a certificate of `host` that was refused, where that lies behind `error`."""
+    why: BaseException | None = error
     for _ in range(8):
         # aiohttp's error is of this class too, and holds the one that says why.
         inner = getattr(why, "certificate_error", None)
         if isinstance(inner, Exception):
             why = inner
         elif isinstance(why, ssl.SSLCertVerificationError):
-            return why
+            return Failure(
+                action=Action.NETWORK,
+                cause="connect",
+                detail=f"the certificate of {host} is refused: {why.verify_message}",
+                hint=_HINTS.get(why.verify_code, CERTIFICATE_HINT),
+            )
         else:
-            why = why.__cause__ if why is not None else None
+            why = (why.__cause__ or why.__context__) if why is not None else None
     return None

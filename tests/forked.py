@@ -1,0 +1,229 @@
+"""Processes forked from one that has imported what they need: in hundredths of a second, where torch alone takes three.
+
+blossom("plan", "small.toml", "--json", cwd=place)            the real command, as command.blossom runs it
+blossom("train", "run", "r.toml", "-o", "out", cwd=place)     the same behind torch and all that goes with it
+call("forks", "train_once", "r.toml", "out", world=2)         a function in two processes of one group; [0, 0]
+
+As a script it is the server. A process has the files, folder and environment of whoever asks for it; only what a
+library reads while it is imported (HF_HOME, say) is the server's.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from command import Result, clean_environment
+
+import blossom_data
+
+HERE = Path(__file__).resolve().parent
+TRAINING = (
+    "blossom_data.train.run",
+    "deepspeed",
+    "peft",
+    "tensorboard.summary.writer.record_writer",
+    "transformers.models.auto.modeling_auto",
+    "transformers.models.auto.tokenization_auto",
+    "transformers.models.qwen2.modeling_qwen2",
+    "transformers.models.llama.modeling_llama",
+    "transformers.models.bloom.modeling_bloom",
+)
+_servers: dict[str, Server] = {}
+"""By whether they have imported what training needs: "train" or "plain"."""
+
+
+def blossom(
+    *arguments: object, cwd: Path, env: dict[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 300
+) -> Result:
+    """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
+    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        given.write(stdin)
+        given.seek(0)
+        command = Process(
+            _server("train" if arguments[0] == "train" else "plain").address,
+            ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
+            cwd=str(cwd),
+            env={**clean_environment(), **(env or {})},
+            streams=(given.fileno(), out.fileno(), err.fileno()),
+        )
+        code = command.wait(timeout_s)
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode())
+    return Result(code, *said)
+
+
+def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s: float = 300) -> list[int]:
+    """Calls module.function(*arguments) in `world` processes of a group; their exit codes, negative for a signal."""
+    environment = dict(os.environ)
+    if world > 1:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            environment.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(free.getsockname()[1]), WORLD_SIZE=str(world))
+    ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if world > 1 else {} for rank in range(world)]
+    job = (module, function, list(arguments))
+    address, cwd = _server("train").address, str(Path.cwd())
+    processes = [Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(0, 1, 2)) for rank in ranks]
+    until_s = time.monotonic() + timeout_s
+    return [process.wait(until_s - time.monotonic()) for process in processes]
+
+
+def _server(kind: str) -> Server:
+    """The server, started if it is not there yet."""
+    if kind not in _servers:
+        _servers[kind] = Server(kind)
+    return _servers[kind]
+
+
+class Server:
+    """The process that forks; it ends with the one that started it."""
+
+    def __init__(self, kind: str) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="forked-")
+        self.address = str(Path(self._folder.name) / "socket")
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, kind, self.address], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n", "the server did not come up"
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """Ends it."""
+        self._process.communicate()
+        self._folder.cleanup()
+
+
+class Process:
+    """module.function(*arguments) in a process of its own, which does not outlive whoever asked for it."""
+
+    def __init__(
+        self,
+        address: str,
+        job: tuple[str, str, list[Any]],
+        *,
+        cwd: str,
+        env: dict[str, str],
+        streams: tuple[int, int, int],
+    ) -> None:
+        self._line = socket.socket(socket.AF_UNIX)
+        self._line.connect(address)
+        body = json.dumps({"job": job, "cwd": cwd, "env": env, "path": sys.path}).encode()
+        socket.send_fds(self._line, [len(body).to_bytes(4, "big")], list(streams))
+        self._line.sendall(body)
+        self._told = self._line.makefile()
+        self._pid = int(self._told.readline())
+
+    def wait(self, most_s: float) -> int:
+        """Its exit code, negative for a signal; it is killed when it takes too long."""
+        if not select.select([self._line], [], [], max(0.0, most_s))[0]:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+        code = int(self._told.readline())
+        self._told.close()
+        self._line.close()
+        return code
+
+
+def serve(kind: str, address: str) -> None:
+    """Forks a process for each connection, until stdin is closed."""
+    told = os.dup(1)
+    os.dup2(2, 1)  # libraries print while they are imported
+    for name in TRAINING if kind == "train" else _our_own():
+        with suppress(ImportError):
+            importlib.import_module(name)
+    gc.freeze()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(address)
+        listener.listen()
+        os.write(told, b"ready\n")
+        os.close(told)
+        while True:
+            ready = select.select([listener, 0], [], [], 1.0)[0]
+            if 0 in ready:
+                return
+            if listener in ready:
+                line, _ = listener.accept()
+                with line:
+                    if os.fork() == 0:
+                        listener.close()
+                        _attend(line)
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG) != (0, 0):
+                    pass
+
+
+def _our_own() -> list[str]:
+    """All modules but those that need torch."""
+    found = pkgutil.walk_packages(blossom_data.__path__, "blossom_data.")
+    return [one.name for one in found if not one.name.startswith("blossom_data.train.") and "__main__" not in one.name]
+
+
+def _attend(line: socket.socket) -> None:
+    """In a process between the two: starts the job, and tells how it ended."""
+    size, streams, _, _ = socket.recv_fds(line, 4, 3)
+    request = json.loads(line.makefile("rb").read(int.from_bytes(size, "big")))
+    pid = os.fork()
+    if pid == 0:
+        line.close()
+        _work(request, streams)
+    with suppress(OSError):
+        line.sendall(f"{pid}\n".encode())
+        ended = os.pidfd_open(pid)
+        if ended not in select.select([line, ended], [], [])[0]:
+            os.kill(pid, signal.SIGKILL)  # whoever asked for it has gone
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        line.sendall(f"{code}\n".encode())
+    os._exit(0)
+
+
+def _work(request: dict[str, Any], streams: list[int]) -> None:
+    """The job itself, with the handlers of signals that a process begins with."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    os.chdir(request["cwd"])
+    os.environ.clear()
+    os.environ.update(request["env"])
+    sys.path[:] = request["path"]
+    # As in the tests' own process: what our modules cause is an error.
+    warnings.filterwarnings("error", module="blossom_data")
+    code: object = 0
+    try:
+        module, function, arguments = request["job"]
+        sys.argv = ["blossom-data", *(arguments[0] if function == "main" else [])]
+        getattr(importlib.import_module(module), function)(*arguments)
+    except SystemExit as why:
+        code = why.code or 0
+    except BaseException as why:
+        import traceback
+
+        traceback.print_exc()
+        code = getattr(why, "exit_code", 1)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else 1)
+
+
+if __name__ == "__main__":
+    serve(*sys.argv[1:])
