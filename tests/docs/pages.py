@@ -1,10 +1,10 @@
 """Markdown pages as data: their sections, fenced lines, code spans and links.
 
-    ## Run it                        Section("## Run it", fenced=["make demo", ...], spans={"--json"}, links={"cost.md"}, ...)
-    ```
-    make demo    # what it does
-    ```
-    Takes `--json`, see [cost](cost.md).
+## Run it                        Section("## Run it", fenced=["make demo", ...], spans={"--json"}, links={"cost.md"}, ...)
+```
+make demo    # what it does
+```
+Takes `--json`, see [cost](cost.md).
 """
 
 from __future__ import annotations

@@ -32,7 +32,9 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
             if not is_whole or words[0] in ELSEWHERE:
                 continue
             if "chats.jsonl" in words:
-                write_lines(tmp_path / "chats.jsonl", ({"messages": row["messages"]} for row in values(tmp_path / "zh/gsm8k")))
+                write_lines(
+                    tmp_path / "chats.jsonl", ({"messages": row["messages"]} for row in values(tmp_path / "zh/gsm8k"))
+                )
             if "ID" in words:
                 words[words.index("ID")] = str(values(tmp_path / "raw/gsm8k")[0]["id"])
             if words[0] == "doctor":
