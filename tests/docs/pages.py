@@ -1,10 +1,12 @@
 """Markdown pages as data: their sections, fenced lines, code spans and links.
 
-## Run it                        Section("## Run it", fenced=["make demo", ...], spans={"--json"}, links={"cost.md"}, ...)
-```
-make demo    # what it does
-```
-Takes `--json`, see [cost](cost.md).
+    ## Run it                 Section("## Run it", fenced=["make demo    # ..."]), its commands ["make demo"],
+    ```                       its spans {"--json"}, its links ["cost.md"]
+    make demo    # all of it
+    ```
+    Takes `--json`, see [cost](cost.md).
+
+It knows as much of Markdown as these pages use.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def test_the_front_door_is_short() -> None:
 
 @pytest.mark.parametrize(("english", "chinese"), BOTH.items())
 def test_both_languages_say_the_same(english: str, chinese: str) -> None:
-    """Headings one for one; under each the same commands, the same names in code, as many rows, the same pages linked."""
+    """Headings one for one; under each the same commands and names in code, as many rows, links to the same pages."""
     ours, theirs = sections(ROOT / english), sections(ROOT / chinese)
     assert [section.level for section in ours] == [section.level for section in theirs]
     for one, other in zip(ours, theirs, strict=True):

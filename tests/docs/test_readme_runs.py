@@ -7,7 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from command import blossom, values, write_lines
+from command import values, write_lines
+from forked import blossom
 from pages import ROOT, command_lines
 
 from blossom_data.demo.server import MODEL, OfflineEndpoint
