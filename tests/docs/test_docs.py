@@ -19,6 +19,10 @@ BOTH = {
 }
 """A page, and the same page in Chinese."""
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_./:=-]*|\.\.\.|…")
+FOLDERS = ("blossom_data", "tests", "benchmarks", "docs", "tools", "prompts", "pipelines", "recipes")
+_OUR_FILE = re.compile(rf"(?:{'|'.join(FOLDERS)})/[\w./-]*|[\w/-]+\.py")
+OF_OTHERS = ("trl_sft.py", "convert_hf_to_gguf.py")
+"""Programs that are written for, or come from, somebody else."""
 each_page = pytest.mark.parametrize("page", all_pages(), ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -112,3 +116,22 @@ def page_names(links: list[str]) -> set[str]:
 
 def test_all_chinese_pages_have_their_counterpart() -> None:
     assert {f"docs/zh/{page.name}" for page in (ROOT / "docs/zh").glob("*.md")} <= set(BOTH.values())
+
+
+def test_every_file_of_ours_that_is_named_exists() -> None:
+    """But for decisions, which tell of what has been."""
+    suffixes = {f"/{'/'.join(file.parts[depth:])}" for file in our_files() for depth in range(len(file.parts))}
+    for page in all_pages():
+        if page.parent.name == "decisions":
+            continue
+        for section in sections(page):
+            for span in section.spans:
+                is_ours = _OUR_FILE.fullmatch(span) and not re.search("NAME|NNN", span) and span not in OF_OTHERS
+                assert not is_ours or f"/{span.rstrip('/')}" in suffixes, f"{page.relative_to(ROOT)}: {span}"
+
+
+def our_files() -> list[Path]:
+    """Files and folders of the checkout, relative to it."""
+    tops = [ROOT / name for name in FOLDERS]
+    found = [*ROOT.glob("*"), *(path for top in tops for path in top.rglob("*"))]
+    return [path.relative_to(ROOT) for path in found if "__pycache__" not in path.parts]
