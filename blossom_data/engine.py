@@ -25,8 +25,9 @@ from blossom_data.rows import BadRow
 
 DRAIN_S = 30.0
 """Longest wait for calls in flight after a signal; what else stops a run waits as long as a call may take."""
-_WINDOW_ROUNDS = 16
-"""Rounds of calls that go on while one record waits for its fifth try; what is done by then waits in memory."""
+_WINDOW_ROUNDS = 4
+_WINDOW_LEAST = 8_000
+"""Records that are finished while one waits for its fifth try; what is done by then waits in memory."""
 _BREATHE = 32
 """Records that one worker may finish without a pause for the event loop (all replayed from the ledger)."""
 
@@ -175,7 +176,8 @@ class Engine:
     """One run over one stream of records.
 
     Args:
-        workers: records driven at once; more than the calls in flight, so that none waits for the ledger's disk.
+        workers: records driven at once; more than the calls in flight, so that no slot is empty while some of them
+            wait for the ledger's disk, or wait out a refusal of their own.
         budget: asked before each call, counts what it cost; None for neither.
         window: most records between the oldest unfinished one and the newest begun one.
     """
@@ -191,7 +193,7 @@ class Engine:
         budget: Budget | None = None,
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
-        self.workers, self.window = workers, window or max(2_000, _WINDOW_ROUNDS * workers)
+        self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
 
+_MOST_RESTING = 2_000
+"""Records beyond two a slot that may wait out a 429 or a failure of their own, while others take their slots."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -171,7 +173,8 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None:
     async with contextlib.AsyncExitStack() as stack:
         asker: Asker = NoEndpoint()
-        workers = max(1, 2 * sum(endpoint.max_in_flight for endpoint in job.endpoints))
+        slots = sum(endpoint.max_in_flight for endpoint in job.endpoints)
+        workers = max(1, 2 * slots + min(6 * slots, _MOST_RESTING))
         if job.endpoints:
             from blossom_data.llm.pool import Pool
 

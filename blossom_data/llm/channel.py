@@ -90,7 +90,7 @@ class Channel:
     async def _call(self, ask: Ask, mode: str) -> Reply:
         """Sends until there is a reply or no hope."""
         payload = self.client.encode(ask, mode)
-        tries, failed_s = 0, 0.0
+        tries, waits, failed_s = 0, 0, 0.0
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
         while True:
             sent_s = self.governor.take(tokens)
@@ -105,22 +105,23 @@ class Channel:
             finally:
                 self._counters.in_flight -= 1
             if isinstance(outcome, Reply):
-                self._count(outcome, tokens)
+                self._count(outcome, sent_s, tokens)
                 return outcome
             failed_s = failed_s or time.monotonic()
             is_counted = outcome.action is Action.RETRY and outcome.cause != "connect"
             tries += is_counted
-            self._judge(outcome, sent_s, mode, is_last=tries >= self.endpoint.max_tries, failed_s=failed_s)
+            waits += outcome.action is Action.WAIT
+            alone_s = self._judge(outcome, sent_s, mode, waits, tries >= self.endpoint.max_tries, failed_s)
             self._counters.retries[outcome.cause] += 1
-            if is_counted:
-                await self._back_off(outcome, tries)
+            await self._rest(self._back_off_s(outcome, tries) if is_counted else alone_s)
 
-    def _judge(self, failure: Failure, sent_s: float, mode: str, *, is_last: bool, failed_s: float) -> None:
-        """Tells the governor what a failure means, and returns if the call may be sent again.
+    def _judge(self, failure: Failure, sent_s: float, mode: str, waits: int, is_last: bool, failed_s: float) -> float:
+        """Tells the governor what a failure means; gives the seconds until the call may be sent again.
 
         Raises:
             RecordRefused, EndpointError: it may not.
         """
+        alone_s = 0.0
         match failure.action:
             case Action.REFUSED:
                 refusal = self._refused(failure, "refused by")
@@ -131,7 +132,10 @@ class Channel:
             case Action.AUTH | Action.ENDPOINT:
                 raise self._shut(self._fatal(failure))
             case Action.WAIT:
-                self.governor.limited(sent_s, failure.retry_after_s)
+                if failure.cause == "loading":
+                    self.governor.loading()
+                else:
+                    alone_s = self.governor.limited(sent_s, failure.retry_after_s, nth=waits)
             case Action.RETRY:
                 self.governor.failed(
                     sent_s,
@@ -150,6 +154,7 @@ class Channel:
             )
         if is_last or is_too_long:
             raise self._refused(failure, "given up at")
+        return alone_s
 
     async def _wait_for_slot(self, tokens: float, *, first: bool) -> float:
         self._counters.waiting += 1
@@ -158,15 +163,19 @@ class Channel:
         finally:
             self._counters.waiting -= 1
 
-    async def _back_off(self, failure: Failure, tries: int) -> None:
-        """Sleeps until it is time or the run stops; longer with each try, unless all goes well with the other calls."""
+    def _back_off_s(self, failure: Failure, tries: int) -> float:
+        """How long a failed call waits: longer with each try, unless all goes well with the other calls."""
         in_a_row = self.governor.failures_in_a_row
         if failure.is_overload or in_a_row > _CHANCE_IN_A_ROW:
             failures = tries if failure.is_overload else min(tries, in_a_row)
-            wait_s = backoff_s(failures, self._draw, self._patience)
-        else:
-            # The other calls are answered: this one met chance, and nobody gains by its waiting long.
-            wait_s = backoff_s(tries, self._draw, self._patience) / 10.0
+            return backoff_s(failures, self._draw, self._patience)
+        # The other calls are answered: this one met chance, and nobody gains by its waiting long.
+        return backoff_s(tries, self._draw, self._patience) / 10.0
+
+    async def _rest(self, wait_s: float) -> None:
+        """Sleeps, without a slot, until it is time or the run stops."""
+        if wait_s <= 0.0:
+            return
         self._counters.waiting += 1
         try:
             async with asyncio.timeout(wait_s):
@@ -176,7 +185,7 @@ class Channel:
         finally:
             self._counters.waiting -= 1
 
-    def _count(self, reply: Reply, estimated: float) -> None:
+    def _count(self, reply: Reply, sent_s: float, estimated: float) -> None:
         """Books a reply; the governor gets back what was estimated too high."""
         usage, counters = reply.usage, self._counters
         used = usage.tokens_in + usage.tokens_out
@@ -187,7 +196,7 @@ class Channel:
         if usage.is_estimated:
             counters.tokens_estimated += used
         self._tokens_out += 0.02 * (usage.tokens_out - self._tokens_out)
-        self.governor.succeeded(estimated - used if estimated else 0.0)
+        self.governor.succeeded(sent_s, estimated - used if estimated else 0.0)
 
     def _estimate(self, ask: Ask) -> float:
         """Tokens that a call will probably take: its prompt, and what replies took of late."""

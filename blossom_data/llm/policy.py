@@ -45,7 +45,7 @@ class Failure:
 
     action: Action
     cause: str
-    """Short name for the retry summary: 429, 5xx, 408, 409, 425, connect, reset, timeout, body; or the status."""
+    """Short name for the retry summary: 429, 5xx, 408, 409, 425, loading, connect, reset, timeout, body, a status."""
     detail: str = ""
     """What was seen, in words; may quote the endpoint, so it is scrubbed of the key before it is shown."""
     status: int = 0
@@ -134,6 +134,11 @@ def _until(text: str, date: str, now_s: float | None) -> float | None:
 _QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_user_quota"}
 _KEY = {"invalid_api_key", "account_deactivated"}
 _MODEL = {"model_not_found", "model_decommissioned"}
+_LOADING = re.compile(
+    r"\bloading\b|\bwarming[ _-]up\b|\bstarting[ _-]up\b|\binitiali[sz]ing\b|\bnot (?:yet )?(?:ready|loaded)\b"
+    r"|加载中|正在加载|尚未加载|启动中|正在启动",
+    re.IGNORECASE,
+)
 _CONTENT = ("content_filter", "content policy", "content_policy", "moderation", "flagged", "safety")
 
 
@@ -167,6 +172,8 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
         if "request too large" in message.lower():
             return failure(Action.REFUSED)
         return failure(Action.WAIT, wait_s=retry_after_s(headers), overload=True)
+    if status == 503 and _LOADING.search(message):
+        return failure(Action.WAIT, "loading")
     if status in (503, 529) and (wait_s := retry_after_s(headers)) is not None:
         return failure(Action.WAIT, "5xx", wait_s=wait_s, overload=True)
     is_content = any(mark in body[:_READ_BYTES].decode("utf-8", "replace").lower() for mark in _CONTENT)
