@@ -5,7 +5,8 @@
     │   └── UnknownKey        2   a setting that there is not, with the table that names it
     ├── InputError            2   input that cannot be read, or too much of it is bad
     ├── EndpointError         4   the endpoint is down or keeps failing; run the same command again
-    │   └── AuthError         2   the endpoint refused the key, or the quota is used up
+    │   ├── AuthError         2   the endpoint refused the key, or the quota is used up
+    │   └── EndpointMismatch  2   a wrong model or address, or each request refused for one reason
     ├── RecordRefused         4   the endpoint refused this one request (never ends a run: one record fails)
     ├── QualityGate           3   ran to the end, but a gate failed
     ├── StoppedEarly          4   budget or deadline reached; run the same command again
@@ -65,6 +66,12 @@ class EndpointError(BlossomError):
 
 class AuthError(EndpointError):
     """The endpoint refused the key, or the account's quota is used up: no call can succeed."""
+
+    exit_code = 2
+
+
+class EndpointMismatch(EndpointError):
+    """The endpoint takes no request of this run: wrong model or address, or one refusal that meets them all."""
 
     exit_code = 2
 

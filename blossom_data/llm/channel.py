@@ -12,17 +12,23 @@ import asyncio
 import random
 import time
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, EndpointError, RecordRefused
+from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, RecordRefused
+from blossom_data.llm.access import what_to_do
 from blossom_data.llm.client import Client
+from blossom_data.llm.dialect import Dialect, not_taken
 from blossom_data.llm.governor import Governor
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
 from blossom_data.llm.reading import estimate_prompt
+from blossom_data.llm.refusals import MOST_ALIKE, Refusals
 from blossom_data.llm.structured import Memory, Negotiation, names_format
+
+if TYPE_CHECKING:
+    from blossom_data.llm.whereabouts import Served
 
 _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
@@ -48,6 +54,9 @@ class Channel:
         self.governor = Governor(endpoint, patience=patience, draw=draw)
         self._counters, self._patience, self._draw = counters, patience, draw
         self._negotiations, self._memory = negotiations, memory
+        self._dialects: dict[str, Dialect] = {}
+        self._refusals = Refusals()
+        self._looking: asyncio.Future[Served | None] | None = None
         self._tokens_out = _TYPICAL_TOKENS_OUT
         self._stopping = asyncio.Event()
 
@@ -87,35 +96,59 @@ class Channel:
             negotiation.downgrade(mode)
             return await self._call(ask, "off")
 
+    def _dialect(self, model: str) -> Dialect:
+        if (known := self._dialects.get(model)) is None:
+            name, label = f"dialect {self.endpoint.base_url} {model}", f"{self.endpoint.label} {model}"
+            known = Dialect(label, self._counters, name=name, memory=self._memory)
+            self._dialects[model] = known
+        return known
+
     async def _call(self, ask: Ask, mode: str) -> Reply:
-        """Sends until there is a reply or no hope."""
-        payload = self.client.encode(ask, mode)
+        """Sends until there is a reply or no hope; what the model does not take is left out and sent again."""
+        encoded, dialect = self.client.encode(ask, mode), self._dialect(ask.model or self.endpoint.model)
+        learnt: set[str] = set()
         tries, waits, failed_s = 0, 0, 0.0
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
+        sent_s: float | None = None
         while True:
-            sent_s = self.governor.take(tokens)
-            if sent_s is None:
+            if sent_s is None and (sent_s := self.governor.take(tokens)) is None:
                 sent_s = await self._wait_for_slot(tokens, first=failed_s > 0.0)
-            self._counters.in_flight += 1
-            try:
-                outcome = await self.client.send(ask, payload)
-            except BaseException:
-                self.governor.released()
-                raise
-            finally:
-                self._counters.in_flight -= 1
+            # While it waited, another call may have learnt something.
+            payload = dialect.say(encoded, learnt)
+            outcome = await self._send(ask, payload)
             if isinstance(outcome, Reply):
                 self._count(outcome, sent_s, tokens)
+                self._refusals.answered(ask.stage)
+                dialect.keep(learnt)
                 return outcome
             failed_s = failed_s or time.monotonic()
+            if (what := not_taken(outcome, payload)) and what not in learnt:
+                learnt.add(what)
+                continue
             is_counted = outcome.action is Action.RETRY and outcome.cause != "connect"
             tries += is_counted
             waits += outcome.action is Action.WAIT
-            alone_s = self._judge(outcome, sent_s, mode, waits, tries >= self.endpoint.max_tries, failed_s)
+            if outcome.action is Action.ENDPOINT:
+                raise self._shut(await self._mismatch(outcome))
+            if outcome.action is Action.REFUSED:
+                raise self._refuse(ask, self._refused(outcome, "refused by"), mode)
+            alone_s = self._judge(outcome, sent_s, waits, tries >= self.endpoint.max_tries, failed_s)
+            sent_s = None
             self._counters.retries[outcome.cause] += 1
             await self._rest(self._back_off_s(outcome, tries) if is_counted else alone_s)
 
-    def _judge(self, failure: Failure, sent_s: float, mode: str, waits: int, is_last: bool, failed_s: float) -> float:
+    async def _send(self, ask: Ask, payload: bytes) -> Reply | Failure:
+        """Sends once, in the slot that was given."""
+        self._counters.in_flight += 1
+        try:
+            return await self.client.send(ask, payload)
+        except BaseException:
+            self.governor.released()
+            raise
+        finally:
+            self._counters.in_flight -= 1
+
+    def _judge(self, failure: Failure, sent_s: float, waits: int, is_last: bool, failed_s: float) -> float:
         """Tells the governor what a failure means; gives the seconds until the call may be sent again.
 
         Raises:
@@ -123,14 +156,11 @@ class Channel:
         """
         alone_s = 0.0
         match failure.action:
-            case Action.REFUSED:
-                refusal = self._refused(failure, "refused by")
-                if mode == self.endpoint.structured != "off" and names_format(refusal):
-                    raise self._shut(self._wrong_mode(refusal))
-                self.governor.answered()
-                raise refusal
-            case Action.AUTH | Action.ENDPOINT:
-                raise self._shut(self._fatal(failure))
+            case Action.AUTH:
+                told, hint = what_to_do(
+                    failure.cause, self.endpoint.label, failure.detail, self.endpoint.api_key.origin
+                )
+                raise self._shut(AuthError(told, hint=hint))
             case Action.WAIT:
                 if failure.cause == "loading":
                     self.governor.loading()
@@ -155,6 +185,31 @@ class Channel:
         if is_last or is_too_long:
             raise self._refused(failure, "given up at")
         return alone_s
+
+    def _refuse(self, ask: Ask, refusal: RecordRefused, mode: str) -> RecordRefused | EndpointError:
+        """Gives the slot back after a refusal, and the error: of this record, or of all if many have met the same."""
+        is_about_format = mode != "off" and names_format(refusal)
+        if is_about_format and mode == self.endpoint.structured:
+            return self._shut(self._wrong_mode(refusal))
+        if not is_about_format and self._refusals.count(ask, refusal) >= MOST_ALIKE:
+            told = f"endpoint {self.endpoint.label} gives the same refusal to every {ask.stage} request: {refusal}"
+            hint = "nothing was answered in between; mend what it names (settings, prompt or input) and run again"
+            return self._shut(EndpointMismatch(told, hint=hint))
+        self.governor.answered()
+        return refusal
+
+    async def _mismatch(self, failure: Failure) -> EndpointError:
+        """The error of a wrong model or address; what is served instead is looked up once."""
+        if failure.cause == "connect":
+            return EndpointError(f"endpoint {self.endpoint.label}: {failure.detail}", hint="check the certificate")
+        if 300 <= failure.status < 400:
+            hint = "set the base URL to the real address"
+            return EndpointMismatch(f"endpoint {self.endpoint.label}: {failure.detail}", hint=hint)
+        from blossom_data.llm.whereabouts import look, mismatch
+
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(look(self.endpoint))
+        return mismatch(self.endpoint, failure.detail, await self._looking)
 
     async def _wait_for_slot(self, tokens: float, *, first: bool) -> float:
         self._counters.waiting += 1
@@ -217,19 +272,4 @@ class Channel:
         return EndpointError(
             f"endpoint {self.endpoint.label} does not take structured = {self.endpoint.structured!r}: {refusal}",
             hint='set structured = "auto" to let the endpoint decide',
-        )
-
-    def _fatal(self, failure: Failure) -> EndpointError:
-        """The error that ends all calls, with what to do about it."""
-        label, origin = self.endpoint.label, self.endpoint.api_key.origin
-        if failure.action is Action.AUTH:
-            key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
-            if failure.status in (400, 401, 403):
-                return AuthError(f"endpoint {label} refused the key: {failure.detail}", hint=f"{key}; check it")
-            return AuthError(f"the quota at endpoint {label} is used up: {failure.detail}", hint=f"{key}; top it up")
-        if 300 <= failure.status < 400:
-            return EndpointError(f"endpoint {label}: {failure.detail}", hint="set the base URL to the real address")
-        return EndpointError(
-            f"endpoint {label} does not serve model {self.endpoint.model!r} at this address: {failure.detail}",
-            hint=f"check the model and the base URL ({self.endpoint.base_url})",
         )

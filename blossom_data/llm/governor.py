@@ -59,8 +59,8 @@ class Governor:
         """Calls at once just now, a fraction of a slot included; never above the cap."""
         self._threshold = float(self._cap)
         self._paused_until_s = -math.inf
-        self._alone_until_s: float | None = None
         self._is_proven = False
+        """Whether a call was answered, and not with a refusal: until then one goes at a time."""
         self._has_succeeded = False
         self._is_settled = False
         self._waits = 0
@@ -214,7 +214,7 @@ class Governor:
     def answered(self) -> None:
         """Gives the slot back after a refusal of one request: the endpoint is alive."""
         self._streak = self._waits = 0
-        self._proven()
+        self.released()
 
     def shut(self, error: EndpointError, *, for_s: float = math.inf) -> None:
         """Refuses all calls with `error`, the waiting ones too, for a time or for good."""
@@ -300,10 +300,7 @@ class Governor:
         if now_s < self._paused_until_s:
             return self._paused_until_s - now_s
         if not self._is_proven and self.in_flight:
-            if self._alone_until_s is None:
-                self._alone_until_s = now_s + self._patience.first_call_alone_s
-            if now_s < self._alone_until_s:
-                return self._alone_until_s - now_s
+            return math.inf
         delay_s = self._pace.delay_s(now_s)
         if self._calls is not None:
             delay_s = max(delay_s, self._calls.delay_s(now_s))

@@ -20,10 +20,15 @@ from typing import Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, ConfigError, EndpointError
+from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch
 from blossom_data.llm.channel import Channel
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.structured import Memory, Negotiation
+
+_PASSED: dict[type[EndpointError], str] = {
+    AuthError: "it refused the key, or its quota is used up",
+    EndpointMismatch: "it does not take these requests",
+}
 
 
 class Pool:
@@ -107,7 +112,7 @@ class Pool:
             except EndpointError as error:
                 if self._is_stopping:
                     raise
-                why = "it refused the key, or its quota is used up" if isinstance(error, AuthError) else "it was down"
+                why = _PASSED.get(type(error), "it was down")
                 self._counters.notes[f"endpoint {channel.endpoint.label} was passed over: {why}"] += 1
                 errors.append(error)
         raise errors[0]

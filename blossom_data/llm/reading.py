@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
-from blossom_data.llm.policy import Action, Failure, classify_status, excerpt, read_error
+from blossom_data.llm.policy import MESSAGE_NAMES, Action, Failure, classify_hidden, excerpt
 
 _MOST_TOKENS = 1_000_000_000
 _FINISH = {"eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "max_length": "length"}
@@ -31,14 +31,14 @@ def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) ->
     if not isinstance(whole, dict):
         return _malformed(body, "a 200 whose JSON is not an object")
     choices = whole.get("choices")
-    if whole.get("error") and not choices:
-        return _hidden_error(body, whole["error"], headers)
+    if not choices and (error := _hidden_error(whole)) is not None:
+        return classify_hidden(error, headers)
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict) or not isinstance(choice, dict):
         return _malformed(body, "a 200 without choices")
     if choice.get("error"):
-        return _hidden_error(body, choice["error"], headers)
+        return classify_hidden(choice["error"], headers)
     parts = _read_content(message)
     if parts is None:
         return _malformed(body, "a 200 whose content is neither text nor text parts")
@@ -72,15 +72,12 @@ def _malformed(body: bytes, detail: str) -> Failure:
     return Failure(action=Action.RETRY, cause="body", detail=detail, status=200, body=body)
 
 
-def _hidden_error(body: bytes, error: object, headers: Mapping[str, str]) -> Failure:
-    """An error inside a 200: judged by the status that it names, if it names one."""
-    inner = orjson.dumps({"error": error})
-    message, codes = read_error(inner)
-    for code in codes:
-        if len(code) == 3 and code.isdecimal() and "400" <= code <= "599":
-            return classify_status(int(code), headers, inner)
-    found = classify_status(400, headers, inner)
-    return found if found.action is not Action.REFUSED else _malformed(body, f"an error inside a 200: {message}")
+def _hidden_error(whole: Mapping[str, Any]) -> object:
+    """The error that stands in place of the choices, None where there is none."""
+    if whole.get("error"):
+        return whole["error"]
+    is_told = "choices" not in whole and any(isinstance(whole.get(name), str) for name in MESSAGE_NAMES)
+    return whole if is_told or whole.get("success") is False or "base_resp" in whole else None
 
 
 def _read_content(message: Mapping[str, Any]) -> tuple[str, str] | None:
