@@ -179,6 +179,7 @@ class Engine:
         workers: records driven at once; more than the calls in flight, so that no slot is empty while some of them
             wait for the ledger's disk, or wait out a refusal of their own.
         budget: asked before each call, counts what it cost; None for neither.
+        watch: sees each outcome as soon as it is there, and gives the error that is to stop the run, or None.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
@@ -191,8 +192,10 @@ class Engine:
         workers: int,
         window: int = 0,
         budget: Budget | None = None,
+        watch: Callable[[Outcome], BlossomError | None] = lambda outcome: None,
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
+        self._watch = watch
         self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
@@ -249,6 +252,8 @@ class Engine:
                 outcome = await self.one(item, stages)
                 order.put(index, outcome)
                 self.counters.paid_records += outcome.is_paid
+                if (why := self._watch(outcome)) is not None:
+                    self.stop(why)
                 unpaid = 0 if outcome.is_paid else unpaid + 1
                 if unpaid % _BREATHE == _BREATHE - 1:
                     await asyncio.sleep(0)

@@ -86,6 +86,16 @@ def job_options(function: Function) -> Function:
     return function
 
 
+def kept_option(function: Function) -> Function:
+    """--stop-when-kept-below: when a run that keeps next to nothing ends."""
+    return click.option(
+        "--stop-when-kept-below",
+        type=Share(),
+        show_default="2% for translate and annotate",
+        help="Stop (exit 3) when 200 records were bought and a smaller share of them was kept; 0 goes on.",
+    )(function)
+
+
 def follow_option(function: Function) -> Function:
     """--follow, on the commands that may run for long."""
     return click.option(
@@ -95,7 +105,7 @@ def follow_option(function: Function) -> Function:
 
 def endpoint_options(function: Function) -> Function:
     """Which endpoint answers, how hard it is driven, and whether by the batch."""
-    function = engine_options(spending_options(batch_options(follow_option(function))))
+    function = engine_options(kept_option(spending_options(batch_options(follow_option(function)))))
     for option in (
         click.option("--dry-run", is_flag=True, help="Print what would be asked, its tokens and cost; call nothing."),
         click.option(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from blossom_data.cli.engines import engine_options
-from blossom_data.cli.options import batch_options
+from blossom_data.cli.options import batch_options, kept_option
 from blossom_data.cli.spending import spending_options
 from blossom_data.pipelines import STAGES
 
@@ -18,7 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def pipeline_options(function: Function) -> Function:
     """Endpoint, money, batches, engines and --scale."""
-    function = spending_options(batch_options(engine_options(function)))
+    function = kept_option(spending_options(batch_options(engine_options(function))))
     for option in (
         click.option(
             "--scale",

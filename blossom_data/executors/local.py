@@ -24,7 +24,7 @@ from blossom_data.engine import Asker, Engine, Work
 from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
-from blossom_data.executors.limits import Deadline, Thrifty
+from blossom_data.executors.limits import Deadline, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.ledger.store import Ledger, StageTotals
@@ -76,6 +76,8 @@ class Job:
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
+    stop_when_kept_below: float | None = None
+    """Smallest share of bought records that has to be kept; None: what suits the stages."""
 
     @property
     def identity(self) -> str:
@@ -191,7 +193,14 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
         budget = _budget(job, ledger) if job.endpoints else None
-        engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=workers, budget=budget)
+        engine = Engine(
+            ledger=ledger,
+            asker=asker,
+            counters=job.counters,
+            workers=workers,
+            budget=budget,
+            watch=KeptGate(job.stages, job.stop_when_kept_below),
+        )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
             await engine.run(Piped(blocks) if job.is_piped else blocks, books)
 
