@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
@@ -176,10 +176,9 @@ class Engine:
     """One run over one stream of records.
 
     Args:
-        workers: records driven at once; more than the calls in flight, so that no slot is empty while some of them
-            wait for the ledger's disk, or wait out a refusal of their own.
-        budget: asked before each call, counts what it cost; None for neither.
-        watch: sees each outcome as soon as it is there, and gives the error that is to stop the run, or None.
+        workers: records driven at once; more than the calls in flight, for some wait for the disk or out a refusal.
+        budget: asked before each call, counts what it cost; None where the asker does so (llm/account.py).
+        watch: sees each outcome at once, and gives the error that is to stop the run, or None.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
@@ -252,7 +251,7 @@ class Engine:
                 outcome = await self.one(item, stages)
                 order.put(index, outcome)
                 self.counters.paid_records += outcome.is_paid
-                if (why := self._watch(outcome)) is not None:
+                if why := self._watch(outcome):
                     self.stop(why)
                 unpaid = 0 if outcome.is_paid else unpaid + 1
                 if unpaid % _BREATHE == _BREATHE - 1:
@@ -355,8 +354,7 @@ class Engine:
         hold = await self.budget.reserve(ask, model) if self.budget else None
         usage = None
         try:
-            reply = await self.asker.complete(ask)
-            usage = reply.usage
+            usage = (reply := await self.asker.complete(ask)).usage
         except RecordRefused as why:
             self.ledger.note_failure(key, ask.stage, why.status, str(why), why.body)
             raise
@@ -364,14 +362,7 @@ class Engine:
             if self.budget and hold:
                 self._count_cost(self.budget.settle(hold, usage, model))
         await self.ledger.put(key, ask, reply)
-        return Reply(
-            text=reply.text,
-            finish_reason=reply.finish_reason,
-            refusal=reply.refusal,
-            model=reply.model,
-            usage=reply.usage,
-            key=key.hex(),
-        )
+        return replace(reply, key=key.hex())
 
     def _count_cost(self, cost_usd: float | None) -> None:
         if cost_usd is None:

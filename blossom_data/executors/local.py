@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blossom_data import __version__
-from blossom_data.asks import Ask, Reply
+from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Asker, Engine, Work
@@ -113,6 +113,9 @@ class NoLedger:
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """No call is ever made."""
 
+    def book(self, stage: str, model: str, usage: Usage) -> None:
+        """No call is ever made."""
+
     def recall(self, name: str) -> str | None:
         return None
 
@@ -178,9 +181,19 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
         slots = sum(endpoint.max_in_flight for endpoint in job.endpoints)
         workers = max(1, 2 * slots + min(6 * slots, _MOST_RESTING))
         if job.endpoints:
+            from blossom_data.llm.account import Account
             from blossom_data.llm.pool import Pool
 
-            pool = Pool(job.endpoints, counters=job.counters, seed=job.seed, patience=_patience(job), memory=ledger)
+            # A batch is paid for as a whole, by the engine; what is asked online is paid try by try.
+            account = None if job.batch else Account(_budget(job, ledger), job.counters, ledger)
+            pool = Pool(
+                job.endpoints,
+                counters=job.counters,
+                seed=job.seed,
+                patience=_patience(job),
+                memory=ledger,
+                account=account,
+            )
             await stack.enter_async_context(pool)
             asker = pool
             if job.serving is not None:
@@ -192,7 +205,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
                 workers = job.batch.workers
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
-        budget = _budget(job, ledger) if job.endpoints else None
+        budget = _budget(job, ledger) if job.batch else None
         engine = Engine(
             ledger=ledger,
             asker=asker,
@@ -237,7 +250,9 @@ def _budget(job: Job, ledger: Ledger) -> Budget:
     prices = [(row, job.spending.price_of(row.model)) for row in before]
     usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
-    return Budget(job.spending, spent_usd=usd, spent_tokens=sum(row.tokens_in + row.tokens_out for row in before))
+    tokens = sum(row.tokens_in + row.tokens_out for row in before)
+    # A batch is reserved whole before the first of its answers comes.
+    return Budget(job.spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Coroutine
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Reply
@@ -19,6 +21,8 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, RecordRefused
 from blossom_data.llm.access import what_to_do
+from blossom_data.llm.account import Account
+from blossom_data.llm.budget import LEAST_CAP_TOKENS, Hold
 from blossom_data.llm.client import Client
 from blossom_data.llm.dialect import Dialect, not_taken
 from blossom_data.llm.governor import Governor
@@ -33,6 +37,46 @@ if TYPE_CHECKING:
 _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
 _CHANCE_IN_A_ROW = 2
+_TOO_LARGE = re.compile(
+    r"\bmax_(?:completion_)?tokens\b|\bcontext\b|\btoo (?:large|long|many tokens)\b|\bexceed|上下文|超过|超出",
+    re.IGNORECASE,
+)
+_LARGEST_CAP_TOKENS = 131_072
+"""No answer is longer; one that is cut there repeats itself without end."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One ask on its way to a reply."""
+
+    ask: Ask
+    mode: str
+    model: str
+    encoded: bytes
+    dialect: Dialect
+    payload: bytes = b""
+    learnt: set[str] = field(default_factory=set)
+    tries: int = 0
+    waits: int = 0
+    sent_s: float | None = None
+    """When its slot was given; None without one."""
+    failed_s: float = 0.0
+    hold: Hold | None = None
+    cap: int = 0
+    """Output tokens wanted of the budget, 0 for what is usual."""
+    too_large: int = 0
+    """A cap of the budget that the endpoint did not allow."""
+    cut: Reply | None = None
+    """The answer that the cap before this one has cut."""
+
+    def is_cut_by(self, hold: Hold, reply: Reply) -> bool:
+        """Whether the budget's own cap cut `reply`, and a larger one may bring more."""
+        if not hold.is_ours or reply.finish_reason != "length" or 2 * hold.cap > _LARGEST_CAP_TOKENS:
+            return False
+        is_allowed = not self.too_large or 2 * hold.cap < self.too_large
+        is_longer = not reply.usage.is_estimated or self.cut is None or len(reply.text) > 1.2 * len(self.cut.text)
+        is_at_cap = reply.usage.is_estimated or reply.usage.tokens_out >= 0.9 * hold.cap
+        return is_allowed and is_longer and is_at_cap
 
 
 class Channel:
@@ -47,6 +91,7 @@ class Channel:
         draw: random.Random,
         negotiations: dict[tuple[str, str], Negotiation],
         memory: Memory | None = None,
+        account: Account | None = None,
     ) -> None:
         """`negotiations` is shared by the endpoints of a pool, by (base URL, model)."""
         self.endpoint = endpoint
@@ -54,6 +99,7 @@ class Channel:
         self.governor = Governor(endpoint, patience=patience, draw=draw)
         self._counters, self._patience, self._draw = counters, patience, draw
         self._negotiations, self._memory = negotiations, memory
+        self._account = account
         self._dialects: dict[str, Dialect] = {}
         self._refusals = Refusals()
         self._looking: asyncio.Future[Served | None] | None = None
@@ -104,38 +150,62 @@ class Channel:
         return known
 
     async def _call(self, ask: Ask, mode: str) -> Reply:
-        """Sends until there is a reply or no hope; what the model does not take is left out and sent again."""
-        encoded, dialect = self.client.encode(ask, mode), self._dialect(ask.model or self.endpoint.model)
-        learnt: set[str] = set()
-        tries, waits, failed_s = 0, 0, 0.0
+        """Sends until there is a reply or no hope."""
+        model = ask.model or self.endpoint.model
+        call = _Call(ask, mode, model, self.client.encode(ask, mode), self._dialect(model))
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
-        sent_s: float | None = None
         while True:
-            if sent_s is None and (sent_s := self.governor.take(tokens)) is None:
-                sent_s = await self._wait_for_slot(tokens, first=failed_s > 0.0)
-            # While it waited, another call may have learnt something.
-            payload = dialect.say(encoded, learnt)
-            outcome = await self._send(ask, payload)
+            outcome = await self._try(call, tokens)
             if isinstance(outcome, Reply):
-                self._count(outcome, sent_s, tokens)
-                self._refusals.answered(ask.stage)
-                dialect.keep(learnt)
-                return outcome
-            failed_s = failed_s or time.monotonic()
-            if (what := not_taken(outcome, payload)) and what not in learnt:
-                learnt.add(what)
+                if (reply := self._take(call, outcome, tokens)) is not None:
+                    return reply
                 continue
-            is_counted = outcome.action is Action.RETRY and outcome.cause != "connect"
-            tries += is_counted
-            waits += outcome.action is Action.WAIT
+            call.failed_s = call.failed_s or time.monotonic()
+            is_learnt = self._has_learnt(call, outcome)
+            if is_learnt and outcome.usage is None:
+                continue
+            if self._account is not None and call.hold is not None:
+                self._account.failed(call.hold, outcome, ask, model)
+                call.hold = None
+            if is_learnt:
+                self.governor.answered()
+                call.sent_s = None
+                continue
             if outcome.action is Action.ENDPOINT:
                 raise self._shut(await self._mismatch(outcome))
             if outcome.action is Action.REFUSED:
+                if self._account is not None and call.cut is not None and _TOO_LARGE.search(outcome.detail):
+                    # No larger cap than that is allowed: what was cut is all that this endpoint can give.
+                    self.governor.answered()
+                    self._account.keep_cut(call.cut, ask, model)
+                    return call.cut
                 raise self._refuse(ask, self._refused(outcome, "refused by"), mode)
-            alone_s = self._judge(outcome, sent_s, waits, tries >= self.endpoint.max_tries, failed_s)
-            sent_s = None
+            is_counted = outcome.action is Action.RETRY and outcome.cause != "connect"
+            call.tries += is_counted
+            call.waits += outcome.action is Action.WAIT
+            alone_s = self._judge(outcome, call)
+            call.sent_s = None
             self._counters.retries[outcome.cause] += 1
-            await self._rest(self._back_off_s(outcome, tries) if is_counted else alone_s)
+            await self._rest(self._back_off_s(outcome, call.tries) if is_counted else alone_s)
+
+    async def _try(self, call: _Call, tokens: float) -> Reply | Failure:
+        """Reserves the money and waits for a slot, where it has none of them yet, and sends once."""
+        account, ask = self._account, call.ask
+        if account is not None and call.hold is None:
+            call.hold = await account.reserve(ask, call.model, call.cap)
+        hold = call.hold
+        try:
+            if call.sent_s is None:
+                call.sent_s = self.governor.take(tokens)
+            if call.sent_s is None:
+                call.sent_s = await self._wait_for_slot(tokens, first=call.failed_s > 0.0)
+            # While it waited, another call may have learnt something.
+            call.payload = call.dialect.say(call.encoded, call.learnt, hold.cap if hold and hold.is_ours else None)
+            return await self._send(ask, call.payload)
+        except BaseException:
+            if account is not None and hold is not None:
+                account.unsent(hold, call.model)
+            raise
 
     async def _send(self, ask: Ask, payload: bytes) -> Reply | Failure:
         """Sends once, in the slot that was given."""
@@ -148,13 +218,50 @@ class Channel:
         finally:
             self._counters.in_flight -= 1
 
-    def _judge(self, failure: Failure, sent_s: float, waits: int, is_last: bool, failed_s: float) -> float:
+    def _take(self, call: _Call, reply: Reply, tokens: float) -> Reply | None:
+        """Books a reply; None when the budget's own cap has cut it, and it is asked for again with a larger one."""
+        assert call.sent_s is not None, "it was sent"
+        account, hold = self._account, call.hold
+        if account is not None and hold is not None:
+            reply = account.believed(hold, reply, call.model)
+        self._count(reply, call.sent_s, tokens)
+        self._refusals.answered(call.ask.stage)
+        call.dialect.keep(call.learnt)
+        if account is None or hold is None:
+            return reply
+        if call.too_large and hold.is_ours:
+            account.budget.shrink(hold.cap)
+        if call.is_cut_by(hold, reply):
+            account.cut(hold, reply, call.ask, call.model)
+            call.cap, call.cut, call.sent_s, call.hold = 2 * hold.cap, reply, None, None
+            self._counters.retries["cap"] += 1
+            return None
+        account.answered(hold, reply, call.ask, call.model)
+        return reply
+
+    def _has_learnt(self, call: _Call, failure: Failure) -> bool:
+        """Whether a refusal says what to leave out, or that our own cap is too large: sent again in the same slot."""
+        if (what := not_taken(failure, call.payload)) and what not in call.learnt:
+            call.learnt.add(what)
+            return True
+        hold = call.hold
+        is_large = failure.action is Action.REFUSED and _TOO_LARGE.search(failure.detail) is not None
+        if self._account is None or hold is None or not hold.is_ours or not is_large or call.cut is not None:
+            return False
+        if hold.cap // 2 < LEAST_CAP_TOKENS:
+            return False
+        call.too_large = hold.cap
+        call.hold = self._account.budget.smaller(hold, hold.cap // 2)
+        return True
+
+    def _judge(self, failure: Failure, call: _Call) -> float:
         """Tells the governor what a failure means; gives the seconds until the call may be sent again.
 
         Raises:
             RecordRefused, EndpointError: it may not.
         """
-        alone_s = 0.0
+        alone_s, sent_s = 0.0, call.sent_s
+        assert sent_s is not None, "it was sent"
         match failure.action:
             case Action.AUTH:
                 told, hint = what_to_do(
@@ -165,7 +272,7 @@ class Channel:
                 if failure.cause == "loading":
                     self.governor.loading()
                 else:
-                    alone_s = self.governor.limited(sent_s, failure.retry_after_s, nth=waits)
+                    alone_s = self.governor.limited(sent_s, failure.retry_after_s, nth=call.waits)
             case Action.RETRY:
                 self.governor.failed(
                     sent_s,
@@ -175,14 +282,14 @@ class Channel:
                 )
         if (down := self.governor.down_error) is not None:
             raise down
-        is_too_long = time.monotonic() - failed_s > self._patience.total_s
+        is_too_long = time.monotonic() - call.failed_s > self._patience.total_s
         if is_too_long and (failure.action is Action.WAIT or failure.cause == "connect"):
             waited_s = f"{self._patience.total_s:g} s"
             raise EndpointError(
                 f"endpoint {self.endpoint.label} kept a call waiting for {waited_s}: {failure.detail}",
                 hint="run the same command again later: it goes on where it stopped",
             )
-        if is_last or is_too_long:
+        if call.tries >= self.endpoint.max_tries or is_too_long:
             raise self._refused(failure, "given up at")
         return alone_s
 

@@ -54,12 +54,19 @@ class Dialect:
         known = (memory.recall(name) if memory is not None else None) or ""
         self._known = {what for what in known.split(",") if what in _TOLD}
 
-    def say(self, payload: bytes, also: Set[str] = frozenset()) -> bytes:
-        """A request body in the way that the model takes; `also` is what this very call has met."""
+    def say(self, payload: bytes, also: Set[str], cap: int | None = None) -> bytes:
+        """A request body in the way that the model takes.
+
+        Args:
+            also: what this very call has met.
+            cap: the budget's own limit of output tokens.
+        """
         spared = self._known | also
-        if not spared:
+        if not spared and cap is None:
             return payload
         body: dict[str, Any] = orjson.loads(payload)
+        if cap is not None:
+            body["max_tokens"] = cap
         for name in _OPTIONAL:
             if name in spared:
                 body.pop(name, None)

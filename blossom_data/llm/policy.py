@@ -9,6 +9,7 @@ It sends nothing, sleeps never and knows no endpoint: channel.py acts on what is
 from __future__ import annotations
 
 import enum
+import json
 import math
 import random
 import re
@@ -19,6 +20,7 @@ from email.utils import parsedate_to_datetime
 
 import orjson
 
+from blossom_data.asks import Usage
 from blossom_data.llm.access import is_rate_limit, why_no_access
 
 RETRY_AFTER_CAP_S = 120.0
@@ -56,6 +58,8 @@ class Failure:
     retry_after_s: float | None = None
     is_overload: bool = False
     """The endpoint has too much to do: fewer calls at once."""
+    usage: Usage | None = None
+    """What it billed all the same, where an answer that cannot be used says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,7 +203,7 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
 
 def classify_hidden(error: object, headers: Mapping[str, str]) -> Failure:
     """What an error inside a 200 means: judged by the status that it names, else by its sentence."""
-    body = orjson.dumps(error if isinstance(error, dict) else {"error": error})
+    body = json.dumps(error if isinstance(error, dict) else {"error": error}).encode()
     message, codes = read_error(body)
     named = [int(code) for code in codes if len(code) == 3 and code.isdecimal() and "400" <= code <= "599"]
     if named:

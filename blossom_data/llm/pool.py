@@ -21,6 +21,7 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch
+from blossom_data.llm.account import Account
 from blossom_data.llm.channel import Channel
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.structured import Memory, Negotiation
@@ -42,8 +43,9 @@ class Pool:
         seed: int = 0,
         patience: Patience | None = None,
         memory: Memory | None = None,
+        account: Account | None = None,
     ) -> None:
-        """`memory` keeps the JSON modes that were found, from run to run.
+        """`memory` keeps what was found out about endpoints, from run to run; `account` pays for each try.
 
         Raises:
             ConfigError: no endpoint at all, or endpoints of one role with different models.
@@ -59,6 +61,7 @@ class Pool:
                 draw=random.Random(f"{seed}:{number}"),
                 negotiations=negotiations,
                 memory=memory,
+                account=account,
             )
             for number, endpoint in enumerate(endpoints)
         ]

@@ -9,7 +9,10 @@ filtered or refused answer is a Reply: it was paid for, and the stage decides. N
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -19,17 +22,38 @@ from blossom_data.llm.policy import MESSAGE_NAMES, Action, Failure, classify_hid
 
 _MOST_TOKENS = 1_000_000_000
 _FINISH = {"eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "max_length": "length"}
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
 
 def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) -> Reply | Failure:
-    """The Reply in a 200's body; `model` is the one asked for, `headers` serve an error hidden in the body."""
+    """The Reply in a 200's body; `model` is the one asked for, `headers` tell its charset and serve a hidden error."""
     try:
-        whole = orjson.loads(body[3:] if body.startswith(_BOM) else body)
-    except orjson.JSONDecodeError:
+        whole = _decode(body[3:] if body.startswith(_BOM) else body, headers)
+    except (ValueError, RecursionError, LookupError):
         return _malformed(body, f"a 200 that is not JSON ({excerpt(body) or 'an empty body'})")
     if not isinstance(whole, dict):
         return _malformed(body, "a 200 whose JSON is not an object")
+    found = _read_whole(whole, body, ask, model, headers)
+    if isinstance(found, Reply):
+        return found
+    usage = _read_usage(whole.get("usage"), ask, "")
+    return replace(found, usage=None if usage.is_estimated else usage)
+
+
+def _decode(body: bytes, headers: Mapping[str, str]) -> object:
+    """The JSON of a body; a lone half of a surrogate pair and NaN are read, as other clients read them."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        named = _CHARSET.search(headers.get("content-type", ""))
+        text = body.decode(named[1] if named else "utf-8", "replace")
+        return json.loads(text)
+
+
+def _read_whole(
+    whole: dict[str, Any], body: bytes, ask: Ask, model: str, headers: Mapping[str, str]
+) -> Reply | Failure:
     choices = whole.get("choices")
     if not choices and (error := _hidden_error(whole)) is not None:
         return classify_hidden(error, headers)
@@ -43,6 +67,12 @@ def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) ->
     if parts is None:
         return _malformed(body, "a 200 whose content is neither text nor text parts")
     text, refusal = parts
+    if not _is_whole(text):
+        return _malformed(body, "an answer that holds half a surrogate pair")
+    if "\ufffd" in text and b"\xef\xbf\xbd" not in body and b"fffd" not in body.lower():
+        # The same server writes the next answer in the same charset: another sample cannot help.
+        detail = "a 200 in another charset than UTF-8, which its Content-Type does not name"
+        return Failure(action=Action.REFUSED, cause="body", detail=detail, status=200)
     finish_reason = _read_finish(choice, message)
     usage = _read_usage(whole.get("usage"), ask, text)
     is_unpaid = usage.is_estimated or usage.tokens_out == 0
@@ -51,11 +81,24 @@ def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) ->
     named = whole.get("model")
     return Reply(
         text=text,
-        finish_reason=finish_reason,
-        refusal=refusal,
-        model=named if isinstance(named, str) and named else model,
+        finish_reason=_whole(finish_reason),
+        refusal=_whole(refusal),
+        model=_whole(named) if isinstance(named, str) and named else model,
         usage=usage,
     )
+
+
+def _is_whole(text: str) -> bool:
+    """Whether `text` can be written: no lone half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def estimate_tokens(text: str) -> int:
@@ -119,7 +162,7 @@ def _read_usage(found: object, ask: Ask, text: str) -> Usage:
         cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
         if cached is None:
             cached = _count(found.get("prompt_cache_hit_tokens"))
-        if tokens_in is not None and tokens_out is not None:
+        if tokens_in and tokens_out is not None and (tokens_out or not text):
             return Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=min(cached or 0, tokens_in))
     return Usage(tokens_in=estimate_prompt(ask), tokens_out=estimate_tokens(text), is_estimated=True)
 
