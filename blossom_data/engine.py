@@ -179,6 +179,7 @@ class Engine:
         workers: records driven at once; more than the calls in flight, for some wait for the disk or out a refusal.
         budget: asked before each call, counts what it cost; None where the asker does so (llm/account.py).
         watch: sees each outcome at once, and gives the error that is to stop the run, or None.
+        trusts_finish: an answer of which the endpoint does not say how it ended counts as whole.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
@@ -192,9 +193,10 @@ class Engine:
         window: int = 0,
         budget: Budget | None = None,
         watch: Callable[[Outcome], BlossomError | None] = lambda outcome: None,
+        trusts_finish: bool = False,
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
-        self._watch = watch
+        self._watch, self._trusts_finish = watch, trusts_finish
         self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
@@ -370,12 +372,12 @@ class Engine:
         else:
             self.counters.cost_usd += cost_usd
 
-    @staticmethod
-    def _count_use(ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
+    def _count_use(self, ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
         if ask.because:
             outcome.again.append(f"{ask.stage}/{ask.because}")
         outcome.used.append((ask.stage, model, reply.usage))
-        return reply
+        is_trusted = self._trusts_finish and reply.finish_reason == "unknown"
+        return replace(reply, finish_reason="stop") if is_trusted else reply
 
 
 def _advance(stage: Stage, record: Record, steps: Steps, answer: Any) -> Question:

@@ -55,6 +55,7 @@ def run_stage(name: str, settings: Mapping[str, Any], flags: dict[str, Any], *, 
         batch=(batch := build_batch(flags) if needs_endpoint else None),
         spending=build_spending(flags, factor=PRICE_SHARE if batch else 1.0),
         stop_when_kept_below=flags.get("stop_when_kept_below"),
+        trust_finish=bool(flags.get("trust_finish")),
     )
     refuse_same_folder(flags["records"], flags["out"])
     total = count_records(flags["records"])

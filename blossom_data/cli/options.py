@@ -87,7 +87,12 @@ def job_options(function: Function) -> Function:
 
 
 def kept_option(function: Function) -> Function:
-    """--stop-when-kept-below: when a run that keeps next to nothing ends."""
+    """--stop-when-kept-below and --trust-finish: which answers are kept, and when too few of them are."""
+    function = click.option(
+        "--trust-finish",
+        is_flag=True,
+        help="Take answers as whole where the endpoint never says how they ended (finish_reason null or empty).",
+    )(function)
     return click.option(
         "--stop-when-kept-below",
         type=Share(),

@@ -99,6 +99,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         counters=counters,
         spending=build_spending(limits | given, factor=PRICE_SHARE if batch else 1.0),
         stop_when_kept_below=flags.get("stop_when_kept_below"),
+        trust_finish=bool(flags.get("trust_finish")),
         max_bad=pipeline.max_bad,
         shard_records=pipeline.shard_records,
         seed=pipeline.seed,

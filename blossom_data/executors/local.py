@@ -76,6 +76,8 @@ class Job:
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
+    trust_finish: bool = False
+    """Take answers as whole of which the endpoint does not say how they ended."""
     stop_when_kept_below: float | None = None
     """Smallest share of bought records that has to be kept; None: what suits the stages."""
 
@@ -140,7 +142,8 @@ def run_job(job: Job) -> dict[str, Any]:
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
     with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
-        blocks = Blocks(job.work, writer, job.counters, [endpoint.model for endpoint in job.endpoints])
+        decided_by = [endpoint.model for endpoint in job.endpoints] + ["trust finish"] * job.trust_finish
+        blocks = Blocks(job.work, writer, job.counters, decided_by)
         books = Books(writer, job.counters, blocks.digests)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
             runner.run(_drive(job, ledger, blocks, books))
@@ -213,6 +216,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             workers=workers,
             budget=budget,
             watch=KeptGate(job.stages, job.stop_when_kept_below),
+            trusts_finish=job.trust_finish,
         )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
             await engine.run(Piped(blocks) if job.is_piped else blocks, books)

@@ -27,7 +27,7 @@ from blossom_data.llm.client import Client
 from blossom_data.llm.dialect import Dialect, not_taken
 from blossom_data.llm.governor import Governor
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
-from blossom_data.llm.reading import estimate_prompt
+from blossom_data.llm.reading import estimate_prompt, read_failed_generation
 from blossom_data.llm.refusals import MOST_ALIKE, Refusals
 from blossom_data.llm.structured import Memory, Negotiation, names_format
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
 _CHANCE_IN_A_ROW = 2
+_UNTOLD_IN_A_ROW = 20
 _TOO_LARGE = re.compile(
     r"\bmax_(?:completion_)?tokens\b|\bcontext\b|\btoo (?:large|long|many tokens)\b|\bexceed|上下文|超过|超出",
     re.IGNORECASE,
@@ -103,6 +104,7 @@ class Channel:
         self._dialects: dict[str, Dialect] = {}
         self._refusals = Refusals()
         self._looking: asyncio.Future[Served | None] | None = None
+        self._untold = 0
         self._tokens_out = _TYPICAL_TOKENS_OUT
         self._stopping = asyncio.Event()
 
@@ -156,6 +158,8 @@ class Channel:
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
         while True:
             outcome = await self._try(call, tokens)
+            if isinstance(outcome, Failure):
+                outcome = read_failed_generation(outcome, ask, model) or outcome
             if isinstance(outcome, Reply):
                 if (reply := self._take(call, outcome, tokens)) is not None:
                     return reply
@@ -227,6 +231,7 @@ class Channel:
         self._count(reply, call.sent_s, tokens)
         self._refusals.answered(call.ask.stage)
         call.dialect.keep(call.learnt)
+        self._note_finish(reply)
         if account is None or hold is None:
             return reply
         if call.too_large and hold.is_ours:
@@ -238,6 +243,14 @@ class Channel:
             return None
         account.answered(hold, reply, call.ask, call.model)
         return reply
+
+    def _note_finish(self, reply: Reply) -> None:
+        """Says so once when the endpoint never tells how its answers ended."""
+        if reply.text:
+            self._untold = self._untold + 1 if reply.finish_reason == "unknown" else 0
+        if self._untold == _UNTOLD_IN_A_ROW:
+            told = f"{self.endpoint.label} never says how an answer ended ({_UNTOLD_IN_A_ROW} in a row)"
+            self._counters.notes[f"{told}; if they are whole, --trust-finish takes them"] += 1
 
     def _has_learnt(self, call: _Call, failure: Failure) -> bool:
         """Whether a refusal says what to leave out, or that our own cap is too large: sent again in the same slot."""

@@ -21,7 +21,17 @@ from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.llm.policy import MESSAGE_NAMES, Action, Failure, classify_hidden, excerpt
 
 _MOST_TOKENS = 1_000_000_000
-_FINISH = {"eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "max_length": "length"}
+_FINISH = (
+    (
+        re.compile(r"filter|safety|content|prohibit|blocklist|recitation|sensitive|moderat|policy|violat|spii|refus"),
+        "content_filter",
+    ),
+    (re.compile(r"length|max|limit|trunc|exceed"), "length"),
+    (re.compile(r"tool|function"), "tool_calls"),
+    (re.compile(r"(?<![a-z])(?:stop|eos|eot|end|complet|finish|done|normal|success)"), "stop"),
+)
+"""What servers say, by the word in it: EOS, eos_token, COMPLETE, FINISH_REASON_STOP, MAX_TOKENS, SAFETY, ..."""
+_UNTOLD = ("null", "none", "unspecified", "unknown")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
@@ -151,7 +161,23 @@ def _read_finish(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     if not isinstance(reason, str) or not reason:
         return "unknown"
     reason = reason.lower()
-    return _FINISH.get(reason, reason)
+    bare = reason.removeprefix("finish_reason_")
+    return next((told for words, told in _FINISH if words.search(bare)), "unknown" if bare in _UNTOLD else reason)
+
+
+def read_failed_generation(failure: Failure, ask: Ask, model: str) -> Reply | None:
+    """The sample in a 400 that says the model broke the JSON mode; None for any other failure."""
+    if failure.status != 400 or b"json_validate_failed" not in failure.body:
+        return None
+    try:
+        error = json.loads(failure.body)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(error, dict) or error.get("code") != "json_validate_failed":
+        return None
+    text = error.get("failed_generation")
+    text = _whole(text) if isinstance(text, str) else ""
+    return Reply(text=text, finish_reason="stop", model=model, usage=failure.usage or _read_usage(None, ask, text))
 
 
 def _read_usage(found: object, ask: Ask, text: str) -> Usage:
