@@ -21,12 +21,12 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, NetworkError, RecordRefused
 from blossom_data.llm.access import what_to_do
-from blossom_data.llm.money.account import Account
-from blossom_data.llm.money.budget import LEAST_CAP_TOKENS, Hold
 from blossom_data.llm.client import Client
 from blossom_data.llm.dialect import Dialect, not_taken
-from blossom_data.llm.rate_limits.governor import Governor
+from blossom_data.llm.money.account import Account
+from blossom_data.llm.money.budget import LEAST_CAP_TOKENS, Hold
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
+from blossom_data.llm.rate_limits.governor import Governor
 from blossom_data.llm.reading import estimate_prompt, read_failed_generation
 from blossom_data.llm.refusals import MOST_ALIKE, Refusals
 from blossom_data.llm.structured import Memory, Negotiation, names_format

@@ -21,8 +21,8 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch, NetworkError
-from blossom_data.llm.money.account import Account
 from blossom_data.llm.channel import Channel
+from blossom_data.llm.money.account import Account
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.structured import Memory, Negotiation
 

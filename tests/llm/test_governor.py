@@ -17,9 +17,9 @@ from loopback import CUT, RESET, Fault, Loopback, LoopbackRequest, Response, ref
 from blossom_data.asks import Reply
 from blossom_data.config import Endpoint
 from blossom_data.errors import EndpointError, RecordRefused
+from blossom_data.llm.policy import Patience
 from blossom_data.llm.rate_limits.governor import Governor
 from blossom_data.llm.rate_limits.pacing import Bucket, Pace
-from blossom_data.llm.policy import Patience
 
 
 def governor(clock: list[float] | None = None, patience: Patience = FAST, **settings: int) -> Governor:

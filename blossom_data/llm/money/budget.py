@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 
 from blossom_data.asks import Ask, Usage
 from blossom_data.errors import ConfigError, StoppedEarly
-from blossom_data.llm.reading import estimate_prompt
 from blossom_data.llm.money.spending import Spending
+from blossom_data.llm.reading import estimate_prompt
 
 FIRST_CAP_TOKENS = 4_096
 """Output tokens held at first for an ask without max_tokens: longer than nearly every answer."""

@@ -21,9 +21,9 @@ from collections.abc import Callable
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import EndpointError
+from blossom_data.llm.policy import Patience, backoff_s
 from blossom_data.llm.rate_limits.chance import Chance, Finding
 from blossom_data.llm.rate_limits.pacing import Bucket, Pace
-from blossom_data.llm.policy import Patience, backoff_s
 
 _STREAK_THAT_PAUSES = 5
 _STREAK_NEVER_REACHED = 6
