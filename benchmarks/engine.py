@@ -19,192 +19,18 @@ import json
 import math
 import os
 import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-MOCK_SOURCE = ROOT / ".." / "shared" / "tools" / "mockllm" / "mockllm.c"
-SLOTS = 256
+from chance import measure_chance, measure_mix
+from harness import CORES, SLOTS, Server, annotate, bare, binary, kept_off, say, span_s, write_rows
+
 MEDIAN_S, SIGMA = 0.2, 0.5
-CORES = sorted(os.sched_getaffinity(0))
 MEAN_S = MEDIAN_S * math.exp(SIGMA**2 / 2)
-
-
-def say(name: str, text: str) -> None:
-    sys.stdout.write(f"{name:<22} {text}\n")
-    sys.stdout.flush()
-
-
-def pinned(core: int) -> Callable[[], None] | None:
-    """Keeps a child to one core, where there are two at least."""
-    return (lambda: os.sched_setaffinity(0, {CORES[core]})) if len(CORES) > 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one command took."""
-
-    code: int
-    cpu_s: float
-    wall_s: float
-    kept_waiting_s: float
-    """Ready to run while the core was taken."""
-    rss_mb: float
-    began_s: float
-    """In time.monotonic()."""
-    out: str
-
-
-class Server:
-    """mockllm or tests/loopback.py in a process of its own."""
-
-    def __init__(self, folder: Path, *options: str, latency: str = "0") -> None:
-        self.has_counters = binary() is not None
-        if self.has_counters:
-            port_file = folder / f"port-{time.monotonic_ns()}"
-            argv = [str(binary()), "--port", "0", "--port-file", str(port_file), "--latency", latency, *options]
-        else:
-            argv = [sys.executable, str(ROOT / "tests" / "loopback.py"), str(float(latency) / 1000)]
-        self.child = subprocess.Popen(
-            argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            preexec_fn=pinned(0),
-        )
-        if self.has_counters:
-            while not (port_file.exists() and port_file.read_text().strip()):
-                time.sleep(0.01)
-            self.base_url = f"http://127.0.0.1:{port_file.read_text().strip()}/v1"
-        else:
-            assert self.child.stdout is not None
-            self.base_url = self.child.stdout.readline().strip()
-
-    def stats(self) -> dict[str, Any]:
-        with urllib.request.urlopen(self.base_url.removesuffix("/v1") + "/stats") as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.child.kill()
-        self.child.wait()
-
-
-_BINARY: list[Path | None] = []
-
-
-def binary() -> Path | None:
-    """mockllm, compiled once; None without its source or a compiler."""
-    if not _BINARY:
-        compiler = shutil.which("cc") or shutil.which("gcc")
-        target = Path(tempfile.mkdtemp(prefix="engine-bench-")) / "mockllm"
-        if compiler and MOCK_SOURCE.is_file():
-            subprocess.run([compiler, "-O2", "-o", str(target), str(MOCK_SOURCE), "-lm"], check=True)
-            _BINARY.append(target)
-        else:
-            _BINARY.append(None)
-    return _BINARY[0]
-
-
-def write_rows(folder: Path, rows: int) -> Path:
-    """Prompts of about 200 tokens, all different."""
-    path = folder / f"in-{rows}.jsonl"
-    if not path.exists():
-        with path.open("w") as file:
-            for row in range(rows):
-                text = f"[id:{row}] " + " ".join(f"word{(row * 7 + word) % 997}" for word in range(150))
-                file.write(json.dumps({"messages": [{"role": "user", "content": text}]}) + "\n")
-    return path
-
-
-def run(argv: list[str], *, until: Callable[[], bool] | None = None) -> Cost:
-    """Runs a command to its end; with `until`, only up to the moment at which that is true."""
-    began_s = time.monotonic()
-    child = subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, preexec_fn=pinned(1), start_new_session=True
-    )
-    assert child.stdout is not None
-    waited_s = 0.0
-    while True:
-        ended = os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        with contextlib.suppress(OSError, IndexError):
-            schedule = Path(f"/proc/{child.pid}/schedstat").read_text().split()
-            waited_s = int(schedule[1]) / 1e9
-        if ended is not None:
-            break
-        if until is not None and until():
-            os.killpg(child.pid, signal.SIGKILL)
-            break
-        time.sleep(0.02)
-    out = child.stdout.read().decode()
-    _, status, used = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(
-        child.returncode,
-        used.ru_utime + used.ru_stime,
-        time.monotonic() - began_s,
-        waited_s,
-        used.ru_maxrss / 1024,
-        began_s,
-        out,
-    )
-
-
-def annotate(folder: Path, rows: Path, server: Server, *, slots: int = SLOTS, fresh: bool = True, **how: Any) -> Cost:
-    """`blossom-data annotate` with a ledger, as a user runs it."""
-    if fresh:
-        shutil.rmtree(folder / "out", ignore_errors=True)
-        for old in folder.glob("ledger.sqlite*"):
-            old.unlink()
-    argv = [sys.executable, "-m", "blossom_data", "annotate", str(rows), "-o", str(folder / "out")]
-    argv += ["--ledger", str(folder / "ledger.sqlite"), "--base-url", server.base_url, "--model", "m"]
-    return run([*argv, "--max-in-flight", str(slots), "-q"], **how)
-
-
-async def bare_loop(base_url: str, rows: str) -> None:
-    """The yardstick: workers that read, post and write; nothing is checked, kept or limited."""
-    import aiohttp
-    import orjson
-
-    with Path(rows).open("rb") as file, Path(rows + ".out").open("wb") as out:
-        lines = iter(file.readlines())
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
-
-            async def work() -> None:
-                for line in lines:
-                    messages = orjson.loads(line)["messages"]
-                    body = orjson.dumps({"model": "m", "messages": messages, "temperature": 0.7})
-                    async with session.post(base_url + "/chat/completions", data=body) as response:
-                        found = orjson.loads(await response.read())
-                        out.write(orjson.dumps({"messages": [*messages, found["choices"][0]["message"]]}) + b"\n")
-
-            await asyncio.gather(*(work() for _ in range(SLOTS)))
-
-
-def bare(rows: Path, server: Server) -> Cost:
-    return run([sys.executable, __file__, "--bare", server.base_url, str(rows)])
-
-
-def span_s(server: Server) -> float:
-    stats = server.stats()
-    return float(stats["last_answer_mono"] - stats["first_request_mono"])
-
-
-def kept_off(cost: Cost) -> str:
-    return f"kept off its core for {cost.kept_waiting_s / cost.wall_s:.0%} of the time"
 
 
 def measure_cpu(folder: Path, rounds: int) -> None:
@@ -347,6 +173,8 @@ PARTS: dict[str, Callable[[Path, int], None]] = {
     "cpu": measure_cpu,
     "saturation": measure_saturation,
     "rate": measure_rate,
+    "chance": measure_chance,
+    "mix": measure_mix,
     "poison": measure_poison,
     "start": measure_start,
     "ledger": measure_ledger,
@@ -370,11 +198,7 @@ def main() -> None:
     flags.add_argument("--only", default="", help=f"parts, by comma: {', '.join(PARTS)}")
     flags.add_argument("--rounds", type=int, default=3)
     flags.add_argument("--full", action="store_true", help="resume and memory with 1,000,000 records (an hour)")
-    flags.add_argument("--bare", nargs=2, metavar=("BASE_URL", "ROWS"), help=argparse.SUPPRESS)
     given = flags.parse_args()
-    if given.bare:
-        asyncio.run(bare_loop(*given.bare))
-        return
     os.sched_setaffinity(0, CORES[:1])
     wanted = given.only.split(",") if given.only else list(PARTS)
     kind = "mockllm" if binary() else "tests/loopback.py (no mockllm source or no compiler)"

@@ -12,21 +12,22 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Interrupted, RecordRefused
 from blossom_data.ledger.store import Ledger
-from blossom_data.llm.budget import Budget
+from blossom_data.llm.money.budget import Budget
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
 
 DRAIN_S = 30.0
 """Longest wait for calls in flight after a signal; what else stops a run waits as long as a call may take."""
-_WINDOW_ROUNDS = 16
-"""Rounds of calls that go on while one record waits for its fifth try; what is done by then waits in memory."""
+_WINDOW_ROUNDS = 4
+_WINDOW_LEAST = 8_000
+"""Records that are finished while one waits for its fifth try; what is done by then waits in memory."""
 _BREATHE = 32
 """Records that one worker may finish without a pause for the event loop (all replayed from the ledger)."""
 
@@ -175,8 +176,10 @@ class Engine:
     """One run over one stream of records.
 
     Args:
-        workers: records driven at once; more than the calls in flight, so that none waits for the ledger's disk.
-        budget: asked before each call, counts what it cost; None for neither.
+        workers: records driven at once; more than the calls in flight, for some wait for the disk or out a refusal.
+        budget: asked before each call, counts what it cost; None where the asker does so (llm/money/account.py).
+        watch: sees each outcome at once, and gives the error that is to stop the run, or None.
+        trusts_finish: an answer of which the endpoint does not say how it ended counts as whole.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
@@ -189,9 +192,12 @@ class Engine:
         workers: int,
         window: int = 0,
         budget: Budget | None = None,
+        watch: Callable[[Outcome], BlossomError | None] = lambda outcome: None,
+        trusts_finish: bool = False,
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
-        self.workers, self.window = workers, window or max(2_000, _WINDOW_ROUNDS * workers)
+        self._watch, self._trusts_finish = watch, trusts_finish
+        self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -247,6 +253,8 @@ class Engine:
                 outcome = await self.one(item, stages)
                 order.put(index, outcome)
                 self.counters.paid_records += outcome.is_paid
+                if why := self._watch(outcome):
+                    self.stop(why)
                 unpaid = 0 if outcome.is_paid else unpaid + 1
                 if unpaid % _BREATHE == _BREATHE - 1:
                     await asyncio.sleep(0)
@@ -351,8 +359,7 @@ class Engine:
         hold = await self.budget.reserve(ask, model) if self.budget else None
         usage = None
         try:
-            reply = await self.asker.complete(ask)
-            usage = reply.usage
+            usage = (reply := await self.asker.complete(ask)).usage
         except RecordRefused as why:
             self.ledger.note_failure(key, ask.stage, why.status, str(why), why.body)
             raise
@@ -360,14 +367,7 @@ class Engine:
             if self.budget and hold:
                 self._count_cost(self.budget.settle(hold, usage, model))
         await self.ledger.put(key, ask, reply)
-        return Reply(
-            text=reply.text,
-            finish_reason=reply.finish_reason,
-            refusal=reply.refusal,
-            model=reply.model,
-            usage=reply.usage,
-            key=key.hex(),
-        )
+        return replace(reply, key=key.hex())
 
     def _count_cost(self, cost_usd: float | None) -> None:
         if cost_usd is None:
@@ -375,12 +375,12 @@ class Engine:
         else:
             self.counters.cost_usd += cost_usd
 
-    @staticmethod
-    def _count_use(ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
+    def _count_use(self, ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
         if ask.because:
             outcome.again.append(f"{ask.stage}/{ask.because}")
         outcome.used.append((ask.stage, model, reply.usage))
-        return reply
+        is_trusted = self._trusts_finish and reply.finish_reason == "unknown"
+        return replace(reply, finish_reason="stop") if is_trusted else reply
 
 
 def _advance(stage: Stage, record: Record, steps: Steps, answer: Any) -> Question:

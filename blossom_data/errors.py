@@ -6,6 +6,7 @@
     ├── EndpointError         4   the endpoint is down or keeps failing; run the same command again
     │   ├── AuthError         2   the endpoint refused the key, or the quota is used up
     │   └── NetworkError      2   a refused certificate, a wrong proxy, http where it wants https
+    │   └── EndpointMismatch  2   a wrong model or address, or each request refused for one reason
     ├── RecordRefused         4   the endpoint refused this one request (never ends a run: one record fails)
     ├── QualityGate           3   ran to the end, but a gate failed
     ├── StoppedEarly          4   budget or deadline reached; run the same command again
@@ -71,6 +72,12 @@ class AuthError(EndpointError):
 
 class NetworkError(EndpointError):
     """The way to the endpoint is set wrongly: its certificate is refused, or the proxy, or it wants https."""
+
+    exit_code = 2
+
+
+class EndpointMismatch(EndpointError):
+    """The endpoint takes no request of this run: wrong model or address, or one refusal that meets them all."""
 
     exit_code = 2
 

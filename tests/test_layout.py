@@ -32,9 +32,9 @@ STAIRS = {
         cli
     """,
     "llm": """
-        policy reading decode reply_models
-        pacing governor prices list_prices spending budget structured http
-        client
+        policy reading decode reply_models access
+        rate_limits money structured http dialect refusals
+        client whereabouts
         channel
         pool
         batch engines

@@ -75,6 +75,8 @@ def run_stage(
         shard_records=given.shard_records,
         batch=batch,
         spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),
+        stop_when_kept_below=asking.kept.stop_when_kept_below,
+        trust_finish=asking.kept.trust_finish,
     )
     refuse_same_folder(given.records, given.out)
     total = count_records(given.records)

@@ -20,8 +20,8 @@ from blossom_data.asks import Stage
 from blossom_data.config import Endpoint
 from blossom_data.executors.local import Job
 from blossom_data.llm.engines.settings import TINY, plan_embedded
-from blossom_data.llm.prices import Price
-from blossom_data.llm.spending import Spending
+from blossom_data.llm.money.prices import Price
+from blossom_data.llm.money.spending import Spending
 from blossom_data.prompts import bundled
 from blossom_data.records import Record
 from blossom_data.rows import Row, read_records, read_rows

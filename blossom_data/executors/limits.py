@@ -1,4 +1,4 @@
-"""What holds a run back: a deadline, and stages that may buy nothing.
+"""What holds a run back: a deadline, stages that may buy nothing, and a share of bought records that has to be kept.
 
 Deadline(3600).check()      raises StoppedEarly an hour after it was made
 """
@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from blossom_data.asks import Ask, Reply
-from blossom_data.engine import Asker, Engine
-from blossom_data.errors import RecordRefused, StoppedEarly
+from blossom_data.engine import Asker, Engine, Outcome
+from blossom_data.errors import BlossomError, QualityGate, RecordRefused, StoppedEarly
 
 ASKED_BY = {"judge": "translate"}
 """Names under which a stage asks beside its own."""
@@ -43,6 +44,55 @@ class Deadline:
         return StoppedEarly(
             f"the deadline of {self.seconds:g} s has passed; replies that were paid for are kept",
             hint="run the same command again: it goes on from there",
+        )
+
+
+class KeptGate:
+    """Ends a run that buys and keeps next to nothing, after each 200 records that it bought.
+
+    Args:
+        least: smallest share that has to be kept, 0 to 1; None: 2 % where one of `stages` is translate or annotate,
+            which keep most of what they are given, else none.
+    """
+
+    SAMPLE = 200
+    _DEFAULT = 0.02
+    _JUDGED = ("translate", "annotate")
+
+    def __init__(self, stages: Sequence[str], least: float | None) -> None:
+        judged = [stage for stage in stages if stage in self._JUDGED]
+        if least is None:
+            self._least = self._DEFAULT if judged else 0.0
+        else:
+            self._least = least
+        self._last = (judged or list(stages) or [""])[-1]
+        self._bought = self._kept = 0
+        self._codes: Counter[str] = Counter()
+        self._details: dict[str, str] = {}
+
+    def __call__(self, outcome: Outcome) -> BlossomError | None:
+        """Counts what became of a record; an error when the last 200 that were bought gave too little."""
+        if self._least <= 0.0 or not outcome.is_paid or any(each.is_failure for each in outcome.rejected):
+            return None
+        self._bought += 1
+        self._kept += bool(outcome.kept) or self._last in outcome.passed
+        for rejected in outcome.rejected:
+            self._codes[rejected.name] += 1
+            self._details.setdefault(rejected.name, rejected.detail)
+        if self._bought < self.SAMPLE:
+            return None
+        why = self._reached() if self._kept < self._least * self._bought else None
+        self._bought = self._kept = 0
+        self._codes.clear()
+        return why
+
+    def _reached(self) -> QualityGate:
+        often = ", ".join(f"{count} {name}" for name, count in self._codes.most_common(3))
+        first = self._details.get(next(iter(self._codes.most_common(1)), ("", 0))[0], "")
+        return QualityGate(
+            f"of {self._bought} records that were bought {self._kept} were kept, less than "
+            f"--stop-when-kept-below {self._least:g}: {often}; such as: {' '.join(first.split())[:200]}",
+            hint="look at model, prompt and thinking; --stop-when-kept-below 0 goes on, and nothing is bought twice",
         )
 
 

@@ -17,21 +17,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blossom_data import __version__
-from blossom_data.asks import Ask, Reply
+from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Asker, Engine, Work
 from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
-from blossom_data.executors.limits import Deadline, Thrifty
+from blossom_data.executors.limits import Deadline, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
-from blossom_data.llm.budget import Budget
-from blossom_data.llm.spending import Spending
+from blossom_data.llm.money.budget import Budget
+from blossom_data.llm.money.spending import Spending
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import SHARD_RECORDS, DatasetWriter, refuse_foreign_folder
@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
 
+_MOST_RESTING = 2_000
+"""Records beyond two a slot that may wait out a 429 or a failure of their own, while others take their slots."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -75,6 +77,10 @@ class Job:
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
+    trust_finish: bool = False
+    """Take answers as whole of which the endpoint does not say how they ended."""
+    stop_when_kept_below: float | None = None
+    """Smallest share of bought records that has to be kept; None: what suits the stages."""
 
     def __post_init__(self) -> None:
         """What is bought has the list prices of the endpoints that it is bought at."""
@@ -114,6 +120,9 @@ class NoLedger:
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """No call is ever made."""
 
+    def book(self, stage: str, model: str, usage: Usage) -> None:
+        """No call is ever made."""
+
     def recall(self, name: str) -> str | None:
         return None
 
@@ -141,7 +150,8 @@ def run_job(job: Job) -> dict[str, Any]:
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
     with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
-        blocks = Blocks(job.work, writer, job.counters, [endpoint.model for endpoint in job.endpoints])
+        decided_by = [endpoint.model for endpoint in job.endpoints] + ["trust finish"] * job.trust_finish
+        blocks = Blocks(job.work, writer, job.counters, decided_by)
         books = Books(writer, job.counters, blocks.digests)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
             runner.run(_drive(job, ledger, blocks, books))
@@ -180,11 +190,22 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None:
     async with contextlib.AsyncExitStack() as stack:
         asker: Asker = NoEndpoint()
-        workers = max(1, 2 * sum(endpoint.max_in_flight for endpoint in job.endpoints))
+        slots = sum(endpoint.max_in_flight for endpoint in job.endpoints)
+        workers = max(1, 2 * slots + min(6 * slots, _MOST_RESTING))
         if job.endpoints:
+            from blossom_data.llm.money.account import Account
             from blossom_data.llm.pool import Pool
 
-            pool = Pool(job.endpoints, counters=job.counters, seed=job.seed, patience=_patience(job), memory=ledger)
+            # A batch is paid for as a whole, by the engine; what is asked online is paid try by try.
+            account = None if job.batch else Account(_budget(job, ledger), job.counters, ledger)
+            pool = Pool(
+                job.endpoints,
+                counters=job.counters,
+                seed=job.seed,
+                patience=_patience(job),
+                memory=ledger,
+                account=account,
+            )
             await stack.enter_async_context(pool)
             asker = pool
             if job.serving is not None:
@@ -196,8 +217,16 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
                 workers = job.batch.workers
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
-        budget = _budget(job, ledger) if job.endpoints else None
-        engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=workers, budget=budget)
+        budget = _budget(job, ledger) if job.batch else None
+        engine = Engine(
+            ledger=ledger,
+            asker=asker,
+            counters=job.counters,
+            workers=workers,
+            budget=budget,
+            watch=KeptGate(job.stages, job.stop_when_kept_below),
+            trusts_finish=job.trust_finish,
+        )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
             await engine.run(Piped(blocks) if job.is_piped else blocks, books)
 
@@ -236,7 +265,9 @@ def _budget(job: Job, ledger: Ledger) -> Budget:
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
     asked = [price for endpoint in job.endpoints if (price := job.spending.price_of(endpoint.model)) is not None]
     job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
-    return Budget(job.spending, spent_usd=usd, spent_tokens=sum(row.tokens_in + row.tokens_out for row in before))
+    tokens = sum(row.tokens_in + row.tokens_out for row in before)
+    # A batch is reserved whole before the first of its answers comes.
+    return Budget(job.spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from blossom_data.ledger.store import StageTotals
-from blossom_data.llm.spending import Spending
+from blossom_data.llm.money.spending import Spending
 
 
 def spent_by_stage(totals: Iterable[StageTotals], spending: Spending, stages: Sequence[str]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The ledger in one SQLite file: WAL, synchronous=FULL, one writer thread with group commit.
 
     replies(key, stage, model, created, tokens_in, tokens_out, tokens_cached, job, body)     body: zstd of JSON
-    totals(job, stage, model, replies, tokens_in, tokens_out, tokens_cached)        sums over replies
+    totals(job, stage, model, replies, tokens_in, tokens_out, tokens_cached)        sums over what was billed
     facts(name, value)                                                             what was found out about endpoints
     failures(at, key, stage, status, cause, detail)
 
@@ -146,6 +146,11 @@ class SqliteLedger:
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """Notes a call that brought no reply."""
         self._queue((_FAIL, (time.time(), key, stage, status, cause, detail[:2000]), None))
+
+    def book(self, stage: str, model: str, usage: Usage) -> None:
+        """Adds to the totals what was billed without an answer that could be kept."""
+        tokens = (usage.tokens_in, usage.tokens_out, usage.tokens_cached)
+        self._queue((_TOTAL, (self.job, stage, model, 0, *tokens), None))
 
     def recall(self, name: str) -> str | None:
         """What `remember` was told under `name`, by this run or an earlier one."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Protocol
 
-from blossom_data.asks import Ask, Reply
+from blossom_data.asks import Ask, Reply, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,10 @@ class Ledger(Protocol):
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """Notes a call that brought no reply, for people to look up."""
+        ...
+
+    def book(self, stage: str, model: str, usage: Usage) -> None:
+        """Adds to the totals what was billed without an answer that could be kept."""
         ...
 
     def recall(self, name: str) -> str | None:

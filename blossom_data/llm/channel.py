@@ -10,23 +10,74 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import time
 from collections.abc import Coroutine
-from typing import Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, EndpointError, NetworkError, RecordRefused
+from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, NetworkError, RecordRefused
+from blossom_data.llm.access import what_to_do
 from blossom_data.llm.client import Client
-from blossom_data.llm.governor import Governor
+from blossom_data.llm.dialect import Dialect, not_taken
+from blossom_data.llm.money.account import Account
+from blossom_data.llm.money.budget import LEAST_CAP_TOKENS, Hold
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
-from blossom_data.llm.reading import estimate_prompt
+from blossom_data.llm.rate_limits.governor import Governor
+from blossom_data.llm.reading import estimate_prompt, read_failed_generation
+from blossom_data.llm.refusals import MOST_ALIKE, Refusals
 from blossom_data.llm.structured import Memory, Negotiation, names_format
+
+if TYPE_CHECKING:
+    from blossom_data.llm.whereabouts import Served
 
 _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
 _CHANCE_IN_A_ROW = 2
+_UNTOLD_IN_A_ROW = 20
+_TOO_LARGE = re.compile(
+    r"\bmax_(?:completion_)?tokens\b|\bcontext\b|\btoo (?:large|long|many tokens)\b|\bexceed|上下文|超过|超出",
+    re.IGNORECASE,
+)
+_LARGEST_CAP_TOKENS = 131_072
+"""No answer is longer; one that is cut there repeats itself without end."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One ask on its way to a reply."""
+
+    ask: Ask
+    mode: str
+    model: str
+    encoded: bytes
+    dialect: Dialect
+    payload: bytes = b""
+    learnt: set[str] = field(default_factory=set)
+    tries: int = 0
+    waits: int = 0
+    sent_s: float | None = None
+    """When its slot was given; None without one."""
+    failed_s: float = 0.0
+    hold: Hold | None = None
+    cap: int = 0
+    """Output tokens wanted of the budget, 0 for what is usual."""
+    too_large: int = 0
+    """A cap of the budget that the endpoint did not allow."""
+    cut: Reply | None = None
+    """The answer that the cap before this one has cut."""
+
+    def is_cut_by(self, hold: Hold, reply: Reply) -> bool:
+        """Whether the budget's own cap cut `reply`, and a larger one may bring more."""
+        if not hold.is_ours or reply.finish_reason != "length" or 2 * hold.cap > _LARGEST_CAP_TOKENS:
+            return False
+        is_allowed = not self.too_large or 2 * hold.cap < self.too_large
+        is_longer = not reply.usage.is_estimated or self.cut is None or len(reply.text) > 1.2 * len(self.cut.text)
+        is_at_cap = reply.usage.is_estimated or reply.usage.tokens_out >= 0.9 * hold.cap
+        return is_allowed and is_longer and is_at_cap
 
 
 class Channel:
@@ -41,6 +92,7 @@ class Channel:
         draw: random.Random,
         negotiations: dict[tuple[str, str], Negotiation],
         memory: Memory | None = None,
+        account: Account | None = None,
     ) -> None:
         """`negotiations` is shared by the endpoints of a pool, by (base URL, model)."""
         self.endpoint = endpoint
@@ -48,6 +100,11 @@ class Channel:
         self.governor = Governor(endpoint, patience=patience, draw=draw)
         self._counters, self._patience, self._draw = counters, patience, draw
         self._negotiations, self._memory = negotiations, memory
+        self._account = account
+        self._dialects: dict[str, Dialect] = {}
+        self._refusals = Refusals()
+        self._looking: asyncio.Future[Served | None] | None = None
+        self._untold = 0
         self._tokens_out = _TYPICAL_TOKENS_OUT
         self._stopping = asyncio.Event()
 
@@ -87,51 +144,150 @@ class Channel:
             negotiation.downgrade(mode)
             return await self._call(ask, "off")
 
+    def _dialect(self, model: str) -> Dialect:
+        if (known := self._dialects.get(model)) is None:
+            name, label = f"dialect {self.endpoint.base_url} {model}", f"{self.endpoint.label} {model}"
+            known = Dialect(label, self._counters, name=name, memory=self._memory)
+            self._dialects[model] = known
+        return known
+
     async def _call(self, ask: Ask, mode: str) -> Reply:
         """Sends until there is a reply or no hope."""
-        payload = self.client.encode(ask, mode)
-        tries, failed_s = 0, 0.0
+        model = ask.model or self.endpoint.model
+        call = _Call(ask, mode, model, self.client.encode(ask, mode), self._dialect(model))
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
         while True:
-            sent_s = self.governor.take(tokens)
-            if sent_s is None:
-                sent_s = await self._wait_for_slot(tokens, first=failed_s > 0.0)
-            self._counters.in_flight += 1
-            try:
-                outcome = await self.client.send(ask, payload)
-            except BaseException:
-                self.governor.released()
-                raise
-            finally:
-                self._counters.in_flight -= 1
+            outcome = await self._try(call, tokens)
+            if isinstance(outcome, Failure):
+                outcome = read_failed_generation(outcome, ask, model) or outcome
             if isinstance(outcome, Reply):
-                self._count(outcome, tokens)
-                return outcome
-            failed_s = failed_s or time.monotonic()
+                if (reply := self._take(call, outcome, tokens)) is not None:
+                    return reply
+                continue
+            call.failed_s = call.failed_s or time.monotonic()
+            is_learnt = self._has_learnt(call, outcome)
+            if is_learnt and outcome.usage is None:
+                continue
+            if self._account is not None and call.hold is not None:
+                self._account.failed(call.hold, outcome, ask, model)
+                call.hold = None
+            if is_learnt:
+                self.governor.answered()
+                call.sent_s = None
+                continue
+            if outcome.action is Action.ENDPOINT:
+                raise self._shut(await self._mismatch(outcome))
+            if outcome.action is Action.REFUSED:
+                if self._account is not None and call.cut is not None and _TOO_LARGE.search(outcome.detail):
+                    # No larger cap than that is allowed: what was cut is all that this endpoint can give.
+                    self.governor.answered()
+                    self._account.keep_cut(call.cut, ask, model)
+                    return call.cut
+                raise self._refuse(ask, self._refused(outcome, "refused by"), mode)
             is_counted = outcome.action is Action.RETRY and outcome.cause != "connect"
-            tries += is_counted
-            self._judge(outcome, sent_s, mode, is_last=tries >= self.endpoint.max_tries, failed_s=failed_s)
+            call.tries += is_counted
+            call.waits += outcome.action is Action.WAIT
+            alone_s = self._judge(outcome, call)
+            call.sent_s = None
             self._counters.retries[outcome.cause] += 1
-            if is_counted:
-                await self._back_off(outcome, tries)
+            await self._rest(self._back_off_s(outcome, call.tries) if is_counted else alone_s)
 
-    def _judge(self, failure: Failure, sent_s: float, mode: str, *, is_last: bool, failed_s: float) -> None:
-        """Tells the governor what a failure means, and returns if the call may be sent again.
+    async def _try(self, call: _Call, tokens: float) -> Reply | Failure:
+        """Reserves the money and waits for a slot, where it has none of them yet, and sends once."""
+        account, ask = self._account, call.ask
+        if account is not None and call.hold is None:
+            call.hold = await account.reserve(ask, call.model, call.cap)
+        hold = call.hold
+        try:
+            if call.sent_s is None:
+                call.sent_s = self.governor.take(tokens)
+            if call.sent_s is None:
+                call.sent_s = await self._wait_for_slot(tokens, first=call.failed_s > 0.0)
+            # While it waited, another call may have learnt something.
+            call.payload = call.dialect.say(call.encoded, call.learnt, hold.cap if hold and hold.is_ours else None)
+            return await self._send(ask, call.payload)
+        except BaseException:
+            if account is not None and hold is not None:
+                account.unsent(hold, call.model)
+            raise
+
+    async def _send(self, ask: Ask, payload: bytes) -> Reply | Failure:
+        """Sends once, in the slot that was given."""
+        self._counters.in_flight += 1
+        try:
+            return await self.client.send(ask, payload)
+        except BaseException:
+            self.governor.released()
+            raise
+        finally:
+            self._counters.in_flight -= 1
+
+    def _take(self, call: _Call, reply: Reply, tokens: float) -> Reply | None:
+        """Books a reply; None when the budget's own cap has cut it, and it is asked for again with a larger one."""
+        assert call.sent_s is not None, "it was sent"
+        account, hold = self._account, call.hold
+        if account is not None and hold is not None:
+            reply = account.believed(hold, reply, call.model)
+        self._count(reply, call.sent_s, tokens)
+        self._refusals.answered(call.ask.stage)
+        call.dialect.keep(call.learnt)
+        self._note_finish(reply)
+        if account is None or hold is None:
+            return reply
+        if call.too_large and hold.is_ours:
+            account.budget.shrink(hold.cap)
+        if call.is_cut_by(hold, reply):
+            account.cut(hold, reply, call.ask, call.model)
+            call.cap, call.cut, call.sent_s, call.hold = 2 * hold.cap, reply, None, None
+            self._counters.retries["cap"] += 1
+            return None
+        account.answered(hold, reply, call.ask, call.model)
+        return reply
+
+    def _note_finish(self, reply: Reply) -> None:
+        """Says so once when the endpoint never tells how its answers ended."""
+        if reply.text:
+            self._untold = self._untold + 1 if reply.finish_reason == "unknown" else 0
+        if self._untold == _UNTOLD_IN_A_ROW:
+            told = f"{self.endpoint.label} never says how an answer ended ({_UNTOLD_IN_A_ROW} in a row)"
+            self._counters.notes[f"{told}; if they are whole, --trust-finish takes them"] += 1
+
+    def _has_learnt(self, call: _Call, failure: Failure) -> bool:
+        """Whether a refusal says what to leave out, or that our own cap is too large: sent again in the same slot."""
+        if (what := not_taken(failure, call.payload)) and what not in call.learnt:
+            call.learnt.add(what)
+            return True
+        hold = call.hold
+        is_large = failure.action is Action.REFUSED and _TOO_LARGE.search(failure.detail) is not None
+        if self._account is None or hold is None or not hold.is_ours or not is_large or call.cut is not None:
+            return False
+        if hold.cap // 2 < LEAST_CAP_TOKENS:
+            return False
+        call.too_large = hold.cap
+        call.hold = self._account.budget.smaller(hold, hold.cap // 2)
+        return True
+
+    def _judge(self, failure: Failure, call: _Call) -> float:
+        """Tells the governor what a failure means; gives the seconds until the call may be sent again.
 
         Raises:
             RecordRefused, EndpointError: it may not.
         """
+        alone_s, sent_s = 0.0, call.sent_s
+        assert sent_s is not None, "it was sent"
         match failure.action:
-            case Action.REFUSED:
-                refusal = self._refused(failure, "refused by")
-                if mode == self.endpoint.structured != "off" and names_format(refusal):
-                    raise self._shut(self._wrong_mode(refusal))
-                self.governor.answered()
-                raise refusal
-            case Action.AUTH | Action.ENDPOINT | Action.NETWORK:
-                raise self._shut(self._fatal(failure))
+            case Action.AUTH:
+                told, hint = what_to_do(
+                    failure.cause, self.endpoint.label, failure.detail, self.endpoint.api_key.origin
+                )
+                raise self._shut(AuthError(told, hint=hint))
+            case Action.NETWORK:
+                raise self._shut(NetworkError(f"endpoint {self.endpoint.label}: {failure.detail}", hint=failure.hint))
             case Action.WAIT:
-                self.governor.limited(sent_s, failure.retry_after_s)
+                if failure.cause == "loading":
+                    self.governor.loading()
+                else:
+                    alone_s = self.governor.limited(sent_s, failure.retry_after_s, nth=call.waits)
             case Action.RETRY:
                 self.governor.failed(
                     sent_s,
@@ -141,15 +297,39 @@ class Channel:
                 )
         if (down := self.governor.down_error) is not None:
             raise down
-        is_too_long = time.monotonic() - failed_s > self._patience.total_s
+        is_too_long = time.monotonic() - call.failed_s > self._patience.total_s
         if is_too_long and (failure.action is Action.WAIT or failure.cause == "connect"):
             waited_s = f"{self._patience.total_s:g} s"
             raise EndpointError(
                 f"endpoint {self.endpoint.label} kept a call waiting for {waited_s}: {failure.detail}",
                 hint="run the same command again later: it goes on where it stopped",
             )
-        if is_last or is_too_long:
+        if call.tries >= self.endpoint.max_tries or is_too_long:
             raise self._refused(failure, "given up at")
+        return alone_s
+
+    def _refuse(self, ask: Ask, refusal: RecordRefused, mode: str) -> RecordRefused | EndpointError:
+        """Gives the slot back after a refusal, and the error: of this record, or of all if many have met the same."""
+        is_about_format = mode != "off" and names_format(refusal)
+        if is_about_format and mode == self.endpoint.structured:
+            return self._shut(self._wrong_mode(refusal))
+        if not is_about_format and self._refusals.count(ask, refusal) >= MOST_ALIKE:
+            told = f"endpoint {self.endpoint.label} gives the same refusal to every {ask.stage} request: {refusal}"
+            hint = "nothing was answered in between; mend what it names (settings, prompt or input) and run again"
+            return self._shut(EndpointMismatch(told, hint=hint))
+        self.governor.answered()
+        return refusal
+
+    async def _mismatch(self, failure: Failure) -> EndpointError:
+        """The error of a wrong model or address; what is served instead is looked up once."""
+        if 300 <= failure.status < 400:
+            hint = "set the base URL to the real address"
+            return EndpointMismatch(f"endpoint {self.endpoint.label}: {failure.detail}", hint=hint)
+        from blossom_data.llm.whereabouts import look, mismatch
+
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(look(self.endpoint))
+        return mismatch(self.endpoint, failure.detail, await self._looking)
 
     async def _wait_for_slot(self, tokens: float, *, first: bool) -> float:
         self._counters.waiting += 1
@@ -158,15 +338,19 @@ class Channel:
         finally:
             self._counters.waiting -= 1
 
-    async def _back_off(self, failure: Failure, tries: int) -> None:
-        """Sleeps until it is time or the run stops; longer with each try, unless all goes well with the other calls."""
+    def _back_off_s(self, failure: Failure, tries: int) -> float:
+        """How long a failed call waits: longer with each try, unless all goes well with the other calls."""
         in_a_row = self.governor.failures_in_a_row
         if failure.is_overload or in_a_row > _CHANCE_IN_A_ROW:
             failures = tries if failure.is_overload else min(tries, in_a_row)
-            wait_s = backoff_s(failures, self._draw, self._patience)
-        else:
-            # The other calls are answered: this one met chance, and nobody gains by its waiting long.
-            wait_s = backoff_s(tries, self._draw, self._patience) / 10.0
+            return backoff_s(failures, self._draw, self._patience)
+        # The other calls are answered: this one met chance, and nobody gains by its waiting long.
+        return backoff_s(tries, self._draw, self._patience) / 10.0
+
+    async def _rest(self, wait_s: float) -> None:
+        """Sleeps, without a slot, until it is time or the run stops."""
+        if wait_s <= 0.0:
+            return
         self._counters.waiting += 1
         try:
             async with asyncio.timeout(wait_s):
@@ -176,7 +360,7 @@ class Channel:
         finally:
             self._counters.waiting -= 1
 
-    def _count(self, reply: Reply, estimated: float) -> None:
+    def _count(self, reply: Reply, sent_s: float, estimated: float) -> None:
         """Books a reply; the governor gets back what was estimated too high."""
         usage, counters = reply.usage, self._counters
         used = usage.tokens_in + usage.tokens_out
@@ -187,7 +371,7 @@ class Channel:
         if usage.is_estimated:
             counters.tokens_estimated += used
         self._tokens_out += 0.02 * (usage.tokens_out - self._tokens_out)
-        self.governor.succeeded(estimated - used if estimated else 0.0)
+        self.governor.succeeded(sent_s, estimated - used if estimated else 0.0)
 
     def _estimate(self, ask: Ask) -> float:
         """Tokens that a call will probably take: its prompt, and what replies took of late."""
@@ -208,21 +392,4 @@ class Channel:
         return EndpointError(
             f"endpoint {self.endpoint.label} does not take structured = {self.endpoint.structured!r}: {refusal}",
             hint='set structured = "auto" to let the endpoint decide',
-        )
-
-    def _fatal(self, failure: Failure) -> EndpointError:
-        """The error that ends all calls, with what to do about it."""
-        label, origin = self.endpoint.label, self.endpoint.api_key.origin
-        if failure.action is Action.AUTH:
-            key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
-            if failure.status in (400, 401, 403):
-                return AuthError(f"endpoint {label} refused the key: {failure.detail}", hint=f"{key}; check it")
-            return AuthError(f"the quota at endpoint {label} is used up: {failure.detail}", hint=f"{key}; top it up")
-        if failure.action is Action.NETWORK:
-            return NetworkError(f"endpoint {label}: {failure.detail}", hint=failure.hint)
-        if 300 <= failure.status < 400:
-            return EndpointError(f"endpoint {label}: {failure.detail}", hint="set the base URL to the real address")
-        return EndpointError(
-            f"endpoint {label} does not serve model {self.endpoint.model!r} at this address: {failure.detail}",
-            hint=f"check the model and the base URL ({self.endpoint.base_url})",
         )

@@ -9,15 +9,19 @@ It sends nothing, sleeps never and knows no endpoint: channel.py acts on what is
 from __future__ import annotations
 
 import enum
+import json
 import math
 import random
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 
 import orjson
+
+from blossom_data.asks import Usage
+from blossom_data.llm.access import is_rate_limit, why_no_access
 
 RETRY_AFTER_CAP_S = 120.0
 _EXCERPT_CHARS = 300
@@ -47,7 +51,7 @@ class Failure:
 
     action: Action
     cause: str
-    """Short name for the retry summary: 429, 5xx, 408, 409, 425, connect, reset, timeout, body; or the status."""
+    """Short name for the retry summary: 429, 5xx, 408, 409, 425, loading, connect, reset, timeout, body, a status."""
     detail: str = ""
     """What was seen, in words; may quote the endpoint, so it is scrubbed of the key before it is shown."""
     status: int = 0
@@ -58,6 +62,8 @@ class Failure:
     """The endpoint has too much to do: fewer calls at once."""
     hint: str = ""
     """What to set, where the failure itself says it."""
+    usage: Usage | None = None
+    """What it billed all the same, where an answer that cannot be used says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +77,6 @@ class Patience:
     """Most time from a call's first failure to giving it up."""
     failures_in_a_row: int = 20
     """That many without one success in between: the endpoint is down."""
-    first_call_alone_s: float = 0.3
-    """So long the very first call is alone, for a wrong key or model to cost one call."""
     revive_s: float = 60.0
     """After that time an endpoint that was down is tried again, where another one kept the run going."""
 
@@ -135,9 +139,24 @@ def _until(text: str, date: str, now_s: float | None) -> float | None:
     return max(0.0, then_s - now_s)
 
 
-_QUOTA = {"insufficient_quota", "billing_hard_limit_reached", "insufficient_balance", "insufficient_user_quota"}
-_KEY = {"invalid_api_key", "account_deactivated"}
-_MODEL = {"model_not_found", "model_decommissioned"}
+_MODEL = {"model_not_found", "model_decommissioned", "model_not_exist", "modelnotfound"}
+_NO_MODEL = re.compile(
+    r"\bmodel\b.{0,80}\b(?:not found|not exist|does ?n[o']t exist)\b|\b(?:no such|unknown|invalid) model\b"
+    r"|\bnot a valid model\b|模型.{0,40}(?:不存在|未找到)",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"\bupstream\b|\btime[d -]?out\b|\boverload|\bbusy\b|\binternal\b|\bserver error\b|\btemporar|\btry again\b"
+    r"|\bunavailable\b|\bconnection\b|\bloading\b|繁忙|超时|稍后|重试|内部错误",
+    re.IGNORECASE,
+)
+_LOADING = re.compile(
+    r"\bloading\b|\bwarming[ _-]up\b|\bstarting[ _-]up\b|\binitiali[sz]ing\b|\bnot (?:yet )?(?:ready|loaded)\b"
+    r"|加载中|正在加载|尚未加载|启动中|正在启动",
+    re.IGNORECASE,
+)
+_CODE_NAMES = ("code", "type", "status", "status_code", "error_code", "errcode", "err_code")
+MESSAGE_NAMES = ("message", "msg", "detail", "error", "error_msg", "errmsg", "error_message", "status_msg")
 _CONTENT = ("content_filter", "content policy", "content_policy", "moderation", "flagged", "safety")
 
 
@@ -165,24 +184,45 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
             detail=f"HTTP {status} redirects to {target}, which is not followed",
             status=status,
         )
-    if status == 402 or codes & _QUOTA or codes & _KEY or (status == 400 and "api key not valid" in message.lower()):
-        return failure(Action.AUTH)
+    is_content = any(mark in body[:_READ_BYTES].decode("utf-8", "replace").lower() for mark in _CONTENT)
+    kind = why_no_access(status, codes, message, body) if 400 <= status < 500 else ""
+    if kind and not (is_content and status in (400, 403, 422)):
+        return failure(Action.AUTH, kind)
     if status == 429:
         if "request too large" in message.lower():
             return failure(Action.REFUSED)
         return failure(Action.WAIT, wait_s=retry_after_s(headers), overload=True)
+    if status == 503 and _LOADING.search(message):
+        return failure(Action.WAIT, "loading")
     if status in (503, 529) and (wait_s := retry_after_s(headers)) is not None:
         return failure(Action.WAIT, "5xx", wait_s=wait_s, overload=True)
-    is_content = any(mark in body[:_READ_BYTES].decode("utf-8", "replace").lower() for mark in _CONTENT)
-    if status in (401, 403):
-        return failure(Action.REFUSED if is_content and status == 403 else Action.AUTH)
-    if status in (404, 405, 410, 501) or codes & _MODEL:
+    if status in (404, 405, 410, 501) or codes & _MODEL or (status == 400 and _NO_MODEL.search(message)):
         return failure(Action.REFUSED if is_content else Action.ENDPOINT)
     if status in (408, 409, 425):
         return failure(Action.RETRY, overload=status == 408)
     if status >= 500:
         return failure(Action.RETRY, "5xx", overload=status in (503, 529))
     return failure(Action.REFUSED)
+
+
+def classify_hidden(error: object, headers: Mapping[str, str]) -> Failure:
+    """What an error inside a 200 means: judged by the status that it names, else by its sentence."""
+    body = json.dumps(error if isinstance(error, dict) else {"error": error}).encode()
+    message, codes = read_error(body)
+    named = [int(code) for code in codes if len(code) == 3 and code.isdecimal() and "400" <= code <= "599"]
+    if named:
+        found = classify_status(named[0], headers, body)
+    elif kind := why_no_access(200, codes, message, body):
+        found = Failure(action=Action.AUTH, cause=kind)
+    elif is_rate_limit(message):
+        found = Failure(action=Action.WAIT, cause="429", retry_after_s=retry_after_s(headers), is_overload=True)
+    elif codes & _MODEL or _NO_MODEL.search(message):
+        found = Failure(action=Action.ENDPOINT, cause="model")
+    else:
+        is_passing = not message.strip("{}[]\"' ") or _PASSING.search(message) is not None
+        found = Failure(action=Action.RETRY if is_passing else Action.REFUSED, cause="body")
+    detail = f"an error inside a 200: {', '.join([*(str(code) for code in named[:1]), message])}"
+    return replace(found, detail=detail, status=named[0] if named else 200, body=body)
 
 
 def read_error(body: bytes) -> tuple[str, set[str]]:
@@ -198,11 +238,13 @@ def read_error(body: bytes) -> tuple[str, set[str]]:
         found = found["error"]
     if not isinstance(found, dict):
         return excerpt(body), codes
-    for name in ("code", "type", "status"):
-        if isinstance(code := found.get(name), str | int):
+    if isinstance(inner := found.get("base_resp"), dict):
+        found = inner
+    for name in _CODE_NAMES:
+        if isinstance(code := found.get(name), str | int) and not isinstance(code, bool):
             codes.add(str(code).lower())
-    for name in ("message", "detail", "error"):
-        if isinstance(message := found.get(name), str):
+    for name in MESSAGE_NAMES:
+        if isinstance(message := found.get(name), str) and message:
             return excerpt(message.encode("utf-8", "replace")), codes
     return excerpt(body), codes
 

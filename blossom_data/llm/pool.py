@@ -20,10 +20,17 @@ from typing import Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, ConfigError, EndpointError, NetworkError
+from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch, NetworkError
 from blossom_data.llm.channel import Channel
+from blossom_data.llm.money.account import Account
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.structured import Memory, Negotiation
+
+_PASSED: dict[type[EndpointError], str] = {
+    AuthError: "it refused the key, or its quota is used up",
+    EndpointMismatch: "it does not take these requests",
+    NetworkError: "it is not reached in the way that is set",
+}
 
 
 class Pool:
@@ -37,8 +44,9 @@ class Pool:
         seed: int = 0,
         patience: Patience | None = None,
         memory: Memory | None = None,
+        account: Account | None = None,
     ) -> None:
-        """`memory` keeps the JSON modes that were found, from run to run.
+        """`memory` keeps what was found out about endpoints, from run to run; `account` pays for each try.
 
         Raises:
             ConfigError: no endpoint at all, or endpoints of one role with different models.
@@ -54,6 +62,7 @@ class Pool:
                 draw=random.Random(f"{seed}:{number}"),
                 negotiations=negotiations,
                 memory=memory,
+                account=account,
             )
             for number, endpoint in enumerate(endpoints)
         ]
@@ -107,7 +116,8 @@ class Pool:
             except EndpointError as error:
                 if self._is_stopping:
                     raise
-                self._counters.notes[f"endpoint {channel.endpoint.label} was passed over: {_why(error)}"] += 1
+                why = _PASSED.get(type(error), "it was down")
+                self._counters.notes[f"endpoint {channel.endpoint.label} was passed over: {why}"] += 1
                 errors.append(error)
         raise errors[0]
 
@@ -138,9 +148,3 @@ class Pool:
             )
         self._by_stage[stage] = found
         return found
-
-
-def _why(error: EndpointError) -> str:
-    if isinstance(error, AuthError):
-        return "it refused the key, or its quota is used up"
-    return "it is not reached in the way that is set" if isinstance(error, NetworkError) else "it was down"

@@ -9,40 +9,80 @@ filtered or refused answer is a Reply: it was paid for, and the stage decides. N
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
-from blossom_data.llm.policy import Action, Failure, classify_status, excerpt, read_error
+from blossom_data.llm.policy import MESSAGE_NAMES, Action, Failure, classify_hidden, excerpt
 
 _MOST_TOKENS = 1_000_000_000
-_FINISH = {"eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "max_length": "length"}
+_FINISH = (
+    (
+        re.compile(r"filter|safety|content|prohibit|blocklist|recitation|sensitive|moderat|policy|violat|spii|refus"),
+        "content_filter",
+    ),
+    (re.compile(r"length|max|limit|trunc|exceed"), "length"),
+    (re.compile(r"tool|function"), "tool_calls"),
+    (re.compile(r"(?<![a-z])(?:stop|eos|eot|end|complet|finish|done|normal|success)"), "stop"),
+)
+"""What servers say, by the word in it: EOS, eos_token, COMPLETE, FINISH_REASON_STOP, MAX_TOKENS, SAFETY, ..."""
+_UNTOLD = ("null", "none", "unspecified", "unknown")
+_CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
 
 def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) -> Reply | Failure:
-    """The Reply in a 200's body; `model` is the one asked for, `headers` serve an error hidden in the body."""
+    """The Reply in a 200's body; `model` is the one asked for, `headers` tell its charset and serve a hidden error."""
     try:
-        whole = orjson.loads(body[3:] if body.startswith(_BOM) else body)
-    except orjson.JSONDecodeError:
+        whole = _decode(body[3:] if body.startswith(_BOM) else body, headers)
+    except (ValueError, RecursionError, LookupError):
         return _malformed(body, f"a 200 that is not JSON ({excerpt(body) or 'an empty body'})")
     if not isinstance(whole, dict):
         return _malformed(body, "a 200 whose JSON is not an object")
+    found = _read_whole(whole, body, ask, model, headers)
+    if isinstance(found, Reply):
+        return found
+    usage = _read_usage(whole.get("usage"), ask, "")
+    return replace(found, usage=None if usage.is_estimated else usage)
+
+
+def _decode(body: bytes, headers: Mapping[str, str]) -> object:
+    """The JSON of a body; a lone half of a surrogate pair and NaN are read, as other clients read them."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        named = _CHARSET.search(headers.get("content-type", ""))
+        text = body.decode(named[1] if named else "utf-8", "replace")
+        return json.loads(text)
+
+
+def _read_whole(
+    whole: dict[str, Any], body: bytes, ask: Ask, model: str, headers: Mapping[str, str]
+) -> Reply | Failure:
     choices = whole.get("choices")
-    if whole.get("error") and not choices:
-        return _hidden_error(body, whole["error"], headers)
+    if not choices and (error := _hidden_error(whole)) is not None:
+        return classify_hidden(error, headers)
     choice = choices[0] if isinstance(choices, list) and choices else None
     message = choice.get("message") if isinstance(choice, dict) else None
     if not isinstance(message, dict) or not isinstance(choice, dict):
         return _malformed(body, "a 200 without choices")
     if choice.get("error"):
-        return _hidden_error(body, choice["error"], headers)
+        return classify_hidden(choice["error"], headers)
     parts = _read_content(message)
     if parts is None:
         return _malformed(body, "a 200 whose content is neither text nor text parts")
     text, refusal = parts
+    if not _is_whole(text):
+        return _malformed(body, "an answer that holds half a surrogate pair")
+    if "\ufffd" in text and b"\xef\xbf\xbd" not in body and b"fffd" not in body.lower():
+        # The same server writes the next answer in the same charset: another sample cannot help.
+        detail = "a 200 in another charset than UTF-8, which its Content-Type does not name"
+        return Failure(action=Action.REFUSED, cause="body", detail=detail, status=200)
     finish_reason = _read_finish(choice, message)
     usage = _read_usage(whole.get("usage"), ask, text)
     is_unpaid = usage.is_estimated or usage.tokens_out == 0
@@ -51,11 +91,24 @@ def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) ->
     named = whole.get("model")
     return Reply(
         text=text,
-        finish_reason=finish_reason,
-        refusal=refusal,
-        model=named if isinstance(named, str) and named else model,
+        finish_reason=_whole(finish_reason),
+        refusal=_whole(refusal),
+        model=_whole(named) if isinstance(named, str) and named else model,
         usage=usage,
     )
+
+
+def _is_whole(text: str) -> bool:
+    """Whether `text` can be written: no lone half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 def estimate_tokens(text: str) -> int:
@@ -72,15 +125,12 @@ def _malformed(body: bytes, detail: str) -> Failure:
     return Failure(action=Action.RETRY, cause="body", detail=detail, status=200, body=body)
 
 
-def _hidden_error(body: bytes, error: object, headers: Mapping[str, str]) -> Failure:
-    """An error inside a 200: judged by the status that it names, if it names one."""
-    inner = orjson.dumps({"error": error})
-    message, codes = read_error(inner)
-    for code in codes:
-        if len(code) == 3 and code.isdecimal() and "400" <= code <= "599":
-            return classify_status(int(code), headers, inner)
-    found = classify_status(400, headers, inner)
-    return found if found.action is not Action.REFUSED else _malformed(body, f"an error inside a 200: {message}")
+def _hidden_error(whole: Mapping[str, Any]) -> object:
+    """The error that stands in place of the choices, None where there is none."""
+    if whole.get("error"):
+        return whole["error"]
+    is_told = "choices" not in whole and any(isinstance(whole.get(name), str) for name in MESSAGE_NAMES)
+    return whole if is_told or whole.get("success") is False or "base_resp" in whole else None
 
 
 def _read_content(message: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -111,7 +161,23 @@ def _read_finish(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     if not isinstance(reason, str) or not reason:
         return "unknown"
     reason = reason.lower()
-    return _FINISH.get(reason, reason)
+    bare = reason.removeprefix("finish_reason_")
+    return next((told for words, told in _FINISH if words.search(bare)), "unknown" if bare in _UNTOLD else reason)
+
+
+def read_failed_generation(failure: Failure, ask: Ask, model: str) -> Reply | None:
+    """The sample in a 400 that says the model broke the JSON mode; None for any other failure."""
+    if failure.status != 400 or b"json_validate_failed" not in failure.body:
+        return None
+    try:
+        error = json.loads(failure.body)["error"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if not isinstance(error, dict) or error.get("code") != "json_validate_failed":
+        return None
+    text = error.get("failed_generation")
+    text = _whole(text) if isinstance(text, str) else ""
+    return Reply(text=text, finish_reason="stop", model=model, usage=failure.usage or _read_usage(None, ask, text))
 
 
 def _read_usage(found: object, ask: Ask, text: str) -> Usage:
@@ -122,7 +188,7 @@ def _read_usage(found: object, ask: Ask, text: str) -> Usage:
         cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
         if cached is None:
             cached = _count(found.get("prompt_cache_hit_tokens"))
-        if tokens_in is not None and tokens_out is not None:
+        if tokens_in and tokens_out is not None and (tokens_out or not text):
             return Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=min(cached or 0, tokens_in))
     return Usage(tokens_in=estimate_prompt(ask), tokens_out=estimate_tokens(text), is_estimated=True)
 

@@ -28,6 +28,8 @@ _CANARY_SCHEMA = {
     "required": ["blossom_canary"],
     "additionalProperties": False,
 }
+_CANARY_TOKENS = 1_024
+"""Room to think before the one word."""
 _MARKS = ("response_format", "response format", "json_schema", "json_object", "structured output", "guided_json")
 
 
@@ -82,7 +84,7 @@ class Negotiation:
         if self.mode:
             return self.mode
         async with self._lock:
-            if not self.mode and self._memory and (known := self._memory.recall(self._name)):
+            if not self.mode and self._memory is not None and (known := self._memory.recall(self._name)):
                 self._settle(known, "found by an earlier run")
             if not self.mode:
                 self._settle(*await _probe(send, model))
@@ -93,23 +95,23 @@ class Negotiation:
         if self.mode == refused_mode:
             self._settle("off", f"{refused_mode} refused later on")
 
-    def _settle(self, mode: str, why: str) -> None:
+    def _settle(self, mode: str, why: str, is_proven: bool = True) -> None:
         self.mode = mode
-        if self._memory:
+        if self._memory is not None and is_proven:
             self._memory.remember(self._name, mode)
         how = "by the prompt alone" if mode == "off" else f"with {mode}"
         self._counters.notes[f"{self._label}: JSON is asked for {how} ({why})"] += 1
 
 
-async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tuple[str, str]:
-    """Mode and reason, by one call where json_object is accepted, two where it is refused."""
+async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tuple[str, str, bool]:
+    """Mode, reason, and whether it is proven; one call where json_object is accepted, two where it is refused."""
     seen = []
     for mode in ("json_object", "json_schema"):
         canary = Ask(
             stage="canary",
             version=1,
             messages=(Message("user", "Say hello in one word of plain text. This is not about JSON."),),
-            max_tokens=32,
+            max_tokens=_CANARY_TOKENS,
             temperature=0.0,
             response_schema=_CANARY_SCHEMA,
             model=model,
@@ -118,11 +120,13 @@ async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tu
             reply = await send(canary, mode)
         except RecordRefused as refusal:
             if not names_format(refusal):
-                return mode, "not checked: the canary was refused for another reason"
+                return mode, "not checked: the canary was refused for another reason", True
             seen.append(f"{mode} refused")
             continue
+        if reply.finish_reason == "length" and not is_honoured(mode, reply.text):
+            return mode, "not checked: the canary was cut by length", False
         if is_honoured(mode, reply.text):
-            return mode, ", ".join([*seen, f"{mode} honoured"])
+            return mode, ", ".join([*seen, f"{mode} honoured"]), True
         seen.append(f"{mode} accepted and ignored")
         break
-    return "off", ", ".join(seen)
+    return "off", ", ".join(seen), True

@@ -142,7 +142,7 @@ def test_of_twenty_runs_at_once_one_works_and_pays(tmp_path: Path) -> None:
 
 def test_a_second_run_on_the_ledger_or_on_the_folder_keeps_off(tmp_path: Path) -> None:
     questions(tmp_path, 200)
-    with Loopback(respond=respond, latency_s=0.2) as server:
+    with Loopback(respond=respond, latency_s=1.0) as server:
         first = start(annotate(server), tmp_path)
         wait_for(lambda: server.paid, first)
         same_ledger = finish(annotate(server, "other"), tmp_path)

@@ -16,7 +16,7 @@ from blossom_data.llm.pool import Pool
 from blossom_data.records import Message
 
 CANARY_KEY = "sk-CANARY-5f1e9d0c7b3a"
-FAST = Patience(first_s=0.01, most_s=0.05, total_s=20.0, first_call_alone_s=0.3)
+FAST = Patience(first_s=0.01, most_s=0.05, total_s=20.0)
 
 
 def question(number: int = 0, **settings: Any) -> Ask:

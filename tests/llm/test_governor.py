@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
+import statistics
 import time
 
 import pytest
@@ -15,9 +17,9 @@ from loopback import CUT, RESET, Fault, Loopback, LoopbackRequest, Response, ref
 from blossom_data.asks import Reply
 from blossom_data.config import Endpoint
 from blossom_data.errors import EndpointError, RecordRefused
-from blossom_data.llm.governor import Governor
-from blossom_data.llm.pacing import Bucket, Pace
 from blossom_data.llm.policy import Patience
+from blossom_data.llm.rate_limits.governor import Governor
+from blossom_data.llm.rate_limits.pacing import Bucket, Pace
 
 
 def governor(clock: list[float] | None = None, patience: Patience = FAST, **settings: int) -> Governor:
@@ -58,18 +60,70 @@ def test_faults_lose_no_record_and_buy_none_twice() -> None:
     assert counters.retries["reset"] <= resets
 
 
-def test_retry_after_stops_all_calls_of_the_endpoint() -> None:
+def test_retry_after_stops_all_calls_when_many_meet_it() -> None:
     def respond(request: LoopbackRequest) -> Response:
-        is_first = request.text == "question 20" and request.count == 1
-        return refused(429, retry_after="1") if is_first else "sound"
+        is_limited = 20 <= int(request.text.split()[1]) < 32 and request.count == 1
+        return refused(429, retry_after="1") if is_limited else "sound"
 
     with Loopback(respond=respond, latency_s=0.01) as server:
-        outcomes, _ = ask_all([endpoint(server, max_in_flight=4)], [question(n) for n in range(60)])
+        outcomes, _ = ask_all([endpoint(server, max_in_flight=4)], [question(n) for n in range(80)])
     assert all(isinstance(outcome, Reply) for outcome in outcomes)
-    limited_at = next(request.at_s for request in server.requests if request.text == "question 20")
+    limited_at = next(request.at_s for request in server.requests if request.text == "question 23")
     later = [request.at_s - limited_at for request in server.requests if request.at_s - limited_at > 0.4]
     assert min(later) > 0.9
-    assert len(server.requests) == 61
+    assert len(server.requests) == 92
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_one_429_among_many_answers_stops_nobody_else(status: int) -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        is_first = request.text == "question 20" and request.count == 1
+        return refused(status, retry_after="1") if is_first else "sound"
+
+    with Loopback(respond=respond, latency_s=0.002) as server:
+        outcomes, _ = ask_all([endpoint(server, max_in_flight=8)], [question(n) for n in range(200)])
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert [request.text for request in server.requests[-1:]] == ["question 20"], "the others did not wait for it"
+    assert len(server.requests) == 201
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_chance_429s_cost_their_own_calls_a_wait_and_nobody_a_pace(share: float) -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        is_met = random.Random(f"{request.text} {request.count}").random() < share
+        return refused(429, retry_after_ms="200") if is_met else "sound"
+
+    with Loopback(respond=respond, latency_s=0.005) as server:
+        outcomes, counters = ask_all([endpoint(server, max_in_flight=32)], [question(n) for n in range(1500)])
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert len(server.requests) == 1500 + counters.retries["429"]
+    halfway = server.requests[len(server.requests) // 2 :]
+    gaps = [late.at_s - soon.at_s for soon, late in itertools.pairwise(halfway[:-100])]
+    assert statistics.median(gaps) < 0.005, "an endpoint that could take 6,400 a second is not held to 200"
+
+
+def test_a_limit_on_calls_at_once_is_kept_to() -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        return refused(429, retry_after_ms="50") if server.in_flight > 8 else "sound"
+
+    with Loopback(respond=respond, latency_s=0.01) as server:
+        outcomes, _ = ask_all([endpoint(server, max_in_flight=64)], [question(n) for n in range(400)])
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert len(server.requests) < 700
+
+
+@pytest.mark.parametrize(
+    "message", ["Loading model", "Model org/m is currently loading", "The model is warming up", "模型正在加载，请稍候"]
+)
+def test_a_model_that_is_loading_is_waited_for_one_call_at_a_time(message: str) -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        return refused(503, message) if len(server.requests) <= 40 else "sound"
+
+    with Loopback(respond=respond) as server:
+        outcomes, counters = ask_all([endpoint(server, max_in_flight=8)], [question(n) for n in range(20)])
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert counters.retries == {"loading": 40}
+    assert len(server.requests) == 60
 
 
 def test_a_rate_limit_is_learned_and_kept() -> None:
@@ -133,12 +187,12 @@ def test_a_cancelled_call_gives_its_slot_back() -> None:
         waiting = asyncio.create_task(calm.acquire())
         await asyncio.sleep(0)
         waiting.cancel()
-        calm.succeeded()
+        calm.succeeded(0.0)
         assert calm.in_flight == 0
         granted = asyncio.create_task(calm.acquire())
         await calm.acquire()
         await asyncio.sleep(0)
-        calm.succeeded()
+        calm.succeeded(0.0)
         granted.cancel()
         await asyncio.gather(granted, return_exceptions=True)
         assert calm.in_flight == 0
@@ -165,7 +219,7 @@ def test_no_sequence_of_answers_breaks_the_cap_or_loses_a_slot(events: list[str]
             first = sent.pop(0)
             match event:
                 case "ok":
-                    busy.succeeded()
+                    busy.succeeded(first)
                 case "429":
                     busy.limited(first, 3.0)
                 case "503" | "reset":
@@ -194,11 +248,11 @@ def test_tokens_per_minute_hold_back_calls() -> None:
         tight = governor(now, tokens_per_minute=6000)
         for _ in range(2):
             await tight.acquire()
-            tight.succeeded()
+            tight.succeeded(now[0])
         now[0] += 1.0
         await tight.acquire(1000.0)
         assert 8.0 < tight.delay_s(now[0], 100.0) < 30.0
-        tight.succeeded(tokens_over=1000.0)
+        tight.succeeded(now[0], tokens_over=1000.0)
         assert tight.delay_s(now[0], 100.0) == 0.0
 
     asyncio.run(run())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from loopback import answer
 
-from blossom_data.asks import Reply
+from blossom_data.asks import Reply, Usage
 from blossom_data.llm.policy import Action, Failure
 from blossom_data.llm.reading import read_reply
 
@@ -135,3 +135,49 @@ _JSON = st.recursive(
 def test_no_body_breaks_the_reader(body: bytes) -> None:
     found = read(body)
     assert isinstance(found, Failure) or isinstance(found.text, str)
+
+
+SOUND = b'{"choices": [{"message": {"content": "%b"}, "finish_reason": "stop"}], "usage": %b, "x": %b}'
+USAGE = b'{"prompt_tokens": 12, "completion_tokens": 3}'
+
+
+@pytest.mark.parametrize("odd", [b"NaN", b"-Infinity", b'"half \\ud83d"', b'{"a": [NaN, "\\udc00"]}'])
+def test_what_other_clients_read_outside_the_answer_is_read(odd: bytes) -> None:
+    reply = read(SOUND % (b"Fine.", USAGE, odd))
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.usage.tokens_in, reply.usage.tokens_out) == ("Fine.", 12, 3)
+
+
+def test_names_that_cannot_be_written_are_mended() -> None:
+    reply = read(b'{"model": "m\\ud800", "choices": [{"message": {"content": "Fine."}, "finish_reason": "s\\udfff"}]}')
+    assert isinstance(reply, Reply)
+    assert (reply.model, reply.finish_reason) == ("m?", "s?")
+
+
+@pytest.mark.parametrize(
+    ("body", "action"),
+    [
+        (SOUND % (b"half \\ud83d", USAGE, b"1"), Action.RETRY),
+        (SOUND % ("né".encode("latin-1"), USAGE, b"1"), Action.REFUSED),
+        (b'{"choices": [], "usage": %b}' % USAGE, Action.RETRY),
+        (b'{"choices": [{"message": {"content": NaN}}], "usage": %b}' % USAGE, Action.RETRY),
+        (b'{"error": {"message": "the answer was lost upstream"}, "usage": %b}' % USAGE, Action.RETRY),
+    ],
+)
+def test_what_an_unusable_answer_was_billed_is_known(body: bytes, action: Action) -> None:
+    found = read(body)
+    assert isinstance(found, Failure)
+    assert found.action is action
+    assert found.usage == Usage(tokens_in=12, tokens_out=3)
+
+
+def test_a_charset_that_is_named_is_read() -> None:
+    body = SOUND % ("你好".encode("gbk"), USAGE, b"1")
+    reply = read_reply(body, question(), "m", {"content-type": "application/json; charset=GBK"})
+    assert isinstance(reply, Reply)
+    assert reply.text == "你好"
+
+
+def test_an_error_that_is_nested_deep_fails_one_record() -> None:
+    found = read(b'{"error": ' + b'{"error": ' * 300 + b'"x"' + b"}" * 301)
+    assert isinstance(found, Failure)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
-from calls import ask_all, endpoint, question
-from loopback import Loopback, LoopbackRequest, Response, refused
+from calls import FAST, ask_all, endpoint, question
+from loopback import Fault, Loopback, LoopbackRequest, Response, answer, refused
 
 from blossom_data.asks import Ask, Reply
+from blossom_data.counters import Counters
 from blossom_data.errors import EndpointError, RecordRefused
+from blossom_data.llm.pool import Pool
 
 SCHEMA = {"type": "object", "properties": {"result": {"type": "string"}}, "required": ["result"]}
 
@@ -126,3 +130,49 @@ def test_two_keys_of_one_address_share_what_was_found() -> None:
         asks: list[Ask] = [question(n, response_schema=SCHEMA) for n in range(30)]
         ask_all(pair, asks)
     assert len(server.requests) == 31
+
+
+def test_a_canary_that_thinks_has_room_and_proves_nothing_when_cut() -> None:
+    kept: dict[str, str] = {}
+
+    class Memory:
+        def recall(self, name: str) -> str | None:
+            return kept.get(name)
+
+        def remember(self, name: str, value: str) -> None:
+            kept[name] = value
+
+    def respond(request: LoopbackRequest) -> Response:
+        is_canary = request.text.startswith("Say hello")
+        return answer("", finish_reason="length", reasoning_content="hm") if is_canary else "{}"
+
+    async def run(server: Loopback) -> Any:
+        async with Pool([endpoint(server)], counters=Counters(), patience=FAST, memory=Memory()) as pool:
+            return await pool.complete(question(1, response_schema=SCHEMA))
+
+    with Loopback(respond=respond) as server:
+        assert isinstance(asyncio.run(run(server)), Reply)
+        assert isinstance(asyncio.run(run(server)), Reply)
+    assert [wanted(request) for request in server.requests] == ["json_object"] * 4
+    assert server.requests[0].body["max_tokens"] >= 1000
+    assert not [name for name in kept if name.startswith("structured")]
+
+
+@pytest.mark.parametrize("generated", ['{"result": ', "Of course!", ""])
+def test_a_sample_that_broke_the_json_mode_is_a_sample(generated: str) -> None:
+    body = {
+        "error": {
+            "message": "Failed to generate JSON. Please adjust your prompt. See 'failed_generation' for more details.",
+            "code": "json_validate_failed",
+            "failed_generation": generated,
+        }
+    }
+
+    def respond(request: LoopbackRequest) -> Response:
+        is_broken = request.text == "question 4"
+        return Fault(status=400, body=orjson.dumps(body)) if is_broken else "{}"
+
+    server, outcomes, _ = ask_with_schema(respond)
+    assert all(isinstance(outcome, Reply) for outcome in outcomes)
+    assert outcomes[4].text == generated
+    assert {wanted(request) for request in server.requests} == {"json_object"}

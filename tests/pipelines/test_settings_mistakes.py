@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from blossom_data.errors import ConfigError
-from blossom_data.llm.prices import load_prices
+from blossom_data.llm.money.prices import load_prices
 from blossom_data.mix.recipe import load_recipe as load_mixes
 from blossom_data.pipelines.load import load_pipeline
 from blossom_data.prompts import load_prompt

@@ -12,7 +12,7 @@ import typer
 from blossom_data.cli.flags.batch import Batches
 from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.cli.flags.money import Money
-from blossom_data.cli.flags.values import choice, switch
+from blossom_data.cli.flags.values import choice, share, switch
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
 
@@ -88,10 +88,36 @@ class AddressFlags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """Which answers are kept, and when too few of them are."""
+
+    panel: ClassVar[str] = _PANEL
+
+    stop_when_kept_below: Annotated[
+        float | None,
+        typer.Option(
+            "--stop-when-kept-below",
+            parser=share,
+            metavar="SHARE",
+            show_default="2% for translate and annotate",
+            help="Stop (exit 3) when 200 records were bought and a smaller share of them was kept; 0 goes on.",
+        ),
+    ] = None
+    trust_finish: Annotated[
+        bool,
+        switch(
+            "--trust-finish",
+            help="Take answers as whole where the endpoint never says how they ended (finish_reason null or empty).",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
     """All flags of a stage that asks a model."""
 
     endpoint: EndpointFlags = field(default_factory=EndpointFlags)
+    kept: Kept = field(default_factory=Kept)
     money: Money = field(default_factory=Money)
     batches: Batches = field(default_factory=Batches)
     engine: EngineFlags = field(default_factory=EngineFlags)

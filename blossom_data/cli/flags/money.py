@@ -11,7 +11,7 @@ import typer
 from blossom_data.errors import ConfigError
 
 if TYPE_CHECKING:
-    from blossom_data.llm.spending import Spending
+    from blossom_data.llm.money.spending import Spending
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +61,8 @@ def build_spending(money: Money, *, factor: float = 1.0) -> Spending:
     Raises:
         ConfigError: one price without the other, or a price file that cannot be used.
     """
-    from blossom_data.llm.prices import Price, load_prices
-    from blossom_data.llm.spending import Spending
+    from blossom_data.llm.money.prices import Price, load_prices
+    from blossom_data.llm.money.spending import Spending
 
     price_in, price_out = money.price_in, money.price_out
     if (price_in is None) != (price_out is None):

@@ -11,7 +11,7 @@ import typer
 
 from blossom_data.cli.flags.batch import Batches
 from blossom_data.cli.flags.common import Common
-from blossom_data.cli.flags.endpoint import AddressFlags
+from blossom_data.cli.flags.endpoint import AddressFlags, Kept
 from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.money import Money
 from blossom_data.cli.flags.records import PANEL
@@ -84,6 +84,7 @@ class PipelineAsking:
     """What overrides a pipeline's endpoint, budgets and engine."""
 
     address: AddressFlags = field(default_factory=AddressFlags)
+    kept: Kept = field(default_factory=Kept)
     money: Money = field(default_factory=Money)
     batches: Batches = field(default_factory=Batches)
     engine: EngineFlags = field(default_factory=EngineFlags)

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Secret
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, ConfigError, EndpointError
+from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -137,7 +137,7 @@ class Served:
             try:
                 await self._unless_lost(call)
                 return await call
-            except AuthError:
+            except (AuthError, EndpointMismatch):
                 raise
             except EndpointError:
                 # The pool may know of a death before we do, and its breaker stays closed for so long.

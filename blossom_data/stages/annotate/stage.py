@@ -90,4 +90,6 @@ class Annotate:
                 return reply
             code, detail = fault
             history.append(f"try {attempt}: {code}: {detail}")
+            if code == "content_filter":
+                break
         raise Reject(code, detail, reply=reply.text, history=tuple(history))

@@ -48,6 +48,8 @@ def judge_reply(request: Request, reply: Reply, others: Sequence[tuple[Segment, 
     """Decodes and checks a reply; `others` is what the record has already. Raises nothing, whatever the reply holds."""
     if reply.refusal:
         return Outcome(fault=Finding("refusal", True, reply.refusal[:200]))
+    if reply.finish_reason == "content_filter":
+        return Outcome(fault=Finding("content_filter", True, "the endpoint filtered the answer"))
     if reply.finish_reason != "stop":
         return Outcome(fault=Finding("finish", True, f"finish reason {reply.finish_reason!r}"))
     try:

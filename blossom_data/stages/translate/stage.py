@@ -27,9 +27,9 @@ from blossom_data.stages.translate.script import is_in
 from blossom_data.stages.translate.segments import KINDS, Plan, Segment, in_calls, plan_record
 
 REJECT_CODES = (
-    "finish", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage", "language",
-    "traditional", "residue", "length", "structure", "numbers", "speech_act", "chatter", "ask", "description",
-    "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
+    "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
+    "language", "traditional", "residue", "length", "structure", "numbers", "speech_act", "chatter", "ask",
+    "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
 )  # fmt: skip
 MAX_KEPT_REPLY_CHARS = 64 << 10
 """So much of a rejected reply is kept."""
@@ -138,6 +138,8 @@ class Translate:
             yield from self._attempt(work, attempt, rung)
             if not work.left():
                 return self._finished(work)
+            if work.worst is not None and work.worst.code == "content_filter":
+                break
             if work.doubted and (self.judge is None and work.doubted > 1):
                 break
         finding = work.worst or Finding("quarantine", False, "no reply was accepted")

@@ -140,6 +140,8 @@ class VerifyMath:
             if fault := find_fault(reply, question, record):
                 because = fault[0]
                 course.history.append(f"sample {course.tries - 1}: {fault[0]}: {fault[1]}")
+                if because == "content_filter":
+                    break
                 continue
             course.check(check, reply.text, record, question)
             because = course.verdict

@@ -68,7 +68,7 @@ def test_a_line_goes_in_under_its_key_and_comes_back_as_a_reply() -> None:
     [
         ("batch_expired", Action.RETRY, "expired"),
         ("batch_cancelled", Action.RETRY, "unanswered"),
-        ("insufficient_quota", Action.AUTH, "400"),
+        ("insufficient_quota", Action.AUTH, "money"),
         ("model_not_found", Action.ENDPOINT, "400"),
     ],
 )

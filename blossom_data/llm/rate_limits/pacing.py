@@ -74,6 +74,8 @@ class Pace:
         self._until_s: float | None = None
         self._sent = 0
         self._limited = 0
+        self._kept_per_s = 0.0
+        """The pace after a test at half of it."""
 
     def delay_s(self, now_s: float) -> float:
         """Seconds until the next call may go; 0 while no rate is known."""
@@ -94,6 +96,32 @@ class Pace:
         if self._bucket is not None:
             self._bucket.take(now_s)
 
+    def refused(self) -> None:
+        """A 429 came that stops no other call."""
+        self._limited += 1
+
+    def halve(self, now_s: float, in_flight: int) -> None:
+        """Goes at half of what was accepted of late, as far as anything is known of it; `keep` or `forget` ends it."""
+        accepted = self._sent - self._limited - in_flight
+        accepted_per_s = math.inf
+        if accepted >= self._EVIDENCE:
+            accepted_per_s = self._MARGIN * accepted / max(now_s - self._period_s, 1e-3)
+        paced_per_s = self._bucket.rate_per_s if self._bucket is not None else math.inf
+        self._kept_per_s = min(accepted_per_s, paced_per_s)
+        if self._kept_per_s < math.inf:
+            self._go_at(self._kept_per_s / 2.0, now_s)
+        self._period_s, self._sent, self._limited = now_s, in_flight, 0
+
+    def keep(self, now_s: float) -> None:
+        """The lower pace helped: what was accepted before it is the limit."""
+        if 0.0 < self._kept_per_s < math.inf:
+            self._go_at(self._kept_per_s, now_s)
+        self._kept_per_s = 0.0
+
+    def forget(self) -> None:
+        """No pace is known any more: a lower one did not help."""
+        self._bucket, self._base_per_s, self._kept_per_s = None, 0.0, 0.0
+
     def limited(self, now_s: float, *, is_new_wave: bool) -> None:
         """A 429 came; a new wave ends the period, and the pace is set anew when the calls go on."""
         self._limited += 1
@@ -106,7 +134,7 @@ class Pace:
             return False
         accepted = max(0, self._sent - self._limited)
         is_limit = accepted < self._CHANCE * self._limited
-        if is_limit:
+        if is_limit and accepted:
             self._learn(accepted, self._until_s, now_s)
         self._pause_s = now_s - self._until_s
         self._period_s, self._until_s, self._sent, self._limited = now_s, None, 0, 0
@@ -123,6 +151,10 @@ class Pace:
         elif accepted >= self._EVIDENCE:
             self._base_per_s = measured
         if self._base_per_s > 0.0:
-            self._base_per_s = max(self._base_per_s, self._LOWEST_PER_S)
-            self._bucket = Bucket(rate_per_s=self._base_per_s, capacity=1.0, level=1.0)
+            self._go_at(self._base_per_s, now_s)
+        self._since_s = now_s
+
+    def _go_at(self, rate_per_s: float, now_s: float) -> None:
+        self._base_per_s = max(rate_per_s, self._LOWEST_PER_S)
+        self._bucket = Bucket(rate_per_s=self._base_per_s, capacity=1.0, level=1.0)
         self._since_s = now_s

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from blossom_data.config import Endpoint
-from blossom_data.llm.list_prices import list_price
-from blossom_data.llm.prices import Price
+from blossom_data.llm.money.list_prices import list_price
+from blossom_data.llm.money.prices import Price
 
 _DATE = re.compile(r"-\d{4}-?\d{2}-?\d{2}$")
 

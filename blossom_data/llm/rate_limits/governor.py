@@ -1,13 +1,13 @@
 """Decides when a call may go to one endpoint: slots, rate windows, one pause for all, and the breaker.
 
     sent_s = await governor.acquire()      a slot, at once or when its turn comes
-    governor.succeeded(sent_s)             or limited(), failed(), released(): each gives the slot back
+    governor.succeeded(sent_s)             or limited(), loading(), failed(), released(): each gives the slot back
 
 Additive increase, multiplicative decrease: the number of calls at once starts at the hard cap, is halved when a fifth
 of the recent answers say that the endpoint is overloaded, and grows by a 64th of the cap, at least one, for each full
-round of successes. After a 429 every call waits. When hardly another call met one, all go on as before; else the number
-starts at a quarter of the halved value and doubles each round up to it. Nothing polls: a waiting call is woken by a
-slot, the end of a pause or a refilled window. It sends nothing.
+round of successes. A 429 that is chance (chance.py) makes only its own call wait. When many meet one, every call waits,
+and the number starts at a quarter of the halved value and doubles each round up to it. Nothing polls: a waiting call is
+woken by a slot, the end of a pause or a refilled window. It sends nothing.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ from collections.abc import Callable
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import EndpointError
-from blossom_data.llm.pacing import Bucket, Pace
 from blossom_data.llm.policy import Patience, backoff_s
+from blossom_data.llm.rate_limits.chance import Chance, Finding
+from blossom_data.llm.rate_limits.pacing import Bucket, Pace
 
 _STREAK_THAT_PAUSES = 5
 _STREAK_NEVER_REACHED = 6
@@ -58,11 +59,13 @@ class Governor:
         """Calls at once just now, a fraction of a slot included; never above the cap."""
         self._threshold = float(self._cap)
         self._paused_until_s = -math.inf
-        self._alone_until_s: float | None = None
         self._is_proven = False
+        """Whether a call was answered, and not with a refusal: until then one goes at a time."""
         self._has_succeeded = False
         self._is_settled = False
         self._waits = 0
+        self._chance = Chance()
+        self._limit_before_test = 0.0
         self._wave_sent_s: float | None = None
         """When the first call of a wave of 429s was sent that is not judged yet."""
         self._streak = 0
@@ -125,7 +128,7 @@ class Governor:
             return None
         return self._grant(now_s, tokens)
 
-    def succeeded(self, tokens_over: float = 0.0) -> None:
+    def succeeded(self, sent_s: float, tokens_over: float = 0.0) -> None:
         """Gives the slot back after an answer; `tokens_over` is how many tokens fewer it took than was estimated."""
         if self._has_succeeded and not self._is_settled:
             # When the first burst meets a rate limit, its 429s come right behind its answers: see them before going on.
@@ -134,19 +137,25 @@ class Governor:
         self._has_succeeded = True
         self._streak = self._waits = 0
         self._overload *= 1.0 - _OVERLOAD_MEMORY
-        if self.limit < self._cap:
-            step = 1.0 if self.limit < self._threshold else max(1.0, self._cap / _ROUNDS_TO_CAP) / self.limit
-            self.limit = min(float(self._cap), self.limit + step)
+        self._weigh(sent_s, is_429=False)
+        self._grow()
         if self._tokens is not None and tokens_over:
             self._tokens.give_back(tokens_over)
         self._proven()
 
-    def limited(self, sent_s: float, retry_after_s: float | None) -> None:
-        """Gives the slot back after a 429 or a busy 503: all calls wait, and start slowly if many met it.
+    def limited(self, sent_s: float, retry_after_s: float | None, *, nth: int = 1) -> float:
+        """Gives the slot back after a 429 or a busy 503; gives the seconds that this call alone has to wait.
 
-        The first wait is as long as the endpoint asked for; when the next calls meet the same, at least the back-off.
+        Where it is no chance, all calls wait, and start slowly: the first time as long as the endpoint asked for, when
+        the next calls meet the same, at least the back-off.
+
+        Args:
+            nth: how often this call has been told to wait, from 1.
         """
         now_s = self._clock()
+        if self._wave_sent_s is None and not self._weigh(sent_s, is_429=True):
+            self._proven()
+            return max(retry_after_s or 0.0, backoff_s(nth, self._draw, self._patience))
         is_new_wave = sent_s >= self._limited_s
         self._pace.limited(now_s, is_new_wave=is_new_wave)
         if is_new_wave:
@@ -158,6 +167,15 @@ class Governor:
             pause_s = max(pause_s, backoff_s(max(1, self._waits - 1), self._draw, self._patience))
         self._pause(now_s + pause_s)
         self._proven()
+        return 0.0
+
+    def loading(self) -> None:
+        """Gives the slot back when the endpoint is there, but loads its model: one call at a time asks again."""
+        self._waits += 1
+        pause_s = backoff_s(self._waits, self._draw, self._patience)
+        self._pause(self._clock() + min(pause_s, _ENDPOINT_PAUSE_MOST_S))
+        self._threshold, self.limit = max(self._threshold, self.limit), 1.0
+        self.released()
 
     def failed(self, sent_s: float, *, is_unreachable: bool, is_overload: bool, detail: str) -> None:
         """Gives the slot back after a failure that may pass, and opens the breaker when there were too many.
@@ -196,7 +214,7 @@ class Governor:
     def answered(self) -> None:
         """Gives the slot back after a refusal of one request: the endpoint is alive."""
         self._streak = self._waits = 0
-        self._proven()
+        self.released()
 
     def shut(self, error: EndpointError, *, for_s: float = math.inf) -> None:
         """Refuses all calls with `error`, the waiting ones too, for a time or for good."""
@@ -232,12 +250,43 @@ class Governor:
             self._threshold = max(1.0, self.limit / 2.0)
             self.limit = self._threshold
 
+    def _grow(self) -> None:
+        """A success: one more at once up to the threshold; beyond it a share of one, and none during a test."""
+        if self.limit < self._threshold:
+            self.limit = min(float(self._cap), self.limit + 1.0)
+        elif self.limit < self._cap and not self._chance.is_testing:
+            self.limit = min(float(self._cap), self.limit + max(1.0, self._cap / _ROUNDS_TO_CAP) / self.limit)
+
+    def _weigh(self, sent_s: float, *, is_429: bool) -> bool:
+        """Tells chance from a limit by one more outcome, and acts on what is found; True: it is a wave."""
+        finding = self._chance.note(sent_s, is_429=is_429, in_flight=self.in_flight)
+        now_s = self._clock()
+        match finding:
+            case Finding.SUSPECT:
+                self._limit_before_test = max(self._limit_before_test, self.limit)
+                self._pace.halve(now_s, self.in_flight)
+                self._threshold = self.limit = max(1.0, self.limit / 2.0)
+                self._chance.begin_test(now_s, is_halved=True)
+            case Finding.LIMIT:
+                self._pace.keep(now_s)
+                self._limit_before_test = 0.0
+            case Finding.CHANCE:
+                self._pace.forget()
+                self._threshold = self.limit = max(self.limit, self._limit_before_test)
+                self._limit_before_test = 0.0
+        if is_429 and finding is not Finding.WAVE:
+            self._pace.refused()
+        return finding is Finding.WAVE
+
     def _end_wave(self, sent_s: float, now_s: float) -> None:
         """Judges a wave of 429s when its pause is over, for only then it is known how many calls met it."""
         self._wave_sent_s = None
+        before = self.limit
         if self._pace.judge(now_s):
             self._decrease(sent_s, now_s)
+            self._limit_before_test = before
             self.limit = max(1.0, self._threshold / 4.0)
+            self._chance.begin_test(now_s, is_halved=False)
 
     def _pause(self, until_s: float) -> None:
         self._paused_until_s = max(self._paused_until_s, until_s)
@@ -246,15 +295,12 @@ class Governor:
         """Seconds until a call may go, 0 for now, infinity when only a returned slot can tell."""
         if self._wave_sent_s is not None and now_s >= self._paused_until_s:
             self._end_wave(self._wave_sent_s, now_s)
-        if self.in_flight >= int(self.limit):
+        if self.in_flight >= int(max(1.0, self.limit - min(self._chance.undecided, self.limit / 2.0))):
             return math.inf
         if now_s < self._paused_until_s:
             return self._paused_until_s - now_s
         if not self._is_proven and self.in_flight:
-            if self._alone_until_s is None:
-                self._alone_until_s = now_s + self._patience.first_call_alone_s
-            if now_s < self._alone_until_s:
-                return self._alone_until_s - now_s
+            return math.inf
         delay_s = self._pace.delay_s(now_s)
         if self._calls is not None:
             delay_s = max(delay_s, self._calls.delay_s(now_s))

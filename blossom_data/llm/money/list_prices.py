@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from blossom_data.llm.prices import Price
+from blossom_data.llm.money.prices import Price
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelPrice

@@ -1,0 +1,116 @@
+"""What one model at one endpoint does not take, learnt from its own refusal, once, and remembered.
+
+    "Unsupported parameter: 'max_tokens' ... Use 'max_completion_tokens' instead"  ->  sent under that name
+    "Unsupported value: 'temperature' does not support 0.3 with this model"        ->  left out
+    "System role not supported"                                                    ->  put before the first user message
+
+A refusal that names something which was sent, and which can go without changing what is asked, is answered by sending
+the request again without it. What helped is kept; it changes the wire alone, never the Ask or its ledger key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from typing import Any
+
+import orjson
+
+from blossom_data.counters import Counters
+from blossom_data.llm.policy import Action, Failure
+from blossom_data.llm.structured import Memory
+
+_RENAMED = "max_completion_tokens"
+_MERGED = "system in user"
+_OPTIONAL = ("temperature", "top_p")
+_TOLD = {
+    _RENAMED: "max_tokens is sent as max_completion_tokens",
+    "temperature": "temperature is left out",
+    "top_p": "top_p is left out",
+    _MERGED: "the system message is put before the first user message",
+}
+_UNTAKEN = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|not (?:be )?(?:permitted|allowed|accepted|available)"
+    r"|deprecated|instead|forbidden|extra (?:input|field)|no longer|不支持|未知|不允许|弃用",
+    re.IGNORECASE,
+)
+_SIZE = re.compile(
+    r"too (?:large|high|big|long)|exceed|at most|maximum|less than|greater than|超过|超出", re.IGNORECASE
+)
+_SYSTEM = re.compile(
+    r"\b(?:system|developer)\b.{0,60}\b(?:role|message|prompt|instruction)|\brole\b.{0,60}\b(?:system|developer)\b"
+    r"|\broles must alternate\b|系统(?:角色|消息|提示)",
+    re.IGNORECASE,
+)
+_STATUSES = (200, 400, 404, 422, 500, 501)
+
+
+class Dialect:
+    """What is left out or renamed for one (base URL, model)."""
+
+    def __init__(self, label: str, counters: Counters, *, name: str, memory: Memory | None = None) -> None:
+        """`label` names endpoint and model in the note, `name` in `memory`."""
+        self._label, self._counters, self._name, self._memory = label, counters, name, memory
+        known = (memory.recall(name) if memory is not None else None) or ""
+        self._known = {what for what in known.split(",") if what in _TOLD}
+
+    def say(self, payload: bytes, also: Set[str], cap: int | None = None) -> bytes:
+        """A request body in the way that the model takes.
+
+        Args:
+            also: what this very call has met.
+            cap: the budget's own limit of output tokens.
+        """
+        spared = self._known | also
+        if not spared and cap is None:
+            return payload
+        body: dict[str, Any] = orjson.loads(payload)
+        if cap is not None:
+            body["max_tokens"] = cap
+        for name in _OPTIONAL:
+            if name in spared:
+                body.pop(name, None)
+        if _RENAMED in spared and "max_tokens" in body:
+            body[_RENAMED] = body.pop("max_tokens")
+        if _MERGED in spared:
+            body["messages"] = _merged(body["messages"])
+        return orjson.dumps(body)
+
+    def keep(self, learnt: Set[str]) -> None:
+        """A request was answered that went without `learnt`: from now on all do."""
+        if learnt <= self._known:
+            return
+        for what in sorted(learnt - self._known):
+            self._counters.notes[f"{self._label}: {_TOLD[what]}, as it refused the request with it"] += 1
+        self._known |= learnt
+        if self._memory is not None:
+            self._memory.remember(self._name, ",".join(sorted(self._known)))
+
+
+def not_taken(failure: Failure, sent: bytes) -> str:
+    """What of `sent` the endpoint does not take, by its own words; "" for nothing that can be spared."""
+    if failure.status not in _STATUSES or failure.action in (Action.WAIT, Action.AUTH):
+        return ""
+    return _named(failure.detail, orjson.loads(sent))
+
+
+def _named(text: str, body: dict[str, Any]) -> str:
+    """The first thing of `body` that a refusal names as not taken."""
+    for name in _OPTIONAL:
+        if name in body and re.search(rf"(?<!\w){name}(?!\w)", text):
+            return name
+    names_cap = re.search(r"(?<!\w)max_tokens(?!\w)", text) is not None
+    if "max_tokens" in body and names_cap and _UNTAKEN.search(text) and not _SIZE.search(text):
+        return _RENAMED
+    has_system = any(turn["role"] in ("system", "developer") for turn in body["messages"])
+    return _MERGED if has_system and _SYSTEM.search(text) else ""
+
+
+def _merged(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The messages with those of the system at the head of the first of the user."""
+    told = [turn["content"] for turn in messages if turn["role"] in ("system", "developer")]
+    others = [dict(turn) for turn in messages if turn["role"] not in ("system", "developer")]
+    if told and others and others[0]["role"] == "user":
+        others[0]["content"] = "\n\n".join([*told, others[0]["content"]])
+        return others
+    return [{"role": "user", "content": "\n\n".join(told)}, *others] if told else others
