@@ -86,7 +86,7 @@ def test_a_price_file_of_ones_own(tmp_path: Path) -> None:
         assert done.json["run"]["cost_usd"] == pytest.approx(2 * call_usd(server))
         bad = blossom(*run(tmp_path, server, "--prices", "bad.toml"), cwd=tmp_path)
         assert bad.code == 2
-        assert "'m'" in bad.json["error"]["message"]
+        assert "bad.toml line 3: [models.m]: in must be a number" in bad.json["error"]["message"]
 
 
 def planned(folder: Path, base_url: str, model: str, *further: str) -> dict[str, object]:
