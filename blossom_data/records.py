@@ -8,7 +8,7 @@ On disk a record is one JSON object on a line, always with the same keys, in thi
      "gold": "72", "tags": ["layout:gsm8k"],
      "lineage": [{"stage": "pull", "version": 1, "prompt": "", "model": "", "reply": ""}]}
 
-It does no I/O and no validation: rows.py validates what comes from outside, once.
+It does no I/O and no validation: rows/ validates what comes from outside, once.
 """
 
 from __future__ import annotations
