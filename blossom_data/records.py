@@ -8,13 +8,12 @@ On disk a record is one JSON object on a line, always with the same keys, in thi
      "gold": "72", "tags": ["layout:gsm8k"],
      "lineage": [{"stage": "pull", "version": 1, "prompt": "", "model": "", "reply": ""}]}
 
-It does no I/O and no validation: rows.py validates what comes from outside, once.
+It does no I/O and no validation: rows/ validates what comes from outside, once.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,20 +80,6 @@ class Record:
     def to_line(self) -> bytes:
         """The record as one JSON line, newline included."""
         return orjson.dumps(self.to_dict(), option=orjson.OPT_APPEND_NEWLINE)
-
-
-def record_from_dict(row: Mapping[str, Any]) -> Record:
-    """Builds a Record from plain data that `to_dict` wrote or rows.py has validated."""
-    return Record(
-        id=row["id"],
-        source=row.get("source", ""),
-        source_id=row.get("source_id", ""),
-        lang=row["lang"],
-        messages=tuple(Message(turn["role"], turn["content"]) for turn in row["messages"]),
-        gold=row.get("gold", ""),
-        tags=tuple(row.get("tags", ())),
-        lineage=tuple(Lineage(**step) for step in row.get("lineage", ())),
-    )
 
 
 def content_id(source: str, source_id: str, messages: tuple[Message, ...], gold: str) -> str:

@@ -106,7 +106,7 @@ class _Problem:
             return self._wrong(str(context["problem"]), str(context["hint"]))
         if self.is_unknown:
             known = _keys(_nodes(schema, schema, table))
-            return self._wrong(f"unknown key {key!r}", near_hint(str(key), known))
+            return self._wrong(f"unknown key {_shown(key)}", near_hint(str(key), known))
         nodes = _nodes(schema, schema, self.path)
         if self._error["type"] in ("missing", "missing_argument") or self._error["input"] == []:
             example = next((str(node["examples"][0]) for node in nodes if node.get("examples")), "")

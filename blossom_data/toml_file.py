@@ -74,9 +74,9 @@ def read_toml(path: Path, kind: str) -> TomlFile:
         ConfigError: it cannot be read, or is not TOML.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
         return TomlFile(kind, path, tomllib.loads(text), find_lines(text))
     except OSError as why:
         raise ConfigError(f"cannot read {kind} {path}: {why.strerror}") from why
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as why:
+    except (ValueError, RecursionError) as why:  # a number of thousands of digits is no TOMLDecodeError
         raise ConfigError(f"{kind} {path} is not valid TOML: {why}") from why

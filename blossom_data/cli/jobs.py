@@ -137,9 +137,6 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
             output.json_result(plan)
         else:
             output.result(render_plan(plan))
-            if job.batch is not None:
-                share = f"at {PRICE_SHARE:g} x the price, or the provider's own for batches"
-                output.result(f"  --batch        {share}; within a day per round of asks")
         return 0
     if job.serving is not None and not common.is_quiet and not common.is_json:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")

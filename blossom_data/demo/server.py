@@ -135,7 +135,9 @@ class OfflineEndpoint:
             headers = {"Retry-After": str(fault["retry_after_s"])}
             return _error(429, "rate limit reached (recorded)", headers)
         if request.transport is not None:
-            request.transport.abort()
+            # An answer that began: before that, a connection used again is taken for one that was closed while idle.
+            request.transport.write(b"HTTP/1.1 200 OK\r\n")
+            request.transport.close()
         return web.Response()
 
     def _reply(self, messages: list[dict[str, Any]], text: str, finish_reason: str = "stop") -> web.Response:

@@ -1,4 +1,4 @@
-"""The file `.env` beside a pipeline file: keys and addresses for cron, which has no environment of its own.
+"""The file `.env` beside a pipeline file: keys, addresses and proxies for cron, which has no environment of its own.
 
     OPENAI_API_KEY=sk-...
     BLOSSOM_NOTIFY_URL="https://hooks.example.com/T0/B0/x"
@@ -21,7 +21,8 @@ from blossom_data.pipelines.settings import Pipeline
 DOTENV = ".env"
 NAMES = (
     "BLOSSOM_API_KEY", "OPENAI_API_KEY", "BLOSSOM_BASE_URL", "OPENAI_BASE_URL", "BLOSSOM_MODEL", "BLOSSOM_NOTIFY_URL",
-    "HF_TOKEN", "HF_ENDPOINT",
+    "HF_TOKEN", "HF_ENDPOINT", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
 )  # fmt: skip
 _LINE = re.compile(r"\s*+(?:export\s++)?([A-Za-z_][A-Za-z0-9_]*+)\s*+=(.*)")
 _MOST_BYTES = 1 << 16
@@ -55,7 +56,7 @@ def _read(path: Path, known: Iterable[str]) -> dict[str, tuple[str, int]]:
                     f"{path} holds keys and can be read by others (mode {stat.S_IMODE(mode):o}): not read",
                     hint=f"chmod 600 {path}",
                 )
-            text = file.read(_MOST_BYTES).decode()
+            text = file.read(_MOST_BYTES).decode("utf-8-sig")
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as why:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from blossom_data.llm.batch.settings import PRICE_SHARE
+
 
 def render_plan(plan: dict[str, Any]) -> str:
     """What `plan_job` gave, for people."""
@@ -39,6 +41,9 @@ def render_plan(plan: dict[str, Any]) -> str:
         needed, free = plan["disk_needed_bytes"], plan["disk_free_bytes"]
         is_short = "   too little" if needed > free else ""
         lines.append(f"  disk           {_size(needed)} at most, {_size(free)} free{is_short}")
+    if plan["is_batch"]:
+        share = f"at {PRICE_SHARE:g} x the price, or the provider's own for batches"
+        lines.append(f"  --batch        {share}; within a day per round of asks")
     lines += [_mix(mix) for mix in plan.get("mixes", ())]
     if published := plan.get("publish"):
         lines.append(f"  publish        {published['name']} in {published['root']}: {', '.join(published['parts'])}")

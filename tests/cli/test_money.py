@@ -109,6 +109,8 @@ def test_a_hosted_model_has_the_list_price_of_the_provider_that_the_address_name
     (tmp_path / "own.toml").write_text('as_of = "2026-11-01"\n[models]\ngpt-4o-mini = { in = 10.0, out = 10.0 }\n')
     own = planned(tmp_path, openai, "gpt-4o-mini-2024-07-18", "--prices", "own.toml")
     assert own["price"] == "own.toml of 2026-11-01"
-    for elsewhere in ("http://127.0.0.1:1/v1", "http://engine:8000/v1", "https://gateway.example.com/v1"):
+    assert planned(tmp_path, "https://API.OpenAI.com:443/v1", "gpt-4o-mini")["cost_usd"] == listed["cost_usd"]
+    lookalike = "https://api.openai.com.example.com/v1"
+    for elsewhere in ("http://127.0.0.1:1/v1", "http://engine:8000/v1", "https://gateway.example.com/v1", lookalike):
         assert planned(tmp_path, elsewhere, "gpt-4o-mini")["cost_usd"] is None
     assert planned(tmp_path, openai, "a-model-of-nobody")["price"] is None

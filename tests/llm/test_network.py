@@ -77,7 +77,7 @@ def test_an_unusable_proxy_is_told_without_its_credentials(value: str) -> None:
 def test_a_route_is_shown_without_credentials() -> None:
     route = route_for("https://api.example.com", {"HTTPS_PROXY": "http://me:CANARY@h:1", "SSL_CERT_FILE": "/a.pem"})
     assert route.told == "through http://h:1 (HTTPS_PROXY), certificates of /a.pem (SSL_CERT_FILE)"
-    assert "CANARY" not in repr(route) + route.scrub("no way to http://me:CANARY@h:1, CANARY")
+    assert "CANARY" not in repr(route)
     assert Route().told == "without a proxy, certificates of the system"
 
 
@@ -91,3 +91,5 @@ def test_certificates_come_from_the_settings_then_the_environment_then_the_syste
     (tmp_path / "not.pem").write_text("no certificate")
     with pytest.raises(ConfigError, match="PEM"):
         ssl_context(Route(ca_files=(("ca_file", str(tmp_path / "not.pem")),)))
+    with pytest.raises(ConfigError, match="none is named by its hash"):
+        ssl_context(Route(ca_files=(("SSL_CERT_FILE", str(tmp_path)),)))

@@ -142,6 +142,21 @@ def test_every_value_is_shown_with_its_origin_and_no_secret(tmp_path: Path) -> N
         assert secret not in text.out + text.err + str(shown)
 
 
+def test_the_dotenv_names_the_proxy_too(tmp_path: Path) -> None:
+    World(tmp_path).write(gsm8k=2)
+    (tmp_path / "small.toml").write_text(BASE)
+    proxy = "HTTPS_PROXY=http://me:SECRET@127.0.0.1:9\nNO_PROXY=\nSSL_CERT_FILE=/none.pem\n"
+    (tmp_path / ".env").write_text(f"\ufeffOPENAI_BASE_URL=https://api.example.com/v1\nBLOSSOM_MODEL=m\n{proxy}")
+    (tmp_path / ".env").chmod(0o600)
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("https_proxy", "HTTPS_PROXY", "SSL_CERT_FILE"):
+            patch.delenv(name, raising=False)
+        done = blossom("doctor", "small.toml", "--no-call", "--json", cwd=tmp_path)
+    told = {finding["name"]: finding["told"] for finding in done.json["findings"]}
+    assert "/none.pem, named by SSL_CERT_FILE" in told["route"]
+    assert "SECRET" not in done.out + done.err
+
+
 @pytest.mark.parametrize(
     ("text", "mode", "told"),
     [

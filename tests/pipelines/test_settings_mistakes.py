@@ -91,6 +91,9 @@ def told(kind: str, folder: Path, text: str) -> str:
         ("pipeline", MANY + SOURCE, "line 4: [[endpoint]] 2: has no base_url"),
         ("pipeline", "seed = 1979-05-27\n" + SOURCE, "line 1: seed must be a whole number from 0, is 1979-05-27"),
         ("pipeline", "shard_records = 99999999999999999999\n" + SOURCE, "line 1: shard_records must be a whole number"),
+        ("pipeline", f"seed = {'9' * 5000}\n" + SOURCE, "is not valid TOML: Exceeds the limit"),
+        ("pipeline", f"{'k' * 5000} = 1\n" + SOURCE, f"line 1: unknown key '{'k' * 79}..."),
+        ("pipeline", "\ufeff" + SOURCE + "limit = 0\n", "line 4: [[source]] 1: limit must be a whole number from 1"),
         ("pipeline", "source = []\n", "line 1: has no [[source]] | such as [[source]]"),
         ("pipeline", "[[source]]\nkind = 'gsm8k'\n", "line 1: [[source]] 1: has no path"),
         ("pipeline", f"{SOURCE}[mix]\nname = 'a'\npart = {{cout = 3}}\n", "line 6: [mix.part]: unknown key 'cout'"),
@@ -169,7 +172,7 @@ def places(name: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield from walk("", schema)
 
 
-@pytest.mark.parametrize(("header", "key", "schema"), places("pipeline"), ids=lambda part: str(part)[:20])
+@pytest.mark.parametrize(("header", "key", "schema"), list(places("pipeline")), ids=lambda part: str(part)[:20])
 def test_a_value_of_a_wrong_type_is_told_for_every_key(
     tmp_path: Path, header: str, key: str, schema: dict[str, Any]
 ) -> None:

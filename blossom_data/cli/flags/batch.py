@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -68,12 +67,10 @@ def build_batch(batches: Batches, *, is_quiet: bool) -> BatchSettings | None:
             if is_given:
                 raise ConfigError(f"--{name} goes with --batch", hint="give --batch too")
         return None
-    # On a terminal the progress line has no line break of its own.
-    start = "\n" if sys.stderr.isatty() else ""
     return BatchSettings(
         lines=batches.batch_lines,
         poll_s=batches.batch_poll_s,
         is_topped_up=batches.batch_top_up,
         is_detached=batches.detach,
-        tell=say_nothing if is_quiet else lambda line: output.say(start + line),
+        tell=say_nothing if is_quiet else output.say,
     )

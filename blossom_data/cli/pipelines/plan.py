@@ -33,7 +33,6 @@ def command(
 def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     """Prints the plan of the pipeline; gives the exit code."""
     from blossom_data.executors.plan import plan_job
-    from blossom_data.llm.batch.settings import PRICE_SHARE
     from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of, told_parts
     from blossom_data.report.plan import render_plan
 
@@ -59,7 +58,4 @@ def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     output.result(render_plan(plan))
     if job.stages and not job.endpoints:
         output.result("  endpoint       none is named: no reply in the ledger can be recognised, and no price found")
-    if job.batch is not None:
-        share = f"at {PRICE_SHARE:g} x the price, or the provider's own for batches"
-        output.result(f"  --batch        {share}; within a day per round of asks")
     return 0

@@ -47,7 +47,7 @@ def _pipelines_here() -> list[str]:
     found = []
     for file in sorted(Path().glob("*.toml")):
         try:
-            if "source" in tomllib.loads(file.read_text(encoding="utf-8")):
+            if "source" in tomllib.loads(file.read_text(encoding="utf-8-sig")):
                 found.append(str(file))
         except (OSError, ValueError, RecursionError):
             continue

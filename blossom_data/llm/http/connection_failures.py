@@ -8,6 +8,8 @@ No text of a library is passed on: it may quote what the server sent, or the add
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from urllib.parse import urljoin, urlsplit
 
@@ -36,15 +38,15 @@ def failure_of(error: Exception, base_url: str, route: Route) -> Failure:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return unreachable(f"no connection to {host} within {CONNECT_S:g} s")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return unreachable(f"cannot find the address of {host}: {_said(error)}")
+        return unreachable(f"cannot find the address of {host}: {said(error)}")
     if isinstance(error, aiohttp.ClientConnectorError):
-        return unreachable(f"cannot connect to {error.host}:{error.port}: {_said(error)}")
+        return unreachable(f"cannot connect to {error.host}:{error.port}: {said(error)}")
     if isinstance(error, aiohttp.ClientPayloadError):
         return Failure(action=Action.RETRY, cause="body", detail="a response that broke off")
     if isinstance(error, aiohttp.ClientResponseError):
         return Failure(action=Action.RETRY, cause="body", detail="what came is no HTTP response that can be read")
     if isinstance(error, OSError | aiohttp.ClientConnectionError):
-        detail = f"the connection ended before a response came: {_said(error)}"
+        detail = f"the connection ended before a response came: {said(error)}"
         return Failure(action=Action.RETRY, cause="reset", detail=detail)
     return Failure(action=Action.RETRY, cause="body", detail=f"a response that cannot be read ({type(error).__name__})")
 
@@ -103,7 +105,7 @@ def _at_proxy(error: Exception, base_url: str, route: Route) -> Failure | None:
     """The failure of the proxy's own doing."""
     proxy, host = f"the proxy {route.proxy_shown} ({route.proxy_origin})", urlsplit(base_url).hostname
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return unreachable(f"{proxy} cannot be reached: {_said(error)}")
+        return unreachable(f"{proxy} cannot be reached: {said(error)}")
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_refusal(error.status, base_url, route)
     if not route.is_socks or isinstance(error, aiohttp.ClientError):
@@ -121,10 +123,18 @@ def unreachable(detail: str) -> Failure:
     return Failure(action=Action.RETRY, cause="connect", detail=detail)
 
 
-def _said(error: Exception) -> str:
-    """What the system says of an error; texts of libraries are left out."""
-    inner = getattr(error, "os_error", error)
-    return str(getattr(inner, "strerror", None) or "it was closed at the other end")
+def said(error: BaseException) -> str:
+    """What the system says of the error that lies behind `error`; texts of libraries are left out."""
+    why: BaseException | None = error
+    while why is not None:
+        if isinstance(why, OSError) and why.errno:
+            # Numbers of TLS and of names are not the system's; of the others asyncio hides the words.
+            is_named_apart = isinstance(why, ssl.SSLError | socket.gaierror)
+            return str(why.strerror) if is_named_apart else os.strerror(why.errno)
+        if isinstance(why, TimeoutError):
+            return "no answer in time"
+        why = getattr(why, "os_error", None) or why.__cause__ or why.__context__
+    return "it was closed at the other end"
 
 
 def refused_certificate(error: BaseException, host: str) -> Failure | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}
+_HASHED = re.compile(r"[0-9a-f]{8}\.\d+")
+"""What OpenSSL finds a certificate by, in a folder of them."""
 _CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
 CERTIFICATE_HINT = (
     "an authority of your own? set ca_file of the endpoint (--ca-file) or SSL_CERT_FILE to a PEM file that holds it"
@@ -60,13 +62,6 @@ class Route:
         way = f"through {self.proxy_shown} ({self.proxy_origin})" if self.proxy_url else "without a proxy"
         files = " and ".join(f"{path} ({origin})" for origin, path in self.ca_files)
         return f"{way}, certificates of {files or 'the system'}"
-
-    def scrub(self, text: str) -> str:
-        """`text` without the credentials of the proxy, for messages of libraries that quote its address."""
-        credentials = urlsplit(self.proxy_url).netloc.rpartition("@")[0]
-        for secret in (credentials, credentials.partition(":")[2]):
-            text = text.replace(secret, "****") if secret else text
-        return text
 
 
 def route_for(url: str, environ: Mapping[str, str], *, ca_file: str | None = None) -> Route:
@@ -103,6 +98,11 @@ def ssl_context(route: Route) -> ssl.SSLContext:
     for origin, path in route.ca_files:
         try:
             if Path(path).is_dir():
+                if not any(_HASHED.fullmatch(file.name) for file in Path(path).iterdir()):
+                    raise ConfigError(
+                        f"cannot read certificates from {path}, named by {origin}: none is named by its hash",
+                        hint=f"openssl rehash {path} names them, or name a PEM file",
+                    )
                 context.load_verify_locations(capath=path)
             else:
                 context.load_verify_locations(cafile=path)
@@ -158,7 +158,8 @@ def _read_proxy(name: str, value: str) -> str:
     scheme = {"socks": "socks5"}.get(parts.scheme, parts.scheme)
     if scheme not in _SCHEMES:
         raise ConfigError(
-            f"{name} names a proxy of the kind {parts.scheme!r}, which is not known", hint=f"one of {_SCHEMES}"
+            f"{name} names a proxy of the kind {parts.scheme!r}, which is not known",
+            hint=f"one of {', '.join(_SCHEMES)}",
         )
     credentials = parts.netloc.rpartition("@")[0]
     shown = f"[{host}]" if ":" in host else host
@@ -168,16 +169,17 @@ def _read_proxy(name: str, value: str) -> str:
 def _is_direct(parts: SplitResult, no_proxy: str) -> bool:
     host = (parts.hostname or "").rstrip(".").lower()
     port = parts.port or _PORTS.get(parts.scheme)
+    entries = re.split(r"[,\s]+", no_proxy.lower())
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return any(_names(entry, host, port) for entry in re.split(r"[,\s]+", no_proxy.lower()))
+        return any(_names(entry, host, port) for entry in entries)
     address = getattr(address, "ipv4_mapped", None) or address
     if address.is_loopback or address.is_unspecified:
         return True
-    return any(_covers(entry, str(address), port) for entry in re.split(r"[,\s]+", no_proxy.lower()))
+    return any(_covers(entry, str(address), port) for entry in entries)
 
 
 def _names(entry: str, host: str, port: int | None) -> bool:

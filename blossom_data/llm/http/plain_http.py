@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from blossom_data.errors import ConfigError, extra_hint
-from blossom_data.llm.http.connection_failures import proxy_refusal, refused_certificate, unreachable
+from blossom_data.llm.http.connection_failures import proxy_refusal, refused_certificate, said, unreachable
 from blossom_data.llm.http.network import Route, ssl_context
 from blossom_data.llm.policy import Action, Failure
 
@@ -54,11 +54,11 @@ def http_failure(error: BaseException, base_url: str, route: Route) -> Failure:
         return proxy_refusal(int(status) if status.isdecimal() else 0, base_url, route)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
         there = f"the proxy {route.proxy_shown} ({route.proxy_origin})" if route.proxy_url else host
-        return unreachable(f"cannot connect to {there}: {_said(error)}")
+        return unreachable(f"cannot connect to {there}: {said(error)}")
     if isinstance(error, httpx2.TimeoutException):
         return Failure(action=Action.RETRY, cause="timeout", detail=f"{host} did not answer in time")
     if isinstance(error, httpx2.TransportError | OSError):
-        detail = f"the connection ended before a whole response came: {_said(error)}"
+        detail = f"the connection ended before a whole response came: {said(error)}"
         return Failure(action=Action.RETRY, cause="reset", detail=detail)
     return Failure(action=Action.RETRY, cause="body", detail=f"a response that cannot be read ({type(error).__name__})")
 
@@ -87,15 +87,3 @@ def _may_pass(error: BaseException) -> bool:
     if isinstance(error, httpx2.HTTPStatusError):
         return error.response.status_code in (408, 425, 429) or error.response.status_code >= 500
     return isinstance(error, httpx2.TransportError) and refused_certificate(error, "") is None
-
-
-def _said(error: BaseException) -> str:
-    """What the system says of an error; texts of libraries are left out."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        if isinstance(cause, TimeoutError):
-            return "no answer in time"
-        cause = cause.__cause__ or cause.__context__
-    return "it was closed at the other end"

@@ -10,6 +10,7 @@ for nothing, a gateway for another price. Whatever the table cannot tell is None
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
@@ -30,14 +31,20 @@ def list_price(model: str, base_url: str, *, is_batch: bool = False) -> Price | 
     Args:
         is_batch: the provider's own price for batches; None where the table names none.
     """
-    if not _may_be_hosted(base_url):
+    parts = urlsplit(base_url)
+    if not _may_be_hosted(host := parts.hostname or ""):
         return None
     from genai_prices import __version__
     from genai_prices.data_snapshot import get_snapshot
 
+    address = f"https://{host}{parts.path}"
     try:
-        provider, found = get_snapshot().find_provider_model(model, None, None, base_url)
+        provider, found = get_snapshot().find_provider_model(model, None, None, address)
     except LookupError:
+        return None
+    named = re.match(provider.api_pattern, address)
+    if named is None or named.end() < len("https://") + len(host):
+        # The table knows how addresses begin: api.openai.com.example.com is somebody else's.
         return None
     if is_batch and not any(variant.when == _BATCH for variant in found.price_variants or ()):
         return None
@@ -64,9 +71,8 @@ def _per_tokens(price: ModelPrice, origin: str) -> Price | None:
     return Price(in_usd, out_usd, in_usd if cached_in_usd is None else cached_in_usd, origin)
 
 
-def _may_be_hosted(base_url: str) -> bool:
-    """Whether the address may be a provider's: a name with a dot, not a machine of one's own."""
-    host = urlsplit(base_url).hostname or ""
+def _may_be_hosted(host: str) -> bool:
+    """Whether the host may be a provider's: a name with a dot, not a machine of one's own."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

@@ -17,9 +17,6 @@ OTHER_SCRIPT = re.compile(r"[\u0370-\u1fff\u3040-\u30fa\u30fc-\u30ff\u3131-\u318
 """Letters that neither Chinese nor English uses: Greek to Georgian, kana, hangul."""
 _LETTER = re.compile(r"[^\W\d_]")
 
-KNOWN = ("en", "zh")
-"""Languages with checks of their own; all others get the language-independent ones."""
-
 
 def count_han(text: str) -> int:
     return len(HAN.findall(text))

@@ -18,7 +18,7 @@
     dpo = {beta = 0.1}                 # its data are preference pairs
 
 An unknown key, a wrong type or a value out of range is an error that names the place. Whether data and model fit
-together is checked by data.py and model.py; nothing here needs torch.
+together is checked by preflight/prepare.py; nothing here needs torch.
 """
 
 from __future__ import annotations
