@@ -22,6 +22,8 @@ import orjson
 RETRY_AFTER_CAP_S = 120.0
 _EXCERPT_CHARS = 300
 _READ_BYTES = 1 << 16
+_LEVELS = 16
+"""Deeper in a reply lies nothing that is read."""
 
 
 class Action(enum.Enum):
@@ -205,6 +207,24 @@ def read_error(body: bytes) -> tuple[str, set[str]]:
         if isinstance(message := found.get(name), str):
             return excerpt(message.encode("utf-8", "replace")), codes
     return excerpt(body), codes
+
+
+def encode_part(found: object) -> bytes:
+    """JSON of a part of what a server sent; of what lies too deep for that, or cannot be written, the outer levels."""
+    try:
+        return orjson.dumps(found)
+    except TypeError:
+        return orjson.dumps(_outer(found, _LEVELS))
+
+
+def _outer(found: object, levels: int) -> object:
+    if isinstance(found, str):
+        return found.encode("utf-8", "replace").decode()
+    if isinstance(found, dict):
+        return {str(_outer(key, 1)): _outer(value, levels - 1) for key, value in found.items()} if levels else {}
+    if isinstance(found, list):
+        return [_outer(value, levels - 1) for value in found] if levels else []
+    return found if isinstance(found, float | bool | None) else str(found)
 
 
 def excerpt(body: bytes) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
-from blossom_data.llm.policy import Action, Failure, classify_status, excerpt, read_error
+from blossom_data.llm.policy import Action, Failure, classify_status, encode_part, excerpt, read_error
 
 _MOST_TOKENS = 1_000_000_000
 _FINISH = {"eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "max_length": "length"}
@@ -74,7 +74,7 @@ def _malformed(body: bytes, detail: str) -> Failure:
 
 def _hidden_error(body: bytes, error: object, headers: Mapping[str, str]) -> Failure:
     """An error inside a 200: judged by the status that it names, if it names one."""
-    inner = orjson.dumps({"error": error})
+    inner = encode_part({"error": error})
     message, codes = read_error(inner)
     for code in codes:
         if len(code) == 3 and code.isdecimal() and "400" <= code <= "599":

@@ -1,0 +1,83 @@
+r"""What must not be shown: a key in any spelling that a server may echo it in, and the passwords of URLs.
+
+    scrub(r'your key is sk-a\u002Bb\/c', "sk-a+b/c")            ->  'your key is ****'
+    shown_url("http://user:secret@host:3128/v1?token=abc")      ->  'http://****@host:3128/v1?****'
+    mask_credentials("cannot reach http://user:secret@host/")   ->  'cannot reach http://****@host/'
+
+Nothing here raises: what is to be hidden may well be malformed. When in doubt too much is hidden.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+MASK = "****"
+_SHORTEST = 4
+"""A shorter key would be found in any text."""
+_ESCAPE = re.compile(r"\\+u00([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|&#x0*([0-9a-fA-F]{2});?|&#0*([0-9]{2,3});?")
+_CREDENTIALS = re.compile(r"""(?<=[A-Za-z0-9]:)(/+)[^\s"'<>]*@""")
+
+
+def scrub(text: str, secret: str) -> str:
+    """`text` without `secret`, be it plain or escaped as JSON (once or more often), URLs and HTML do it."""
+    if len(secret) < _SHORTEST:
+        return text
+    text = text.replace(secret, MASK)
+    if ("\\" in text or "%" in text or "&#" in text) and _bare(secret) in _bare(_ESCAPE.sub(_unescaped, text)):
+        return _spellings(secret).sub(MASK, text)
+    return text
+
+
+def scrub_bytes(body: bytes, secret: str) -> bytes:
+    """As scrub; a body without `secret` stays as it is, whatever its character set."""
+    if len(secret) < _SHORTEST:
+        return body
+    marks = (b"\\",) if set(secret) & set('\\"') else (b"\\u00", b"\\/", b"%", b"&#")
+    if secret.encode() not in body and not any(mark in body for mark in marks):
+        return body
+    text = body.decode("utf-8", "replace")
+    scrubbed = scrub(text, secret)
+    return body if scrubbed == text else scrubbed.encode()
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    *hexadecimal, decimal = found.groups()
+    return chr(int(decimal) if decimal else int(next(filter(None, hexadecimal)), 16))
+
+
+def _bare(text: str) -> str:
+    return text.replace("\\", "")
+
+
+@functools.lru_cache(maxsize=64)
+def _spellings(secret: str) -> re.Pattern[str]:
+    def spelling(sign: str) -> str:
+        number = ord(sign)
+        plain = rf"\\*(?:{re.escape(sign)}|u00(?i:{number:02x}))"
+        return rf"(?:{plain}|%(?i:{number:02x})|&#(?:x0*(?i:{number:x})|0*{number});?)"
+
+    return re.compile("".join(spelling(sign) for sign in secret))
+
+
+def mask_credentials(text: str) -> str:
+    """`text` with all that stands before the @ of a URL masked."""
+    return _CREDENTIALS.sub(rf"\1{MASK}@", text) if "@" in text else text
+
+
+def shown_url(url: str) -> str:
+    """`url`, or what was meant to be one, without user, password, query and fragment."""
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    credentials, _, place = rest.rpartition("@")
+    end = re.search(r"[?#]", place)
+    place = f"{place[: end.end()]}{MASK}" if end and end.end() < len(place) else place
+    return f"{scheme}{separator}{f'{MASK}@' if credentials else ''}{place}"
+
+
+def shown_host(url: str) -> str:
+    """Scheme and host of a URL whose path is a secret too, as that of a webhook is."""
+    scheme, separator, rest = url.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    return f"{scheme}://{host}/{MASK}" if separator and host and "@" not in rest else MASK
