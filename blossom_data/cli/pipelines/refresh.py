@@ -17,7 +17,7 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, PipelineAsking, Scale, Wanted
 from blossom_data.cli.flags.values import span_s
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
-from blossom_data.ledger.lock import take_lock
+from blossom_data.ledger.lock import NoLocks, take_lock
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
@@ -66,6 +66,8 @@ def _locked(pipeline: Pipeline) -> IO[str]:
         return take_lock(pipeline.lock)
     except Locked as why:
         raise Locked(str(why), hint="nothing to do: that run brings the data set up to date") from why
+    except NoLocks:
+        raise
     except (OSError, LedgerError) as why:
         raise ConfigError(f"cannot write beside {pipeline.out}: {getattr(why, 'strerror', None) or why}") from why
 
