@@ -14,7 +14,8 @@ from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from blossom_data.errors import ConfigError
-from blossom_data.redaction import MASK, scrub, scrub_bytes, shown_url
+from blossom_data.redaction.keys import scrub, scrub_bytes
+from blossom_data.redaction.urls import MASK, shown_url
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 STAGES = ("translate", "annotate", "verify-math")

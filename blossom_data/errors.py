@@ -22,7 +22,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from blossom_data.redaction import mask_credentials
+from blossom_data.redaction.urls import mask_credentials
 
 
 def extra_hint(extra: str) -> str:

@@ -29,6 +29,7 @@ from blossom_data.bitmap import Bitmap
 from blossom_data.errors import LedgerError
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
+from blossom_data.ledger.place import emptied, is_emptied
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
 
@@ -37,7 +38,6 @@ LINGER_S = 0.01
 BATCH = 256
 _LAST_BATCH = 16
 """Jobs of one commit when the rest is tried for the last time: what does not fit must not take down what does."""
-_HEADER_BYTES = 100
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies(
     key BLOB PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL,
@@ -302,19 +302,6 @@ class SqliteLedger:
                 hint="free some space and run the same command again: it goes on from there",
             )
         return None
-
-
-def is_emptied(path: Path) -> bool:
-    """Whether the file at `path` is too short to hold anything: SQLite would begin anew in it."""
-    return path.is_file() and path.stat().st_size < _HEADER_BYTES
-
-
-def emptied(path: Path, witness: str) -> LedgerError:
-    """The error of a ledger without content of which `witness` says that it had some."""
-    return LedgerError(
-        f"ledger {path} is empty, and {witness} tells of an earlier run",
-        hint="bring it back from a copy; to buy everything again, move it and what lies beside it away",
-    )
 
 
 def read_body(key: bytes, body: bytes, unpack: zstandard.ZstdDecompressor) -> Reply:

@@ -13,7 +13,7 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from blossom_data.pipelines.settings import NotifySettings, Pipeline, PublishSettings, RefreshSettings, SourceSettings
-from blossom_data.redaction import MASK, mask_credentials, shown_host, shown_url
+from blossom_data.redaction.urls import MASK, mask_credentials, shown_host, shown_url
 from blossom_data.toml_lines import KeyPath
 
 _TOP_DEFAULTS = ("shard_records", "max_bad", "budget_usd", "budget_tokens", "seed")

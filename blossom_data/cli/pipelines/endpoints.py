@@ -16,7 +16,7 @@ from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.config import Endpoint, Secret, authority_of
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.settings import Pipeline
-from blossom_data.redaction import shown_url
+from blossom_data.redaction.urls import shown_url
 
 _ENVIRONMENT = (
     ("base_url", "BLOSSOM_BASE_URL"),

@@ -24,6 +24,7 @@ from blossom_data.pipelines.settings import Pipeline
 
 if TYPE_CHECKING:
     from blossom_data.counters import Counters
+    from blossom_data.executors.local import Job
     from blossom_data.refresh.runs import RunLog
 
 _SHOWN = ("run", "pipeline", "started", "exit_code", "outcome", "counts", "calls", "cost_usd", "version", "seconds")
@@ -73,6 +74,7 @@ def _locked(pipeline: Pipeline) -> IO[str]:
 
 
 def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> int:
+    from blossom_data.cli.jobs import tell_other_ledger
     from blossom_data.cli.pipelines.job import build_job
     from blossom_data.cli.progress import Progress
     from blossom_data.cli.stop_notice import telling_stops
@@ -92,10 +94,15 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
         ):
             yield
 
+    def build() -> Job:
+        job = build_job(pipeline, heard)
+        tell_other_ledger(job, wanted.common)
+        return job
+
     log = RunLog(pipeline.refresh.logs, pipeline.name)
     try:
         deadline = Deadline(deadline_s) if deadline_s is not None else None
-        refresh = Refresh(pipeline, lambda: build_job(pipeline, heard), log, deadline=deadline, watch=watch)
+        refresh = Refresh(pipeline, build, log, deadline=deadline, watch=watch)
         _notify(pipeline, log, refresh.result, "start")
         result = refresh.perform()
         code = _finish(pipeline, log, result)

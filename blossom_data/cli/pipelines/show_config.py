@@ -15,7 +15,7 @@ from blossom_data.config import Endpoint, authority_of
 from blossom_data.pipelines.origins import list_origins, shown
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import Prompt
-from blossom_data.redaction import MASK
+from blossom_data.redaction.urls import MASK
 
 _FLAGS = ("out", "ledger", "limit", "only", "until")
 _MONEY = ("budget_usd", "budget_tokens", "price_in", "price_out", "prices")

@@ -1,10 +1,8 @@
-r"""What must not be shown: a key in any spelling that a server may echo it in, and the passwords of URLs.
+r"""A key taken out of what a server sent, in any spelling that it may have echoed it in.
 
-    scrub(r'your key is sk-a\u002Bb\/c', "sk-a+b/c")            ->  'your key is ****'
-    shown_url("http://user:secret@host:3128/v1?token=abc")      ->  'http://****@host:3128/v1?****'
-    mask_credentials("cannot reach http://user:secret@host/")   ->  'cannot reach http://****@host/'
+    scrub(r'your key is sk-a\u002Bb\/c', "sk-a+b/c")     ->  'your key is ****'
 
-Nothing here raises: what is to be hidden may well be malformed. When in doubt too much is hidden.
+Nothing here raises: what came may be anything.
 """
 
 from __future__ import annotations
@@ -12,11 +10,11 @@ from __future__ import annotations
 import functools
 import re
 
-MASK = "****"
+from blossom_data.redaction.urls import MASK
+
 _SHORTEST = 4
 """A shorter key would be found in any text."""
 _ESCAPE = re.compile(r"\\+u00([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|&#x0*([0-9a-fA-F]{2});?|&#0*([0-9]{2,3});?")
-_CREDENTIALS = re.compile(r"""(?<=[A-Za-z0-9]:)(/+)[^\s"'<>]*@""")
 
 
 def scrub(text: str, secret: str) -> str:
@@ -58,26 +56,3 @@ def _spellings(secret: str) -> re.Pattern[str]:
         return rf"(?:{plain}|%(?i:{number:02x})|&#(?:x0*(?i:{number:x})|0*{number});?)"
 
     return re.compile("".join(spelling(sign) for sign in secret))
-
-
-def mask_credentials(text: str) -> str:
-    """`text` with all that stands before the @ of a URL masked."""
-    return _CREDENTIALS.sub(rf"\1{MASK}@", text) if "@" in text else text
-
-
-def shown_url(url: str) -> str:
-    """`url`, or what was meant to be one, without user, password, query and fragment."""
-    scheme, separator, rest = url.partition("://")
-    if not separator:
-        scheme, rest = "", url
-    credentials, _, place = rest.rpartition("@")
-    end = re.search(r"[?#]", place)
-    place = f"{place[: end.end()]}{MASK}" if end and end.end() < len(place) else place
-    return f"{scheme}{separator}{f'{MASK}@' if credentials else ''}{place}"
-
-
-def shown_host(url: str) -> str:
-    """Scheme and host of a URL whose path is a secret too, as that of a webhook is."""
-    scheme, separator, rest = url.partition("://")
-    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
-    return f"{scheme}://{host}/{MASK}" if separator and host and "@" not in rest else MASK
