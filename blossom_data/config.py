@@ -9,15 +9,19 @@ Reading files is settings_file.py's part; this file does no I/O.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from blossom_data.errors import ConfigError
+from blossom_data.redaction.keys import scrub, scrub_bytes
+from blossom_data.redaction.urls import MASK, shown_url
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 STAGES = ("translate", "annotate", "verify-math")
 SOURCE_KINDS = ("alpaca", "belle", "orca", "wizard", "gsm8k", "math23k", "sharegpt", "messages", "turns", "custom")
 """The raw layouts that sources/ reads."""
+Made = TypeVar("Made")
 
 
 class Secret:
@@ -35,7 +39,7 @@ class Secret:
         return bool(self._value)
 
     def __repr__(self) -> str:
-        return "****" if self._value else ""
+        return MASK if self._value else ""
 
     __str__ = __repr__
 
@@ -46,8 +50,25 @@ class Secret:
         return Secret, ("",)
 
     def scrub(self, text: str) -> str:
-        """`text` with the key replaced, for bodies and messages that a server may have echoed it into."""
-        return text.replace(self._value, "****") if len(self._value) >= 4 else text
+        """`text` with the key replaced, for messages that a server may have echoed it into."""
+        return scrub(text, self._value)
+
+    def scrub_bytes(self, body: bytes) -> bytes:
+        """As scrub, for a body."""
+        return scrub_bytes(body, self._value)
+
+    def scrub_fields(self, found: Made) -> Made:
+        """The frozen dataclass `found` with the key replaced in each text and body, decoded and put together by now."""
+        if not self._value:
+            return found
+        changed: dict[str, str | bytes] = {}
+        for name in getattr(found, "__dataclass_fields__", ()):
+            value = getattr(found, name)
+            clean = self.scrub(value) if isinstance(value, str) else value
+            clean = self.scrub_bytes(value) if isinstance(value, bytes) else clean
+            if clean is not value and clean != value:
+                changed[name] = clean
+        return replace(found, **changed) if changed else found  # type: ignore[type-var]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,12 +139,24 @@ def _read_address(base_url: str) -> SplitResult:
         host = (parts.hostname or "").encode("ascii" if (parts.hostname or "").isascii() else "idna").decode("ascii")
         is_usable = parts.port != 0 and host.isprintable() and not set(host) & set(' "<>\\^`{|}')
     except ValueError as why:
+        # What is wrong may be quoted, and be a part of the password.
+        reason = "" if "@" in base_url else f": {why}"
         raise ConfigError(
-            f"base URL {base_url!r} is not usable: {why}", hint="such as http://127.0.0.1:8000/v1"
-        ) from why
+            f"base URL {shown_url(base_url)!r} is not usable{reason}", hint="such as http://127.0.0.1:8000/v1"
+        ) from None
     if parts.scheme not in ("http", "https") or not host or not is_usable:
-        raise ConfigError(f"base URL {base_url!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1")
+        raise ConfigError(
+            f"base URL {shown_url(base_url)!r} is not an http(s) address", hint="such as http://127.0.0.1:8000/v1"
+        )
     return parts
+
+
+def authority_of(url: str) -> str:
+    """Host and port of a URL, or all of what is none: two are equal where one key may go to both."""
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return url
 
 
 def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:

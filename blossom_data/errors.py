@@ -23,6 +23,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from blossom_data.redaction.urls import mask_credentials
+
 
 def extra_hint(extra: str) -> str:
     """How an optional part is installed: from the checkout, for the package index has another project of this name."""
@@ -37,13 +39,16 @@ def near_hint(name: str, known: Iterable[str], told: str = "known keys:") -> str
 
 
 class BlossomError(Exception):
-    """An error told to the user in a line: what happened, where, why, and what to do (`hint`)."""
+    """An error told to the user in a line: what happened, where, why, and what to do (`hint`).
+
+    Passwords of URLs are masked here, once for all that is ever told.
+    """
 
     exit_code = 1
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
+        super().__init__(mask_credentials(message))
+        self.hint = mask_credentials(hint)
 
 
 class ConfigError(BlossomError):

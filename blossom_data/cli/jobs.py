@@ -23,6 +23,7 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
+from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
@@ -48,12 +49,13 @@ def run_stage(
     stage = build_stage(name, settings)
     counters = Counters()
     flags = asking.endpoint
+    ledger = flags.ledger or find_ledger(given.out, given.records)
     endpoints: tuple[Endpoint, ...] = ()
     batch, local = None, None
     if needs_endpoint:
         batch = build_batch(asking.batches, is_quiet=common.is_quiet)
         local = plan_engine(
-            asking.engine, model=flags.model, base_url=flags.base_url, ledger=flags.ledger, is_batched=batch is not None
+            asking.engine, model=flags.model, base_url=flags.base_url, ledger=ledger, is_batched=batch is not None
         )
         endpoints = (build_endpoint(flags, local),)
     job = Job(
@@ -64,7 +66,7 @@ def run_stage(
         out=given.out,
         endpoints=endpoints,
         serving=local.serving if local else None,
-        ledger=flags.ledger if needs_endpoint else None,
+        ledger=ledger if needs_endpoint else None,
         about={
             "inputs": [fingerprint(given.records)],
             "sources": sources_of(given.records),
@@ -125,9 +127,20 @@ def wants_to_follow(common: Common) -> bool:
     return is_followed
 
 
+def tell_other_ledger(job: Job, common: Common) -> None:
+    """Says that the output was made with another ledger, before anything is bought a second time."""
+    if job.ledger is None or common.is_quiet or (other := other_ledger(job.out, job.ledger)) is None:
+        return
+    output.say(
+        f"note: {job.out} was made with the ledger {other}; this run uses {job.ledger} "
+        f"and buys again what that does not hold (--ledger {other} goes on with the other)"
+    )
+
+
 def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: bool = True) -> int:
     """Runs or plans `job`, prints the result and, if it `is_guided`, what to do next; gives the exit code."""
     is_followed = wants_to_follow(common)
+    tell_other_ledger(job, common)
     if is_dry_run:
         from blossom_data.executors.plan import plan_job
         from blossom_data.report.plan import render_plan

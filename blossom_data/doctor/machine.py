@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blossom_data.doctor import FAIL, OK, WARN, Finding
+from blossom_data.errors import LedgerError
 from blossom_data.ledger.lock import holder_of
 
 _LOW_BYTES, _SCARCE_BYTES = 5 << 30, 200 << 20
@@ -57,7 +58,10 @@ def check_writable(path: Path) -> Finding:
 
 def check_lock(name: str, path: Path) -> Finding:
     """Whether another run holds the lock at `path`."""
-    holder = holder_of(path)
+    try:
+        holder = holder_of(path)
+    except LedgerError as why:
+        return Finding("lock", FAIL, str(why), why.hint)
     if holder is None:
         return Finding("lock", OK, f"no run holds the lock of the {name}")
     who = f"pid {holder['pid']} on {holder['host']} since {holder['since']}" if holder else "another process"

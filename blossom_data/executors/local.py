@@ -28,6 +28,7 @@ from blossom_data.executors.limits import Deadline, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
+from blossom_data.ledger.place import job_of, name_in, refuse_emptied
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.money.budget import Budget
@@ -89,7 +90,7 @@ class Job:
     @property
     def identity(self) -> str:
         """What a budget counts under: the output that the money is spent for."""
-        return os.fsencode(self.out.resolve()).decode("utf-8", "backslashreplace")
+        return job_of(self.out)
 
 
 class NoEndpoint:
@@ -158,7 +159,8 @@ def run_job(job: Job) -> dict[str, Any]:
         books.settle()
         books.check(job.max_bad)
         books.conserve()
-        about = {**describe(job, books), **job.about}
+        kept_in = {"ledger": name_in(job.out, job.ledger)} if job.ledger is not None else {}
+        about = {**describe(job, books), **job.about, **kept_in}
         manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
         spent = spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
@@ -278,6 +280,7 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
         return
     from blossom_data.ledger.sqlite import SqliteLedger
 
+    refuse_emptied(job.ledger, job.out)
     ledger = SqliteLedger(job.ledger, job=job.identity)
     try:
         yield ledger

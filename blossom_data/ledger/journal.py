@@ -36,6 +36,10 @@ class Journal:
         self._sizes, self._noted, self._committed = [0, 0], [0, 0], [0, 0]
         self._turn = 0
 
+    def files_left(self) -> list[Path]:
+        """The files that an earlier process left, which was killed or could not store all: even an empty one tells."""
+        return [path for path in self._paths if path.exists()]
+
     def rows(self) -> Iterator[tuple[Any, ...]]:
         """The rows that an earlier process noted, as far as they are whole."""
         for path in self._paths:

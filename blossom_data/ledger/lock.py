@@ -6,6 +6,7 @@ The file beside the ledger names who holds it: {"pid": 4711, "host": "gpu3", "si
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import IO
 
 from blossom_data.errors import ConfigError, LedgerError, Locked
+
+_HELD = (errno.EWOULDBLOCK, errno.EACCES)
+"""What flock says of a lock that another process holds; the second over NFS, which makes it one of fcntl's."""
 
 
 def real_ledger(path: Path) -> Path:
@@ -44,7 +48,7 @@ def take_lock(path: Path) -> IO[str]:
 
     Raises:
         Locked: another process holds it; the message says which.
-        LedgerError: the lock file cannot be written.
+        LedgerError: the lock file cannot be written, or its file system knows no locks.
     """
     try:
         file = path.open("a+", encoding="utf-8")
@@ -53,9 +57,11 @@ def take_lock(path: Path) -> IO[str]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as why:
-        file.seek(0)
-        holder = file.read(1000)
-        file.close()
+        with file:
+            if why.errno not in _HELD:
+                raise _no_locks(path, why) from why
+            file.seek(0)
+            holder = file.read(1000)
         raise Locked(
             f"another run holds {path}: {_told(holder)}", hint="wait for it, or name another --ledger"
         ) from why
@@ -73,6 +79,17 @@ def take_lock(path: Path) -> IO[str]:
     return file
 
 
+class NoLocks(LedgerError):
+    """The file system knows no locks."""
+
+
+def _no_locks(path: Path, why: OSError) -> NoLocks:
+    return NoLocks(
+        f"no locks on this file system: cannot lock {path}: {why.strerror}",
+        hint="name a file on a local disk (--ledger, or `ledger` and `out` of the pipeline)",
+    )
+
+
 def _told(holder: str) -> str:
     try:
         who = json.loads(holder)
@@ -87,7 +104,9 @@ def holder_of(path: Path) -> dict[str, str] | None:
         with path.open(encoding="utf-8") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
+            except OSError as why:
+                if why.errno not in _HELD:
+                    raise _no_locks(path, why) from why
                 who = json.loads(file.read(1000))
                 return {key: str(who.get(key, "")) for key in ("pid", "host", "since")}
     except FileNotFoundError:

@@ -29,6 +29,7 @@ from blossom_data.bitmap import Bitmap
 from blossom_data.errors import LedgerError
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
+from blossom_data.ledger.place import emptied, is_emptied
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
 
@@ -85,9 +86,12 @@ class SqliteLedger:
         try:
             self._reserve = Reserve(path.with_name(path.name + ".reserve"))
             is_new = not path.exists()
-            self._unpack, self._packer = zstandard.ZstdDecompressor(), zstandard.ZstdCompressor(level=3)
-            self._reader = _open(path)
+            self._unpack = zstandard.ZstdDecompressor()
+            self._packer = zstandard.ZstdCompressor(level=3, write_checksum=True)
             self._journal = Journal(path)
+            if not is_new:
+                self._refuse_emptied()
+            self._reader = _open(path)
             if not is_new:
                 self._store_what_a_kill_left()
             self._journal.begin()
@@ -110,13 +114,18 @@ class SqliteLedger:
             return None
         try:
             row = self._reader.execute("SELECT body FROM replies WHERE key = ?", (key,)).fetchone()
-            if row is None:
-                return None
-            stored = orjson.loads(self._unpack.decompress(row[0]))
-        except (sqlite3.Error, zstandard.ZstdError, ValueError) as why:
+        except sqlite3.Error as why:
             raise self._damaged(why) from why
-        stored["usage"] = Usage(**stored["usage"])
-        return Reply(**stored, key=key.hex())
+        if row is None:
+            return None
+        try:
+            return read_body(key, row[0], self._unpack)
+        except ValueError as why:
+            raise LedgerError(
+                f"ledger {self.path}: the stored reply {key.hex()} is damaged: {why}",
+                hint=f"keep a copy of the ledger, then: blossom-data gc --ledger {self.path} --drop-damaged, "
+                "and the same command again buys what was dropped",
+            ) from why
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         """Stores `reply`; comes back when it is durable. After a failed write all raise; `close` tries once more."""
@@ -167,6 +176,16 @@ class SqliteLedger:
         where, named = ("", ()) if job is None else ("WHERE job = ?", (job,))
         rows = self._read(f"SELECT stage, model, {sums} FROM totals {where} GROUP BY 1, 2 ORDER BY 1, 2", *named)
         return [StageTotals(*row) for row in rows]
+
+    def _refuse_emptied(self) -> None:
+        """Raises LedgerError for a file without content that was a ledger before.
+
+        One without all of this is what a kill leaves of a ledger that was being made.
+        """
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        left = [*self._journal.files_left(), *([wal] if wal.exists() else [])]
+        if is_emptied(self.path) and left:
+            raise emptied(self.path, f"{left[0].name} beside it")
 
     def _store_what_a_kill_left(self) -> None:
         try:
@@ -288,6 +307,20 @@ class SqliteLedger:
                 hint="free some space and run the same command again: it goes on from there",
             )
         return None
+
+
+def read_body(key: bytes, body: bytes, unpack: zstandard.ZstdDecompressor) -> Reply:
+    """The reply in the column `body`; those of earlier versions have no checksum.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        stored = orjson.loads(unpack.decompress(body))
+        usage = Usage(**stored.pop("usage"))
+        return Reply(**stored, key=key.hex(), usage=usage)
+    except (zstandard.ZstdError, KeyError, TypeError, AttributeError, MemoryError) as why:
+        raise ValueError(str(why) or type(why).__name__) from why
 
 
 def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:

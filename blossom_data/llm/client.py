@@ -42,7 +42,6 @@ class Client:
         """
         self._endpoint = endpoint
         self._secret = endpoint.api_key
-        self._key_bytes = endpoint.api_key.reveal().encode()
         if not (endpoint.api_key.reveal().isascii() and endpoint.api_key.reveal().isprintable()):
             origin = endpoint.api_key.origin or "the key"
             raise ConfigError(f"{origin} holds characters that no key has", hint="look for a line break or a quote")
@@ -107,11 +106,12 @@ class Client:
             return self._failure(error)
         if isinstance(body, Failure):
             return body
-        body, model = self._scrubbed(body), ask.model or self._endpoint.model
-        outcome = read_reply(body, ask, model, response.headers)
+        model = ask.model or self._endpoint.model
+        outcome = read_reply(self._secret.scrub_bytes(body), ask, model, response.headers)
         if isinstance(outcome, Failure) and (recoded := as_utf8(body, response.charset)) is not None:
-            return read_reply(self._scrubbed(recoded), ask, model, response.headers)
-        return outcome
+            outcome = read_reply(self._secret.scrub_bytes(recoded), ask, model, response.headers)
+        # A text is put together of parts, and may hold a key that no part held.
+        return self._secret.scrub_fields(outcome)
 
     async def _read(self, response: aiohttp.ClientResponse, most_bytes: int) -> bytes | Failure:
         """The decompressed body; of an error its beginning is enough, a sound body that is too long is a Failure."""
@@ -137,7 +137,8 @@ class Client:
             return Failure(action=Action.RETRY, cause="body", detail=detail, status=response.status)
         body = await self._read(response, _ERROR_BYTES)
         headers = {name.lower(): self._secret.scrub(value) for name, value in response.headers.items()}
-        failure = classify_status(response.status, headers, b"" if isinstance(body, Failure) else self._scrubbed(body))
+        told = b"" if isinstance(body, Failure) else self._secret.scrub_bytes(body)
+        failure = self._secret.scrub_fields(classify_status(response.status, headers, told))
         if 300 <= response.status < 400:
             return https_failure(failure, self._endpoint.base_url, headers.get("location", ""))
         if response.status == 407 and self.route.proxy_url:
@@ -146,9 +147,3 @@ class Client:
 
     def _failure(self, error: Exception) -> Failure:
         return failure_of(error, self._endpoint.base_url, self.route)
-
-    def _scrubbed(self, body: bytes) -> bytes:
-        """The body without the key, which a server may have echoed."""
-        if self._key_bytes and self._key_bytes in body:
-            return self._secret.scrub(body.decode("utf-8", "replace")).encode()
-        return body

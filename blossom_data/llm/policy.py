@@ -9,7 +9,6 @@ It sends nothing, sleeps never and knows no endpoint: channel.py acts on what is
 from __future__ import annotations
 
 import enum
-import json
 import math
 import random
 import re
@@ -26,6 +25,8 @@ from blossom_data.llm.access import is_rate_limit, why_no_access
 RETRY_AFTER_CAP_S = 120.0
 _EXCERPT_CHARS = 300
 _READ_BYTES = 1 << 16
+_LEVELS = 16
+"""Deeper in a reply lies nothing that is read."""
 
 
 class Action(enum.Enum):
@@ -207,7 +208,7 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
 
 def classify_hidden(error: object, headers: Mapping[str, str]) -> Failure:
     """What an error inside a 200 means: judged by the status that it names, else by its sentence."""
-    body = json.dumps(error if isinstance(error, dict) else {"error": error}).encode()
+    body = encode_part(error if isinstance(error, dict) else {"error": error})
     message, codes = read_error(body)
     named = [int(code) for code in codes if len(code) == 3 and code.isdecimal() and "400" <= code <= "599"]
     if named:
@@ -247,6 +248,24 @@ def read_error(body: bytes) -> tuple[str, set[str]]:
         if isinstance(message := found.get(name), str) and message:
             return excerpt(message.encode("utf-8", "replace")), codes
     return excerpt(body), codes
+
+
+def encode_part(found: object) -> bytes:
+    """JSON of a part of what a server sent; of what lies too deep for that, or cannot be written, the outer levels."""
+    try:
+        return orjson.dumps(found)
+    except TypeError:
+        return orjson.dumps(_outer(found, _LEVELS))
+
+
+def _outer(found: object, levels: int) -> object:
+    if isinstance(found, str):
+        return found.encode("utf-8", "replace").decode()
+    if isinstance(found, dict):
+        return {str(_outer(key, 1)): _outer(value, levels - 1) for key, value in found.items()} if levels else {}
+    if isinstance(found, list):
+        return [_outer(value, levels - 1) for value in found] if levels else []
+    return found if isinstance(found, float | bool | None) else str(found)
 
 
 def excerpt(body: bytes) -> str:

@@ -3,7 +3,7 @@
     {"key": "source[1].sample", "value": 24000, "origin": "math.toml:14"}
     {"key": "shard_records", "value": 10000, "origin": "default"}
 
-Addresses of webhooks and the arguments of commands are masked: people put tokens into them.
+Addresses of webhooks, the arguments of commands and the passwords of URLs are masked: people put tokens into them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from blossom_data.pipelines.settings import NotifySettings, Pipeline, PublishSettings, RefreshSettings, SourceSettings
+from blossom_data.redaction.urls import MASK, mask_credentials, shown_host, shown_url
 from blossom_data.toml_lines import KeyPath
 
-MASK = "****"
 _TOP_DEFAULTS = ("shard_records", "max_bad", "budget_usd", "budget_tokens", "seed")
 
 
@@ -78,12 +77,13 @@ def dotted(path: KeyPath) -> str:
 def shown(key: str, value: Any) -> Any:
     """`value` as plain data, without what may be a secret."""
     if key == "notify.url" and value:
-        parts = urlsplit(str(value))
-        return f"{parts.scheme}://{parts.hostname}/{MASK}"
+        return shown_host(str(value))
+    if key.endswith("base_url"):
+        return shown_url(str(value))
     if key == "notify.command" and value:
         return [str(value[0]), *[MASK] * (len(value) - 1)]
     if isinstance(value, tuple | list):
         return [shown("", each) for each in value]
     if isinstance(value, Mapping):
         return {name: shown("", each) for name, each in value.items()}
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+    return value if isinstance(value, int | float | bool | None) else mask_credentials(str(value))

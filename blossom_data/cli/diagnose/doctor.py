@@ -13,7 +13,7 @@ import typer
 
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
-from blossom_data.cli.flags.endpoint import DEFAULT_LEDGER, AddressFlags, EndpointFlags, build_endpoint
+from blossom_data.cli.flags.endpoint import AddressFlags, EndpointFlags, build_endpoint
 from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
@@ -21,6 +21,7 @@ from blossom_data.config import Endpoint
 from blossom_data.doctor import FAIL, OK, WARN, Finding, attempt
 from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.ledger.lock import lock_of
+from blossom_data.ledger.place import find_ledger
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
 
@@ -68,7 +69,7 @@ def _flags(given: AddressFlags, is_called: bool) -> Iterator[Finding]:
         yield Finding("endpoint", FAIL, str(why), why.hint)
     else:
         yield from _endpoint(endpoint, is_called)
-    yield from _machine(Path("data"), DEFAULT_LEDGER)
+    yield from _machine(Path("data"), find_ledger(Path("data")))
 
 
 def _pipeline(name: str, given: AddressFlags, is_called: bool) -> Iterator[Finding]:

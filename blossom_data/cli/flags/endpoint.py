@@ -16,7 +16,6 @@ from blossom_data.cli.flags.values import choice, share, switch
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
 
-DEFAULT_LEDGER = Path(".blossom/ledger.sqlite")
 _PANEL = "Endpoint"
 CaFile = Annotated[
     str,
@@ -64,9 +63,15 @@ class EndpointFlags:
     ] = "auto"
     ca_file: CaFile = ""
     ledger: Annotated[
-        Path,
-        typer.Option("--ledger", metavar="FILE", envvar="BLOSSOM_LEDGER", help="File that keeps every paid reply."),
-    ] = DEFAULT_LEDGER
+        Path | None,
+        typer.Option(
+            "--ledger",
+            metavar="FILE",
+            envvar="BLOSSOM_LEDGER",
+            help="File that keeps every paid reply; else the one that OUT was made with, or that of the nearest "
+            ".blossom/ above OUT.",
+        ),
+    ] = None
     dry_run: Annotated[
         bool, switch("--dry-run", help="Print what would be asked, its tokens and cost; call nothing.")
     ] = False

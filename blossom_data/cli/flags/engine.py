@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import typer
 
 from blossom_data.cli.flags.values import choice, switch
-from blossom_data.config import Endpoint, Secret
+from blossom_data.config import Endpoint, Secret, check_base_url
 from blossom_data.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -103,10 +103,12 @@ def plan_engine(
     start_s = float(flags.serve_start_s or _START_S)
     log = ledger.parent / f"{ledger.stem}.engine.log"
     if serve:
-        if "{port}" not in serve and base_url and urlsplit(base_url).hostname not in _LOOPBACK:
-            raise ConfigError(
-                f"the engine will run on this machine, not at {base_url}", hint="put {port} into its command"
-            )
+        if "{port}" not in serve and base_url:
+            check_base_url(base_url)
+            if urlsplit(base_url).hostname not in _LOOPBACK:
+                raise ConfigError(
+                    f"the engine will run on this machine, not at {base_url}", hint="put {port} into its command"
+                )
         key = Secret(os.environ.get("BLOSSOM_API_KEY", "").strip(), origin="BLOSSOM_API_KEY")
         serving = plan_served(serve, model=model, base_url=base_url, log=log, start_s=start_s, api_key=key).serving
         return EngineEndpoint(serving=serving, base_url=serving.base_url, model=model, api_key=key)

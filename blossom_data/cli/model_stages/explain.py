@@ -12,7 +12,9 @@ from typing import Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.cli import output
 from blossom_data.cli.flags.endpoint import EndpointFlags
+from blossom_data.cli.flags.records import Records
 from blossom_data.errors import ConfigError
+from blossom_data.ledger.place import find_ledger
 from blossom_data.llm.decode import BadReply
 from blossom_data.records import Record
 from blossom_data.rows import read_records
@@ -23,17 +25,18 @@ from blossom_data.stages.translate.stage import Translate
 
 
 def explain_record(
-    wanted: str, settings: Mapping[str, Any], records: str, endpoint: EndpointFlags, *, is_json: bool
+    wanted: str, settings: Mapping[str, Any], given: Records, endpoint: EndpointFlags, *, is_json: bool
 ) -> int:
     """Prints how the record whose id begins with `wanted` is asked for and judged; gives the exit code."""
-    found = (item for item in read_records(records) if isinstance(item, Record) and item.id.startswith(wanted))
+    found = (item for item in read_records(given.records) if isinstance(item, Record) and item.id.startswith(wanted))
     record = next(found, None)
     if record is None:
-        raise ConfigError(f"no record in {records} has an id that begins with {wanted!r}")
+        raise ConfigError(f"no record in {given.records} has an id that begins with {wanted!r}")
     stage = build_stage("translate", settings)
     assert isinstance(stage, Translate)
     attempts = stage.explain(record)
-    replies = _replies([ask for _, ask in attempts], endpoint.ledger, endpoint.model)
+    ledger = endpoint.ledger or find_ledger(given.out or Path("out"), given.records)
+    replies = _replies([ask for _, ask in attempts], ledger, endpoint.model)
     told = [_tell(request, ask, reply) for (request, ask), reply in zip(attempts, replies, strict=True)]
     if is_json:
         output.json_result({"id": record.id, "calls": told})

@@ -76,7 +76,7 @@ def command(
     if explain:
         from blossom_data.cli.model_stages.explain import explain_record
 
-        return explain_record(explain, settings, given.records, asking.endpoint, is_json=common.is_json)
+        return explain_record(explain, settings, given, asking.endpoint, is_json=common.is_json)
     from blossom_data.cli.jobs import run_stage
 
     return run_stage("translate", settings, given, asking, common)

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from blossom_data.cli.flags.endpoint import AddressFlags, key_from_environment
 from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
-from blossom_data.config import Endpoint, Secret
+from blossom_data.config import Endpoint, Secret, authority_of
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.settings import Pipeline
+from blossom_data.redaction.urls import shown_url
 
 _ENVIRONMENT = (
     ("base_url", "BLOSSOM_BASE_URL"),
@@ -84,7 +84,7 @@ def build_endpoints(listed: Sequence[Mapping[str, Any]], local: EngineEndpoint |
     if local is not None:
         address = {"base_url": local.base_url, "model": local.model, "api_key": local.api_key}
         return tuple(local.fit(_endpoint({**settings, **address}, is_one_host=True)) for settings in listed)
-    hosts = {urlsplit(str(settings["base_url"])).netloc for settings in listed}
+    hosts = {authority_of(str(settings["base_url"])) for settings in listed}
     for settings in listed:
         if not settings["base_url"]:
             raise ConfigError(
@@ -107,6 +107,6 @@ def key_of(settings: Mapping[str, Any], *, is_one_host: bool) -> Secret:
     """
     if name := settings.get("key_env"):
         if not (value := os.environ.get(name, "").strip()):
-            raise ConfigError(f"the key of {settings['base_url']} is read from {name}, which is not set")
+            raise ConfigError(f"the key of {shown_url(settings['base_url'])} is read from {name}, which is not set")
         return Secret(value, origin=name)
     return key_from_environment() if is_one_host else Secret()

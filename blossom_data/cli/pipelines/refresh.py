@@ -17,13 +17,14 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, PipelineAsking, Scale, Wanted
 from blossom_data.cli.flags.values import span_s
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
-from blossom_data.ledger.lock import take_lock
+from blossom_data.ledger.lock import NoLocks, take_lock
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
 
 if TYPE_CHECKING:
     from blossom_data.counters import Counters
+    from blossom_data.executors.local import Job
     from blossom_data.refresh.runs import RunLog
 
 _SHOWN = ("run", "pipeline", "started", "exit_code", "outcome", "counts", "calls", "cost_usd", "version", "seconds")
@@ -66,11 +67,14 @@ def _locked(pipeline: Pipeline) -> IO[str]:
         return take_lock(pipeline.lock)
     except Locked as why:
         raise Locked(str(why), hint="nothing to do: that run brings the data set up to date") from why
+    except NoLocks:
+        raise
     except (OSError, LedgerError) as why:
         raise ConfigError(f"cannot write beside {pipeline.out}: {getattr(why, 'strerror', None) or why}") from why
 
 
 def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> int:
+    from blossom_data.cli.jobs import tell_other_ledger
     from blossom_data.cli.pipelines.job import build_job
     from blossom_data.cli.progress import Progress
     from blossom_data.cli.stop_notice import telling_stops
@@ -90,10 +94,15 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
         ):
             yield
 
+    def build() -> Job:
+        job = build_job(pipeline, heard)
+        tell_other_ledger(job, wanted.common)
+        return job
+
     log = RunLog(pipeline.refresh.logs, pipeline.name)
     try:
         deadline = Deadline(deadline_s) if deadline_s is not None else None
-        refresh = Refresh(pipeline, lambda: build_job(pipeline, heard), log, deadline=deadline, watch=watch)
+        refresh = Refresh(pipeline, build, log, deadline=deadline, watch=watch)
         _notify(pipeline, log, refresh.result, "start")
         result = refresh.perform()
         code = _finish(pipeline, log, result)

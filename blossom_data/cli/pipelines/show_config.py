@@ -6,16 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
-from urllib.parse import urlsplit
 
 from blossom_data.cli import output
 from blossom_data.cli.flags.pipeline import Wanted
 from blossom_data.cli.pipelines.endpoints import endpoint_settings, key_of
 from blossom_data.cli.pipelines.job import build_stages
-from blossom_data.config import Endpoint
-from blossom_data.pipelines.origins import MASK, list_origins, shown
+from blossom_data.config import Endpoint, authority_of
+from blossom_data.pipelines.origins import list_origins, shown
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import Prompt
+from blossom_data.redaction.urls import MASK
 
 _FLAGS = ("out", "ledger", "limit", "only", "until")
 _MONEY = ("budget_usd", "budget_tokens", "price_in", "price_out", "prices")
@@ -50,7 +50,7 @@ def show_config(pipeline: Pipeline, wanted: Wanted) -> int:
 
 def _endpoints(pipeline: Pipeline, wanted: Wanted) -> list[dict[str, Any]]:
     listed = endpoint_settings(pipeline, wanted.asking.address, wanted.asking.engine, wanted.dotenv)
-    hosts = {urlsplit(str(settings["base_url"].value)).netloc for settings in listed}
+    hosts = {authority_of(str(settings["base_url"].value)) for settings in listed}
     rows = []
     for number, settings in enumerate(listed, 1):
         table = "endpoint" if len(listed) == 1 else f"endpoint[{number}]"

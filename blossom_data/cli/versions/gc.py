@@ -13,8 +13,11 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
 from blossom_data.errors import ConfigError
+from blossom_data.ledger.damage import drop_damaged
 from blossom_data.publish.replies import free_replies
 from blossom_data.publish.retention import collect
+
+_MOST_KEYS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,10 @@ class Kept:
             "--exact", help="With --ledger: also replies behind rejects and earlier tries; a rerun buys them again."
         ),
     ] = False
+    drop_damaged: Annotated[
+        bool,
+        switch("--drop-damaged", help="With --ledger: delete the replies that cannot be read back; needs no PATH."),
+    ] = False
     yes: Annotated[bool, switch("--yes", help="With --ledger: really delete; without it, only say what would go.")] = (
         False
     )
@@ -53,12 +60,12 @@ class Kept:
 
 @as_command("gc")
 def command(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH", exists=True, help="ROOT/NAME; with --ledger, the data sets in use."),
-    ],
     kept: Kept,
     common: Common,
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", exists=True, help="ROOT/NAME; with --ledger, the data sets in use."),
+    ] = None,
     ledger: Annotated[
         Path | None,
         typer.Option("--ledger", metavar="FILE", help="Clean up this ledger; PATH... are what must stay."),
@@ -71,12 +78,13 @@ def command(
 
     Example: blossom-data gc data/math --keep 7 --grace-h 24 --dry-run
     Example: blossom-data gc out/math out/chat --ledger ledger.sqlite --older-than 90 --yes
+    Example: blossom-data gc --ledger ledger.sqlite --drop-damaged
     """
     if ledger is not None:
-        return _replies(paths, ledger, kept, common)
-    if kept.older_than is not None or kept.is_exact or kept.yes:
-        raise ConfigError("--older-than, --exact and --yes belong to --ledger")
-    if len(paths) != 1:
+        return _damaged(ledger, kept, common) if kept.drop_damaged else _replies(paths or [], ledger, kept, common)
+    if kept.older_than is not None or kept.is_exact or kept.yes or kept.drop_damaged:
+        raise ConfigError("--older-than, --exact, --drop-damaged and --yes belong to --ledger")
+    if not paths or len(paths) != 1:
         raise ConfigError("give one folder of a published data set", hint="such as blossom-data gc data/math")
     done = collect(
         paths[0],
@@ -93,6 +101,22 @@ def command(
         lines = [f"{verb} {version}" for version in done.deleted] or ["nothing to delete"]
         lines += [f"keeps {version}   ({why})" for version, why in done.kept.items()]
         lines += [f"cleaned up {name}" for name in done.swept]
+        output.result("\n".join(lines))
+    return 0
+
+
+def _damaged(ledger: Path, kept: Kept, common: Common) -> int:
+    if kept.older_than is not None or kept.is_exact:
+        raise ConfigError("--drop-damaged looks at all replies", hint="leave out --older-than and --exact")
+    found = drop_damaged(ledger, is_dry_run=kept.dry_run)
+    if common.is_json:
+        output.json_result({"ledger": str(ledger), "dry_run": kept.dry_run, **asdict(found)})
+    elif not common.is_quiet:
+        verb = "would delete" if kept.dry_run else "deleted"
+        lines = [f"{verb} {len(found.keys):,} damaged of {found.checked:,} replies"]
+        lines += [f"  {key}" for key in found.keys[:_MOST_KEYS]]
+        if found.keys and not kept.dry_run:
+            lines.append("the same command as before buys them again")
         output.result("\n".join(lines))
     return 0
 

@@ -15,7 +15,7 @@ from typing import Final
 import orjson
 
 from blossom_data.asks import Ask, Reply
-from blossom_data.llm.policy import Action, Failure, classify_status, read_error
+from blossom_data.llm.policy import Action, Failure, classify_status, encode_part, read_error
 from blossom_data.llm.reading import read_reply
 
 URL: Final = "/v1/chat/completions"
@@ -55,8 +55,8 @@ def read_line(raw: bytes) -> ResultLine | None:
         return None
     response = whole.get("response")
     if isinstance(response, dict) and isinstance(status := response.get("status_code"), int):
-        return ResultLine(key=key, status=status, body=orjson.dumps(response.get("body")))
-    return ResultLine(key=key, status=0, body=orjson.dumps({"error": whole.get("error")}))
+        return ResultLine(key=key, status=status, body=encode_part(response.get("body")))
+    return ResultLine(key=key, status=0, body=encode_part({"error": whole.get("error")}))
 
 
 def judge_line(line: ResultLine, ask: Ask, model: str) -> Reply | Failure:

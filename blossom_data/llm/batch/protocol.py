@@ -215,7 +215,7 @@ class BatchClient(Client):
         try:
             async with self._sdk.files.with_streaming_response.content(file_id, timeout=timeout) as response:
                 async for line in _split(response.iter_bytes(), most_line_bytes):
-                    yield self._scrubbed(line)
+                    yield self._secret.scrub_bytes(line)
         except (openai.APITimeoutError, httpx2.ReadTimeout) as late:
             silent = f"a result file that stopped for {self._endpoint.timeout_s:g} s"
             raise CutShort(Failure(action=Action.RETRY, cause="timeout", detail=silent)) from late
@@ -239,7 +239,7 @@ class BatchClient(Client):
                     raw += chunk
                     if len(raw) > _JSON_BYTES:
                         return _odd(f"a reply longer than {_JSON_BYTES} bytes")
-            found = orjson.loads(self._scrubbed(bytes(raw)))
+            found = orjson.loads(self._secret.scrub_bytes(bytes(raw)))
         except TimeoutError:
             return Failure(action=Action.RETRY, cause="timeout", detail=f"no complete answer within {deadline_s:g} s")
         except orjson.JSONDecodeError:
@@ -254,7 +254,7 @@ class BatchClient(Client):
             cause = error.__cause__ if isinstance(error, openai.APIConnectionError) else None
             return http_failure(cause or error, self._endpoint.base_url, self.route)
         headers = {name.lower(): self._secret.scrub(value) for name, value in error.response.headers.items()}
-        failure = classify_status(error.status_code, headers, self._scrubbed(error.response.content))
+        failure = classify_status(error.status_code, headers, self._secret.scrub_bytes(error.response.content))
         if 300 <= error.status_code < 400:
             return https_failure(failure, self._endpoint.base_url, headers.get("location", ""))
         if error.status_code == 407 and self.route.proxy_url:

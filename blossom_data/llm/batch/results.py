@@ -105,7 +105,8 @@ class Results:
             return False
         if line.key not in self._stored.keys or line.key in self._bought:
             return True
-        outcome = judge_line(line, self._ask_of(line.key) or self._unused, self._stored.model)
+        judged = judge_line(line, self._ask_of(line.key) or self._unused, self._stored.model)
+        outcome = self._client.endpoint.api_key.scrub_fields(judged)
         if isinstance(outcome, Reply):
             self._bought[line.key] = outcome
         elif outcome.action is Action.REFUSED:

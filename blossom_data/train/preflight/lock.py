@@ -54,8 +54,10 @@ def _lock(out: Path, mark: str) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as why:
+        except BlockingIOError as why:
             raise Locked(f"another run writes to {out}", hint="wait for it, or name another folder with -o") from why
+        except OSError as why:
+            raise BlossomError(f"no locks on this file system: cannot lock {out}: {why.strerror}") from why
         try:
             file.truncate(0)
             file.write(mark)
