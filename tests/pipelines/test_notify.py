@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from webhook import Hook
 
-from blossom_data.pipelines import NotifySettings
+from blossom_data.pipelines.settings import NotifySettings
 from blossom_data.refresh.notify import tell
 
 
