@@ -128,6 +128,15 @@ def check_base_url(url: str) -> None:
         )
 
 
+def is_web_address(url: str) -> bool:
+    """Whether `url` is an http(s) address without a name and password."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
+    except ValueError:
+        return False
+
+
 def _read_address(base_url: str) -> SplitResult:
     """Takes a base URL apart.
 

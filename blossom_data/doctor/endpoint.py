@@ -25,7 +25,7 @@ from blossom_data.doctor.route import check_route
 from blossom_data.errors import EndpointError, RecordRefused
 from blossom_data.llm.client import Client
 from blossom_data.llm.http.connection_failures import proxy_wants_name
-from blossom_data.llm.http.network import Route, route_for
+from blossom_data.llm.http.network import Route, is_this_machine, route_for
 from blossom_data.llm.http.plain_http import TRY_S, http_failure, http_options, send_thrice
 from blossom_data.llm.policy import Action, Failure
 from blossom_data.llm.structured import Negotiation
@@ -33,7 +33,6 @@ from blossom_data.records import Message
 
 _CALL_S = 60.0
 _SKEW_S = 60.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _FIXES = {
     Action.AUTH: "check the key and its account: the name it is read from is given above",
     Action.NETWORK: "check proxy and certificates; see docs/network.md",
@@ -69,7 +68,7 @@ async def _look(endpoint: Endpoint, is_called: bool) -> AsyncIterator[Finding]:
     if reach.state == FAIL:
         return
     parts = urlsplit(endpoint.base_url)
-    if parts.scheme == "http" and (host := str(parts.hostname)) not in _LOOPBACK:
+    if parts.scheme == "http" and not is_this_machine(host := str(parts.hostname)):
         yield Finding("tls", WARN, f"key and data travel to {host} in the clear", "use an https address")
     yield _clock(date)
     if not is_called:

@@ -10,11 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationInfo, with_config
 
-from blossom_data.config import SOURCE_KINDS, STAGES, STRUCTURED_MODES, check_base_url
+from blossom_data.config import SOURCE_KINDS, STAGES, STRUCTURED_MODES, check_base_url, is_web_address
 from blossom_data.pipelines.stage_settings import StageTables
 from blossom_data.prompts import bundled
 from blossom_data.settings_types import (
@@ -57,12 +56,7 @@ def _variable(text: str) -> str:
 
 
 def _web_address(text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-    except ValueError:
-        is_address = False
-    if text and not is_address:
+    if text and not is_web_address(text):
         raise refuse("url is not an http(s) address", "such as https://hooks.example.com/..., or BLOSSOM_NOTIFY_URL")
     return text
 

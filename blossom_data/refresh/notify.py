@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from blossom_data import __version__
+from blossom_data.config import is_web_address
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.settings import NotifySettings
 
@@ -39,16 +40,8 @@ def webhook(settings: NotifySettings) -> str:
         ConfigError: it is not an http(s) address; what it is is not said, for it may hold a secret.
     """
     url = os.environ.get(URL_NAME, "").strip() or settings.url
-    if url:
-        try:
-            parts = urlsplit(url)
-            is_sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.username is None
-        except ValueError:
-            is_sound = False
-        if not is_sound:
-            raise ConfigError(
-                "the webhook of [notify] is not an http(s) address", hint="set url, or BLOSSOM_NOTIFY_URL"
-            )
+    if url and not is_web_address(url):
+        raise ConfigError("the webhook of [notify] is not an http(s) address", hint="set url, or BLOSSOM_NOTIFY_URL")
     return url
 
 

@@ -13,13 +13,13 @@ import typer
 from blossom_data.cli.flags.values import choice, switch
 from blossom_data.config import Endpoint, Secret, check_base_url
 from blossom_data.errors import ConfigError
+from blossom_data.llm.http.network import is_this_machine
 
 if TYPE_CHECKING:
     from blossom_data.llm.engines.serve import Serving
 
 ENGINES = ("endpoint", "local")
 _START_S = 600.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ def plan_engine(
     if serve:
         if "{port}" not in serve and base_url:
             check_base_url(base_url)
-            if urlsplit(base_url).hostname not in _LOOPBACK:
+            if not is_this_machine(urlsplit(base_url).hostname or ""):
                 raise ConfigError(
                     f"the engine will run on this machine, not at {base_url}", hint="put {port} into its command"
                 )

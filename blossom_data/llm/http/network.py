@@ -166,19 +166,30 @@ def _read_proxy(name: str, value: str) -> str:
     return f"{scheme}://{credentials}{'@' if credentials else ''}{shown}:{port or _PORTS.get(scheme, 1080)}"
 
 
-def _is_direct(parts: SplitResult, no_proxy: str) -> bool:
-    host = (parts.hostname or "").rstrip(".").lower()
-    port = parts.port or _PORTS.get(parts.scheme)
-    entries = re.split(r"[,\s]+", no_proxy.lower())
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
+def is_this_machine(host: str) -> bool:
+    """Whether the host of an address is the machine itself."""
+    host = host.rstrip(".").lower()
+    if (address := _address(host)) is None:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return any(_names(entry, host, port) for entry in entries)
-    address = getattr(address, "ipv4_mapped", None) or address
-    if address.is_loopback or address.is_unspecified:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_direct(parts: SplitResult, no_proxy: str) -> bool:
+    host = (parts.hostname or "").rstrip(".").lower()
+    if is_this_machine(host):
         return True
+    port, address = parts.port or _PORTS.get(parts.scheme), _address(host)
+    entries = re.split(r"[,\s]+", no_proxy.lower())
+    if address is None:
+        return any(_names(entry, host, port) for entry in entries)
     return any(_covers(entry, str(address), port) for entry in entries)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from blossom_data.records import Message, Record
 from blossom_data.stages.build import build_stage
 
 PATIENCE = Patience(first_s=0.02)
+_LEDGER = re.compile(rb'"ledger": "[^"]*",')
 
 
 def records(texts: Sequence[str]) -> list[Record]:
@@ -61,9 +63,9 @@ def go(
 
 
 def digest(out: Path) -> dict[str, str]:
-    """The hash of each file of a data set folder."""
+    """The hash of each file of a data set folder; which ledger its manifest names is left out."""
     return {
-        str(file.relative_to(out)): hashlib.sha256(file.read_bytes()).hexdigest()
+        str(file.relative_to(out)): hashlib.sha256(_LEDGER.sub(b"", file.read_bytes())).hexdigest()
         for file in sorted(out.rglob("*"))
         if file.is_file()
     }
