@@ -18,7 +18,7 @@ from blossom_data.errors import ConfigError, EndpointError, NetworkError
 from blossom_data.llm.policy import Patience
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "requests_ca_bundle")
-IMPATIENT = Patience(first_s=0.01, most_s=0.02, total_s=0.3, failures_in_a_row=4, first_call_alone_s=10.0)
+IMPATIENT = Patience(first_s=0.01, most_s=0.02, total_s=0.3, failures_in_a_row=4)
 
 
 @pytest.fixture(autouse=True)
