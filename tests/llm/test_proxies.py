@@ -147,7 +147,7 @@ def test_a_proxy_that_wants_a_name_is_told_with_what_to_set(
         error = the_error(ask(f"{scheme}://api.test/v1"))
     assert isinstance(error, NetworkError)
     assert told in str(error)
-    assert f"set ALL_PROXY to http://USER:PASSWORD@{proxy.netloc}" in error.hint
+    assert f"put USER:PASSWORD@ before {proxy.netloc} in ALL_PROXY" in error.hint
     assert proxy.connections == 1
 
 

@@ -76,13 +76,13 @@ def proxy_wants_name(route: Route) -> Failure:
     """The failure of a 407, which is the proxy's and not the endpoint's."""
     has_name = "@" in route.proxy_url
     what = "refuses the user name and password" if has_name else "wants a user name and password"
-    scheme, _, rest = route.proxy_shown.partition("://")
+    rest = route.proxy_shown.partition("://")[2]
     return Failure(
         action=Action.NETWORK,
         cause="407",
         status=407,
         detail=f"the proxy {route.proxy_shown} {what} (407)",
-        hint=f"set {route.proxy_origin} to {scheme}://USER:PASSWORD@{rest}; write @ as %40, # as %23, / as %2F",
+        hint=f"put USER:PASSWORD@ before {rest} in {route.proxy_origin}; write @ as %40, # as %23, / as %2F",
     )
 
 
