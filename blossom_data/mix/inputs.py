@@ -17,7 +17,7 @@ from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.facts import fingerprint
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import distinct_records, valid_record
-from blossom_data.shards import read_manifest
+from blossom_data.shards import read_manifest, refuse_unfinished
 
 
 def is_there(path: Path) -> bool:
@@ -32,7 +32,7 @@ class Input:
     """One input: what it is called, what it was when the mix began, and its records.
 
     Raises:
-        InputError: there is no such file or folder.
+        InputError: there is no such file or folder, or a data set that is not finished.
         ConfigError: its manifest names a layout that is not known.
     """
 
@@ -40,6 +40,8 @@ class Input:
         self.data, self.path = data, Path(data)
         if not is_there(self.path):
             raise InputError(f"cannot read {data}: no such file or folder", hint="check the path")
+        if self.path.is_dir():
+            refuse_unfinished(self.path)
         manifest = (read_manifest(self.path) if self.path.is_dir() else None) or {}
         self.layout = manifest.get("layout", "messages")
         if not isinstance(self.layout, str) or self.layout not in LAYOUTS:

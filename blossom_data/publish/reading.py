@@ -19,7 +19,7 @@ from blossom_data.records import Record
 from blossom_data.rows import BadRow, read_rows
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import valid_record
-from blossom_data.shards import read_manifest
+from blossom_data.shards import read_manifest, refuse_unfinished
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,12 @@ def finished_manifest(part: Part) -> dict[str, Any]:
     """The manifest of a data set that is to be published.
 
     Raises:
-        ConfigError: it is not there, or not finished.
+        ConfigError: it is not there, or no data set.
+        InputError: it is not finished, or its manifest is damaged.
     """
     manifest = read_manifest(located(part.path))
     if manifest is None:
+        refuse_unfinished(located(part.path))
         raise ConfigError(
             f"{part.path} is no finished data set: it has no manifest.json that can be read",
             hint="publish what a command wrote with -o; run that command again if it was stopped",
