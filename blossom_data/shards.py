@@ -7,7 +7,7 @@
 Shard k holds what became of input records k*N to (k+1)*N-1, so its bytes depend on the input alone. Everything is
 built in OUT/.building, the manifest too, and moved when it is whole and durable: a kill leaves the old data set, or a
 folder without a manifest whose new set lies whole in .building, and the next run moves that first. One run at a time
-works on a folder. Reading is rows' part, what may take the place of a finished set replacing.py's.
+works on a folder. Reading is rows' part, what may take the place of a finished set is in outputs/.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import os
 import re
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
 
 import orjson
+import zstandard
 
-from blossom_data.errors import BlossomError, ConfigError, InputError, Locked
-from blossom_data.shard_writer import ShardWriter, sha256_of
+from blossom_data.errors import BlossomError, ConfigError, Locked
 
 MANIFEST = "manifest.json"
 BUILDING = ".building"
@@ -36,6 +37,7 @@ CARD = "README.md"
 REJECTS = "rejects"
 TRAINER_FILES = ("dataset_info.json", "axolotl.yml", "trl_sft.py")
 _SHARD = re.compile(r"part-\d{5}\.(?:jsonl|jsonl\.zst|parquet)")
+_LEVEL = 3
 # What JSON leaves as it is: DEL and C1, bidirectional controls, line separators, lone surrogates.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _SPACE_HINT = "what was bought is in the ledger; mend it or free some space, and run the same command again"
@@ -89,31 +91,61 @@ def holds_shards(folder: Path) -> bool:
     return any(_SHARD.fullmatch(file.name) for file in (*folder.glob("part-*"), *folder.glob(f"{REJECTS}/part-*")))
 
 
-def standing_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of the set in `folder`; where its exchange for a new one was cut short, that of the new one."""
-    return read_manifest(folder if (folder / MANIFEST).exists() else folder / BUILDING)
+class ShardWriter:
+    """Lines into part-NNNNN.jsonl.zst files of one folder; a shard without a line is not written.
 
+    A subclass writes another format: its `suffix`, and the stream that it puts over the file.
+    """
 
-def refuse_unfinished(folder: Path) -> None:
-    """Raises InputError where `folder` is a data set of ours that is not whole, or whose manifest is damaged."""
-    home = folder.parent if folder.name == REJECTS else folder
-    if read_manifest(home) is not None:
-        return
-    if (home / MANIFEST).is_file() and (holds_shards(home) or (home / BUILDING).is_dir()):
-        raise InputError(
-            f"{home / MANIFEST} is damaged, or of a version that is not known: what {home} holds cannot be told",
-            hint="run the command that wrote it again: it buys nothing again, and mends it",
-        )
-    if (folder / BUILDING).is_dir():
-        raise InputError(
-            f"{folder} is not finished: the run that writes it is still at work, or was stopped",
-            hint="wait for it, or run its command again",
-        )
-    if holds_shards(folder):
-        raise InputError(
-            f"{folder} is not finished: it holds shards and no {MANIFEST}",
-            hint="run the command that writes it again, with --replace; one shard's own path is read as it is",
-        )
+    suffix = "jsonl.zst"
+
+    def __init__(self, folder: Path, shard_records: int) -> None:
+        self.folder, self.shard_records = folder, shard_records
+        self.shards: list[dict[str, Any]] = []
+        self._number = -1
+        self._raw: IO[bytes] | None = None
+        self._open_stream: Any = None
+        self._lines = 0
+
+    def write(self, index: int, lines: Iterable[bytes]) -> None:
+        """Appends the lines that came of input record `index`; indexes never go back."""
+        for line in lines:
+            if self._raw is None or index // self.shard_records != self._number:
+                self._open(index // self.shard_records)
+            self._open_stream.write(line)
+            self._lines += 1
+
+    def close(self) -> None:
+        """Ends the shard that is open and makes it durable."""
+        if self._raw is None:
+            return
+        self._open_stream.close()
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        path = Path(self._raw.name)
+        self._raw.close()
+        self._raw = None
+        size = path.stat().st_size
+        self.shards.append({"file": path.name, "records": self._lines, "bytes": size, "sha256": _sha256(path)})
+
+    def abandon(self) -> None:
+        """Lets go of the shard that is open, as it is."""
+        if self._raw is not None:
+            # What is still buffered may not fit on the disk, and that is why the shard is abandoned.
+            with contextlib.suppress(OSError):
+                self._raw.close()
+            self._raw = None
+
+    def _open(self, number: int) -> None:
+        self.close()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._number, self._lines = number, 0
+        self._raw = (self.folder / f"part-{number:05d}.{self.suffix}").open("wb")
+        self._open_stream = self._stream(self._raw)
+
+    def _stream(self, raw: IO[bytes]) -> Any:
+        """What lines are written to; closing it ends the shard and leaves `raw` open."""
+        return zstandard.ZstdCompressor(level=_LEVEL).stream_writer(raw, closefd=False)
 
 
 class DatasetWriter:
@@ -224,7 +256,7 @@ class DatasetWriter:
                 shards |= {
                     self.building / REJECTS / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
                 }
-                if all(sha256_of(file) == digest for file, digest in shards.items()):
+                if all(_sha256(file) == digest for file, digest in shards.items()):
                     self._blocks[int(note.stem.removeprefix("block-"))] = about
                     keep |= {note, *shards}
             except (OSError, ValueError, KeyError, TypeError):
@@ -329,6 +361,11 @@ def _take_lock(folder: Path) -> int | None:
             ) from why
         return None
     return descriptor
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def refuse_foreign_folder(folder: Path, *, is_replacing: bool = False) -> None:

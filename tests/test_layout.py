@@ -21,7 +21,7 @@ STAIRS = {
     "": """
         errors
         records asks prompts config counters bitmap toml_lines toml_file settings_types settings_file
-        shard_writer shards replacing rows ledger pipelines
+        shards outputs rows ledger pipelines
         llm answers
         sources pull stages
         engine

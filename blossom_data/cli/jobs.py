@@ -24,7 +24,7 @@ from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
 from blossom_data.llm.batch.settings import PRICE_SHARE
-from blossom_data.replacing import STDIN, Replacement
+from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import read_manifest

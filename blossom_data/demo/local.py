@@ -22,9 +22,9 @@ from blossom_data.executors.local import Job
 from blossom_data.llm.engines.settings import TINY, plan_embedded
 from blossom_data.llm.prices import Price
 from blossom_data.llm.spending import Spending
+from blossom_data.outputs.replacing import Replacement
 from blossom_data.prompts import bundled
 from blossom_data.records import Record
-from blossom_data.replacing import Replacement
 from blossom_data.rows import Row, read_records, read_rows
 from blossom_data.rows.facts import fingerprint
 from blossom_data.stages.build import build_stage, prompts_of

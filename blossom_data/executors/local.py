@@ -32,7 +32,7 @@ from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.budget import Budget
 from blossom_data.llm.spending import Spending
-from blossom_data.replacing import Replacement
+from blossom_data.outputs.replacing import Replacement
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import CARD, SHARD_RECORDS, DatasetWriter, refuse_foreign_folder

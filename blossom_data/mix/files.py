@@ -16,7 +16,7 @@ import orjson
 from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.mix.layouts import Layout
 from blossom_data.mix.shapes import arrow_schema
-from blossom_data.shard_writer import ShardWriter
+from blossom_data.shards import ShardWriter
 
 _GROUP_ROWS = 2000
 

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
+from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.facts import fingerprint
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import distinct_records, valid_record
-from blossom_data.shards import read_manifest, refuse_unfinished
+from blossom_data.shards import read_manifest
 
 
 def is_there(path: Path) -> bool:

@@ -32,8 +32,8 @@ from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.sampling import Draws, Taken
 from blossom_data.mix.trainers import trainer_files
+from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.records import Record, Reject
-from blossom_data.replacing import HALF, Replacement
 from blossom_data.rows import BadRow
 from blossom_data.shards import CARD, DatasetWriter
 

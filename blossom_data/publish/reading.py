@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError, InputError
+from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.publish.names import CURRENT, DEFAULT_CONFIG, check_config
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, read_rows
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import valid_record
-from blossom_data.shards import read_manifest, refuse_unfinished
+from blossom_data.shards import read_manifest
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from blossom_data.executors.limits import Deadline
 from blossom_data.executors.local import Job, describe_run, run_job
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.write import replacement_of, write_mix
+from blossom_data.outputs.replacing import HALF, Replacement, TooFewKept
 from blossom_data.pipelines.settings import Pipeline, PublishSettings
 from blossom_data.publish.names import current_version, dataset_folder
 from blossom_data.publish.reading import Part
@@ -36,7 +37,6 @@ from blossom_data.refresh.gates import Gate, kept_gate, run_gates, size_gates
 from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
 from blossom_data.refresh.runs import RunLog
 from blossom_data.refresh.unchanged import finished_mix, finished_records
-from blossom_data.replacing import HALF, Replacement, TooFewKept
 from blossom_data.rows import BadRow, read_records
 from blossom_data.shards import read_manifest
 

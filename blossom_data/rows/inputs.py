@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blossom_data.errors import InputError
+from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.rows.array import read_elements
 from blossom_data.rows.compressed import BLOCK_BYTES, inflate
 from blossom_data.rows.lines import read_lines
 from blossom_data.rows.parquet import MAGIC as PARQUET_MAGIC
 from blossom_data.rows.parquet import read_parquet
 from blossom_data.rows.row import BadRow, Row
-from blossom_data.shards import MANIFEST, read_manifest, refuse_unfinished
+from blossom_data.shards import MANIFEST, read_manifest
 
 _LINES_SUFFIXES, _TEXT_SUFFIXES = (".jsonl", ".ndjson"), (".jsonl", ".ndjson", ".json")
 _COMPRESSED_SUFFIXES = (".gz", ".zst", ".zstd")

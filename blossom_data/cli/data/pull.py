@@ -17,8 +17,8 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job
+from blossom_data.outputs.replacing import Replacement
 from blossom_data.pull import Pulled, pull
-from blossom_data.replacing import Replacement
 from blossom_data.rows.facts import count_records
 from blossom_data.shards import SHARD_RECORDS
 

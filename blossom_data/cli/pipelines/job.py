@@ -20,9 +20,9 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
 from blossom_data.llm.batch.settings import PRICE_SHARE
+from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.pipelines.settings import Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
-from blossom_data.replacing import HALF, Replacement
 from blossom_data.rows.facts import content_digest, count_records
 from blossom_data.stages.build import build_stage, prompts_of
 

@@ -21,11 +21,11 @@ from typing import Any
 import orjson
 
 from blossom_data.errors import ConfigError, QualityGate
-from blossom_data.shards import BUILDING, MANIFEST, read_manifest, refuse_foreign_folder, standing_manifest
+from blossom_data.shards import BUILDING, MANIFEST, read_manifest, refuse_foreign_folder
 
 HALF = 0.5
 STDIN = "stdin"
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 _MADE_OF = re.compile(rb'"made_of":\s*(\{[^{}]*\})')
 _WAYS_OUT = "name another folder with -o, or let it go: --replace"
 
@@ -90,7 +90,7 @@ class Replacement:
         """Raises ConfigError where something finished stands in the output that this is no update of."""
         _refuse_version(self.out)
         refuse_foreign_folder(self.out, is_replacing=self.is_allowed)
-        manifest = standing_manifest(self.out) or _recovered(self.out)
+        manifest = _standing(self.out) or _recovered(self.out)
         if self.is_allowed or manifest is None or manifest.get("records") == 0:
             return
         made = _Made.read(manifest)
@@ -171,6 +171,11 @@ def _refuse_version(out: Path) -> None:
                 f"{folder} is a published version ({manifest.get('records', 0):,} records), and versions never change",
                 hint="name another folder with -o; `publish` makes a new version beside it",
             )
+
+
+def _standing(folder: Path) -> dict[str, Any] | None:
+    """The manifest of the set in `folder`; where its exchange for a new one was cut short, that of the new one."""
+    return read_manifest(folder if (folder / MANIFEST).exists() else folder / BUILDING)
 
 
 def _recovered(out: Path) -> dict[str, Any] | None:
