@@ -6,8 +6,8 @@
 
 Shard k holds what became of input records k*N to (k+1)*N-1, so its bytes depend on the input alone. Everything is
 built in OUT/.building, the manifest too, and moved when it is whole and durable: a kill leaves the old data set, or a
-folder without a manifest, and the next run with the same command writes it anew from the ledger. One run at a time
-works on a folder. Reading is rows' part.
+folder without a manifest whose new set lies whole in .building, and the next run moves that first. One run at a time
+works on a folder. Reading is rows' part, what may take the place of a finished set is in outputs/.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ MANIFEST = "manifest.json"
 BUILDING = ".building"
 FORMAT = 1
 SHARD_RECORDS = 10_000
+CARD = "README.md"
+REJECTS = "rejects"
 TRAINER_FILES = ("dataset_info.json", "axolotl.yml", "trl_sft.py")
+_SHARD = re.compile(r"part-\d{5}\.(?:jsonl|jsonl\.zst|parquet)")
 _LEVEL = 3
 # What JSON leaves as it is: DEL and C1, bidirectional controls, line separators, lone surrogates.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -81,6 +84,11 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
+
+
+def holds_shards(folder: Path) -> bool:
+    """Whether `folder` holds shards, kept or rejected, under the very names that a data set gives them."""
+    return any(_SHARD.fullmatch(file.name) for file in (*folder.glob("part-*"), *folder.glob(f"{REJECTS}/part-*")))
 
 
 class ShardWriter:
@@ -145,6 +153,8 @@ class DatasetWriter:
 
     Args:
         kept: makes the writer of the kept records of (folder, shard_records); rejects are always JSON lines.
+        is_resumed: what is settled stays for the next run, also when this one fails.
+        is_replacing: shards without a manifest, which may be another program's, may be replaced.
 
     Raises:
         ConfigError: `folder` holds something that no data set of ours holds, or cannot be written.
@@ -158,17 +168,23 @@ class DatasetWriter:
         *,
         shard_records: int = SHARD_RECORDS,
         kept: Callable[[Path, int], ShardWriter] = ShardWriter,
+        is_resumed: bool = True,
+        is_replacing: bool = False,
     ) -> None:
         self.folder, self.building, self.shard_records = folder, folder / BUILDING, shard_records
-        self._is_switching = False
+        self._is_resumed = is_resumed
+        self._is_whole = False
+        """Whether the new set lies in .building, whole."""
         self._lock: int | None = None
-        refuse_foreign_folder(folder)
+        refuse_foreign_folder(folder, is_replacing=is_replacing)
+        self._made = [place for place in (folder, *folder.parents) if not place.exists()]
         try:
-            for inner in (self.building, self.building / "rejects", folder / "rejects"):
+            for inner in (self.building, self.building / REJECTS, folder / REJECTS):
                 if inner.is_symlink():
                     raise ConfigError(f"{inner} is a link", hint="take it away, or name a new folder with -o")
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(folder)
+            self._end_cut_exchange()
             self.building.mkdir(exist_ok=True)
             self._clean()
         except OSError as why:
@@ -176,7 +192,7 @@ class DatasetWriter:
             kind = BlossomError if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else ConfigError
             raise kind(f"cannot write to {folder}: {why.strerror}") from why
         self._kept = kept(self.building, shard_records)
-        self._rejects = ShardWriter(self.building / "rejects", shard_records)
+        self._rejects = ShardWriter(self.building / REJECTS, shard_records)
 
     def __enter__(self) -> Self:
         return self
@@ -184,8 +200,13 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         self._kept.abandon()
         self._rejects.abandon()
-        if not self._is_switching and not any(self.building.glob("block-*.json")):
+        has_settled = self._is_resumed and any(self.building.glob("block-*.json"))
+        if not self._is_whole and not has_settled:
             shutil.rmtree(self.building, ignore_errors=True)
+        for made in self._made:
+            # Only what is empty goes: a run that came to nothing leaves nothing.
+            with contextlib.suppress(OSError):
+                made.rmdir()
         self._unlock()
 
     def _unlock(self) -> None:
@@ -233,7 +254,7 @@ class DatasetWriter:
                 about = orjson.loads(note.read_bytes())
                 shards = {self.building / shard["file"]: shard["sha256"] for shard in about["shards"]["kept"]}
                 shards |= {
-                    self.building / "rejects" / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
+                    self.building / REJECTS / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
                 }
                 if all(_sha256(file) == digest for file, digest in shards.items()):
                     self._blocks[int(note.stem.removeprefix("block-"))] = about
@@ -252,7 +273,13 @@ class DatasetWriter:
         except OSError as why:
             raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
 
-    def finish(self, about: dict[str, Any], *, files: dict[str, bytes] | None = None) -> dict[str, Any]:
+    def finish(
+        self,
+        about: dict[str, Any],
+        *,
+        files: dict[str, bytes] | None = None,
+        judge: Callable[[int], None] | None = None,
+    ) -> dict[str, Any]:
         """Moves the shards into place and the manifest last; gives the manifest.
 
         All that takes room on the disk happens before the old data set is touched.
@@ -260,6 +287,8 @@ class DatasetWriter:
         Args:
             about: what the manifest says besides the shards: stage, counts, inputs, prompts, models.
             files: further files of the folder (the card), by name.
+            judge: raises where a set of so many records may not take the place of the old one: then the old one
+                stays, and the new one lies whole in .building until the next run.
         """
         try:
             self._close_shards()
@@ -274,38 +303,45 @@ class DatasetWriter:
                 write_atomic(self.building / name, data)
             text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
             write_atomic(self.building / MANIFEST, steerless(text).encode())
-            self._drop_outdated({*(files or {}), MANIFEST})
-            self._switch()
+            self._is_whole = True
+            if judge is not None:
+                judge(manifest["records"])
+            self._switch(manifest)
+            self._is_resumed = False
         except OSError as why:
             raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=_SPACE_HINT) from why
         return manifest
 
-    def _drop_outdated(self, named: set[str]) -> None:
-        """Removes what an earlier run left in .building and this one has no use for."""
-        for writer in (self._kept, self._rejects):
-            of_us = {shard["file"] for shard in writer.shards} | (named if writer is self._kept else set())
-            for file in writer.folder.glob("*"):
-                if file.name not in of_us and not file.is_dir():
-                    file.unlink()
-        if self._rejects.folder.is_dir() and not self._rejects.shards:
-            self._rejects.folder.rmdir()
+    def _end_cut_exchange(self) -> None:
+        """Ends the exchange that an earlier run was killed in: else its set, whole as it is, would be lost."""
+        if (self.folder / MANIFEST).exists() or (manifest := read_manifest(self.building)) is None:
+            return
+        with contextlib.suppress(KeyError, TypeError):
+            self._switch(manifest)
 
-    def _switch(self) -> None:
+    def _switch(self, manifest: dict[str, Any]) -> None:
         """Takes the old data set away, manifest first, and moves the new files to their names, manifest last."""
-        self._is_switching = True
+        shards = [self.building / Path(shard["file"]).name for shard in manifest["shards"]]
+        rejects = [self.building / REJECTS / Path(shard["file"]).name for shard in manifest["rejects"]]
         (self.folder / MANIFEST).unlink(missing_ok=True)
         sync_folder(self.folder)
-        for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
-            old.unlink(missing_ok=True)
-        if (rejects := self.folder / "rejects").is_dir():
-            shutil.rmtree(rejects)
-        for new in sorted(self.building.iterdir()):
-            if new.name != MANIFEST:
-                new.replace(self.folder / new.name)
-        sync_folder(self.folder)
+        # Shards move first: when all of them are still here, no file has moved, and what lies there is the old set.
+        if all(file.exists() for file in (*shards, *rejects)):
+            for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
+                old.unlink(missing_ok=True)
+            if (self.folder / REJECTS).is_dir():
+                shutil.rmtree(self.folder / REJECTS)
+        if rejects:
+            (self.folder / REJECTS).mkdir(exist_ok=True)
+        for new in (*shards, *rejects, *(self.building / name for name in (CARD, *TRAINER_FILES))):
+            if new.exists():
+                new.replace(self.folder / new.relative_to(self.building))
+        for folder in (self.folder, self.folder / REJECTS):
+            if folder.is_dir():
+                sync_folder(folder)
         (self.building / MANIFEST).replace(self.folder / MANIFEST)
         sync_folder(self.folder)
-        self._is_switching = False
+        self._is_whole = False
 
 
 def _take_lock(folder: Path) -> int | None:
@@ -332,20 +368,27 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def refuse_foreign_folder(folder: Path) -> None:
+def refuse_foreign_folder(folder: Path, *, is_replacing: bool = False) -> None:
     """Raises ConfigError when `folder` is a file, a link, or holds files that blossom-data did not write.
 
-    It knows its own by a manifest, or by the folder of a run that is not finished: other programs write part-* too.
+    It knows its own by a manifest, or by the folder of a run that is not finished: other programs write part-* too,
+    and are not touched unless `is_replacing` and every name is one that a data set has.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
     if not folder.is_dir():
         return
-    ours: tuple[str, ...] = (BUILDING, f".{MANIFEST}")
-    if (folder / BUILDING).is_dir() or read_manifest(folder) is not None:
-        ours += ("part-", "rejects", MANIFEST, "README.md", *TRAINER_FILES)
-    foreign = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(ours))
+    named = (f".{MANIFEST}", BUILDING, REJECTS, MANIFEST, CARD, *TRAINER_FILES)
+    entries = sorted(entry.name for entry in folder.iterdir())
+    is_known = (folder / BUILDING).is_dir() or read_manifest(folder) is not None
+    if is_known:
+        foreign = [name for name in entries if not name.startswith((*named, "part-"))]
+    elif holds_shards(folder) and ((folder / MANIFEST).is_file() or is_replacing):
+        foreign = [name for name in entries if not name.startswith(named) and _SHARD.fullmatch(name) is None]
+    else:
+        foreign = [name for name in entries if not name.startswith((BUILDING, f".{MANIFEST}"))]
     if foreign:
-        raise ConfigError(
-            f"output folder {folder} holds other files ({foreign[0]} ...)", hint="name a new folder with -o"
-        )
+        hint = "name a new folder with -o"
+        if not is_known and holds_shards(folder):
+            hint += "; or, where it is a data set that lost its manifest, replace it: --replace"
+        raise ConfigError(f"output folder {folder} holds other files ({foreign[0]} ...)", hint=hint)

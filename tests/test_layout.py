@@ -22,7 +22,7 @@ STAIRS = {
         redaction
         errors
         records asks prompts config counters bitmap toml_lines toml_file settings_types settings_file
-        shards rows ledger pipelines
+        shards outputs rows ledger pipelines
         llm answers
         sources pull stages
         engine

@@ -25,9 +25,11 @@ from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job, run_job
 from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
+from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import read_manifest
+from blossom_data.sources.hub import is_hub_id
 from blossom_data.stages.build import build_stage, prompts_of
 
 if TYPE_CHECKING:
@@ -44,12 +46,13 @@ def run_stage(
     needs_endpoint: bool = True,
 ) -> int:
     """Runs the stage `name` over the records that are given; gives the exit code."""
-    if given.out is None:
-        raise ConfigError("no output folder is named", hint="give -o FOLDER")
+    replacement = replacement_of(name, given)
+    refuse_same_folder(given.records, replacement.out)
+    refuse(replacement, is_dry_run=asking.endpoint.dry_run)
     stage = build_stage(name, settings)
     counters = Counters()
     flags = asking.endpoint
-    ledger = flags.ledger or find_ledger(given.out, given.records)
+    ledger = flags.ledger or find_ledger(replacement.out, given.records)
     endpoints: tuple[Endpoint, ...] = ()
     batch, local = None, None
     if needs_endpoint:
@@ -63,7 +66,8 @@ def run_stage(
         work=stage_work(given.records, [stage], given.limit),
         is_piped=given.records == "-",
         stages=(name,),
-        out=given.out,
+        out=replacement.out,
+        replacement=replacement,
         endpoints=endpoints,
         serving=local.serving if local else None,
         ledger=ledger if needs_endpoint else None,
@@ -80,10 +84,44 @@ def run_stage(
         stop_when_kept_below=asking.kept.stop_when_kept_below,
         trust_finish=asking.kept.trust_finish,
     )
-    refuse_same_folder(given.records, given.out)
     total = count_records(given.records)
     counters.records_total = min(total, given.limit) if total and given.limit else total
     return finish(job, common, is_dry_run=flags.dry_run)
+
+
+def replacement_of(name: str, given: Records) -> Replacement:
+    """What the stage `name` is about to put into the folder that is given."""
+    if given.out is None:
+        raise ConfigError("no output folder is named", hint="give -o FOLDER")
+    return Replacement(
+        out=given.out,
+        command=name,
+        inputs=(STDIN if given.records == "-" else Path(given.records),),
+        limit=given.limit,
+        limit_flag=f"--limit {given.limit}",
+        is_allowed=given.replace.is_replacing,
+    )
+
+
+def refuse(replacement: Replacement, *, is_dry_run: bool = False) -> None:
+    """Raises ConfigError where finished work would go; a dry run, which writes nothing, warns of it."""
+    try:
+        replacement.refuse()
+    except ConfigError as why:
+        if not is_dry_run:
+            raise
+        output.say(f"warning: the run itself would be refused: {why}; {why.hint}")
+
+
+def input_of(path: str, *, subset: str | None = None, split: str = "train") -> Path | str:
+    """An input as `Replacement` takes it: a path, or a name that is none."""
+    if path == "-":
+        return STDIN
+    if is_hub_id(path):
+        return ":".join(
+            [path.removeprefix("hf:"), *([subset] if subset else []), *([split] if split != "train" else [])]
+        )
+    return Path(path)
 
 
 def sources_of(records: str) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from blossom_data.executors.local import Job
 from blossom_data.llm.engines.settings import TINY, plan_embedded
 from blossom_data.llm.money.prices import Price
 from blossom_data.llm.money.spending import Spending
+from blossom_data.outputs.replacing import Replacement
 from blossom_data.prompts import bundled
 from blossom_data.records import Record
 from blossom_data.rows import Row, read_records, read_rows
@@ -50,12 +51,14 @@ def held_out() -> Path:
     return bundled("demo") / TINY / "held_out.jsonl"
 
 
-def plan_demo(out: Path, ledger: Path) -> Job:
+def plan_demo(out: Path, ledger: Path, *, is_replacing: bool = False) -> Job:
     """The job: translate, annotate and verify every held-out sentence.
 
     Raises:
-        ConfigError: the extra `local` is missing.
+        ConfigError: the extra `local` is missing, or finished work of something else stands in `out`.
     """
+    replacement = Replacement(out=out, command="demo", inputs=(held_out(),), is_allowed=is_replacing)
+    replacement.refuse()
     engine = plan_embedded(TINY, log=ledger.with_suffix(".engine.log"))
     endpoint = Endpoint(
         base_url=engine.serving.base_url,
@@ -70,6 +73,7 @@ def plan_demo(out: Path, ledger: Path) -> Job:
         work=((record, stages) for record in read_records(held_out())),
         stages=tuple(STAGES),
         out=out,
+        replacement=replacement,
         endpoints=(endpoint,),
         serving=engine.serving,
         ledger=ledger,

@@ -33,9 +33,10 @@ from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.money.budget import Budget
 from blossom_data.llm.money.spending import Spending
+from blossom_data.outputs.replacing import Replacement
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
-from blossom_data.shards import SHARD_RECORDS, DatasetWriter, refuse_foreign_folder
+from blossom_data.shards import CARD, SHARD_RECORDS, DatasetWriter, refuse_foreign_folder
 
 if TYPE_CHECKING:
     from blossom_data.llm.batch.asker import BatchAsker
@@ -60,6 +61,8 @@ class Job:
     stages: tuple[str, ...] = ()
     """Names of the stages, in the order in which records go through them."""
     out: Path
+    replacement: Replacement | None = None
+    """What may go for the new data set; None: whatever stands in `out`."""
     endpoints: tuple[Endpoint, ...] = ()
     """None: no stage of the job may ask anything."""
     ledger: Path | None = None
@@ -86,6 +89,14 @@ class Job:
     def __post_init__(self) -> None:
         """What is bought has the list prices of the endpoints that it is bought at."""
         object.__setattr__(self, "spending", replace(self.spending, endpoints=self.endpoints))
+
+    @property
+    def is_replacing(self) -> bool:
+        return self.replacement is not None and self.replacement.is_allowed
+
+    @property
+    def judge(self) -> Callable[[int], None] | None:
+        return self.replacement.judge if self.replacement is not None else None
 
     @property
     def identity(self) -> str:
@@ -144,13 +155,15 @@ def run_job(job: Job) -> dict[str, Any]:
         InputError: too many unreadable rows.
         EndpointError, StoppedEarly, Interrupted, LedgerError: it stopped; the same job again goes on.
     """
-    refuse_foreign_folder(job.out)
+    refuse_foreign_folder(job.out, is_replacing=job.is_replacing)
     job.counters.is_asking = bool(job.endpoints)
     for stage in job.stages:
         job.counters.stages.setdefault(stage, job.counters.records_total)
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
-    with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
+    with open_ledger(job) as ledger, _writer(job) as writer:
+        if job.replacement is not None:
+            job.replacement.refuse()
         decided_by = [endpoint.model for endpoint in job.endpoints] + ["trust finish"] * job.trust_finish
         blocks = Blocks(job.work, writer, job.counters, decided_by)
         books = Books(writer, job.counters, blocks.digests)
@@ -161,9 +174,16 @@ def run_job(job: Job) -> dict[str, Any]:
         books.conserve()
         kept_in = {"ledger": name_in(job.out, job.ledger)} if job.ledger is not None else {}
         about = {**describe(job, books), **job.about, **kept_in}
-        manifest = writer.finish(about, files={"README.md": render_card(about, job.out.resolve().name)})
+        manifest = writer.finish(about, files={CARD: render_card(about, job.out.resolve().name)}, judge=job.judge)
         spent = spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
+
+
+def _writer(job: Job) -> DatasetWriter:
+    """The data set in the making; of a job that buys nothing, one that fails leaves nothing."""
+    return DatasetWriter(
+        job.out, shard_records=job.shard_records, is_resumed=bool(job.stages), is_replacing=job.is_replacing
+    )
 
 
 @contextlib.contextmanager
@@ -321,6 +341,7 @@ def describe(job: Job, books: Books) -> dict[str, Any]:
     return {
         "blossom_data": __version__,
         "stage": job.label,
+        **({"made_of": job.replacement.to_dict()} if job.replacement is not None else {}),
         "read": counters.read,
         "added": counters.added,
         "kept": counters.kept,

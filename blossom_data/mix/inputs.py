@@ -12,6 +12,7 @@ from pathlib import Path
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
+from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.facts import fingerprint
@@ -32,7 +33,7 @@ class Input:
     """One input: what it is called, what it was when the mix began, and its records.
 
     Raises:
-        InputError: there is no such file or folder.
+        InputError: there is no such file or folder, or a data set that is not finished.
         ConfigError: its manifest names a layout that is not known.
     """
 
@@ -40,6 +41,8 @@ class Input:
         self.data, self.path = data, Path(data)
         if not is_there(self.path):
             raise InputError(f"cannot read {data}: no such file or folder", hint="check the path")
+        if self.path.is_dir():
+            refuse_unfinished(self.path)
         manifest = (read_manifest(self.path) if self.path.is_dir() else None) or {}
         self.layout = manifest.get("layout", "messages")
         if not isinstance(self.layout, str) or self.layout not in LAYOUTS:

@@ -32,9 +32,10 @@ from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.sampling import Draws, Taken
 from blossom_data.mix.trainers import trainer_files
+from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
-from blossom_data.shards import DatasetWriter
+from blossom_data.shards import CARD, DatasetWriter
 
 _BAD_ROWS_SHOWN = 3
 _CHARACTER_BYTES = 3
@@ -54,21 +55,44 @@ class _Books:
     is_single_turn: bool = True
 
 
-def write_mix(mix: Mix, *, counters: Counters | None = None) -> dict[str, Any]:
-    """Writes `mix` and gives its manifest.
+def replacement_of(mix: Mix, *, is_allowed: bool = False, least: float = HALF) -> Replacement:
+    """What `mix` is about to put into its output.
 
     Raises:
-        ConfigError: the output is an input, or a part has less than was asked for.
+        ConfigError: the output is an input, or overlaps it.
+    """
+    _refuse_overlap(mix)
+    inputs = tuple(dict.fromkeys(Path(part.data) for part in mix.parts))
+    return Replacement(out=mix.out, command="mix", inputs=inputs, least=least, is_allowed=is_allowed)
+
+
+def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Counters | None = None) -> dict[str, Any]:
+    """Writes `mix` and gives its manifest.
+
+    Args:
+        replacement: what may go for it; by itself an older mix of the same inputs.
+
+    Raises:
+        ConfigError: finished work of something else would go, or a part has less than was asked for.
+        QualityGate: an older set of the same inputs has far more records; it stays.
         InputError: an input cannot be read, changes while it is read, or holds too many bad rows.
         BlossomError: a disk is full.
     """
     counters = counters if counters is not None else Counters()
+    replacement = replacement or replacement_of(mix)
     inputs = {data: Input(data) for data in dict.fromkeys(part.data for part in mix.parts)}
-    _refuse_overlap(mix)
     layout = LAYOUTS[mix.layout]
     make_writer = shard_writer(mix.file_format, layout)
     books = _Books()
-    with DatasetWriter(mix.out, shard_records=mix.shard_records, kept=make_writer) as writer, Draws() as draws:
+    writing = DatasetWriter(
+        mix.out,
+        shard_records=mix.shard_records,
+        kept=make_writer,
+        is_resumed=False,
+        is_replacing=replacement.is_allowed,
+    )
+    with writing as writer, Draws() as draws:
+        replacement.refuse()
         for source in inputs.values():
             _collect(mix, source, layout, draws, writer, books, counters)
         _require_readable(mix, books, counters)
@@ -77,10 +101,10 @@ def write_mix(mix: Mix, *, counters: Counters | None = None) -> dict[str, Any]:
         _write(mix, inputs, layout, draws, taken, writer, books, counters)
         for source in inputs.values():
             source.require_unchanged()
-        manifest = _describe(mix, inputs, draws, taken, books, counters)
+        manifest = _describe(mix, inputs, draws, taken, books, counters) | {"made_of": replacement.to_dict()}
         files = trainer_files(mix.out.resolve().name, mix.layout, is_single_turn=books.is_single_turn)
         card = render_mix_card(manifest, mix.out.resolve().name, layout)
-        return writer.finish(manifest, files={**files, "README.md": card})
+        return writer.finish(manifest, files={**files, CARD: card}, judge=replacement.judge)
 
 
 def _refuse_overlap(mix: Mix) -> None:

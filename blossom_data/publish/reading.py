@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError, InputError
+from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.publish.names import CURRENT, DEFAULT_CONFIG, check_config
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, read_rows
@@ -52,10 +53,12 @@ def finished_manifest(part: Part) -> dict[str, Any]:
     """The manifest of a data set that is to be published.
 
     Raises:
-        ConfigError: it is not there, or not finished.
+        ConfigError: it is not there, or no data set.
+        InputError: it is not finished, or its manifest is damaged.
     """
     manifest = read_manifest(located(part.path))
     if manifest is None:
+        refuse_unfinished(located(part.path))
         raise ConfigError(
             f"{part.path} is no finished data set: it has no manifest.json that can be read",
             hint="publish what a command wrote with -o; run that command again if it was stopped",

@@ -26,13 +26,14 @@ from blossom_data.errors import BlossomError, Interrupted, QualityGate
 from blossom_data.executors.limits import Deadline
 from blossom_data.executors.local import Job, describe_run, run_job
 from blossom_data.mix.plan import Mix
-from blossom_data.mix.write import write_mix
+from blossom_data.mix.write import replacement_of, write_mix
+from blossom_data.outputs.replacing import HALF, Replacement, TooFewKept
 from blossom_data.pipelines.settings import Pipeline, PublishSettings
 from blossom_data.publish.names import current_version, dataset_folder
 from blossom_data.publish.reading import Part
 from blossom_data.publish.retention import collect
 from blossom_data.publish.versions import publish
-from blossom_data.refresh.gates import Gate, run_gates, size_gates
+from blossom_data.refresh.gates import Gate, kept_gate, run_gates, size_gates
 from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
 from blossom_data.refresh.runs import RunLog
 from blossom_data.refresh.unchanged import finished_mix, finished_records
@@ -51,6 +52,7 @@ class Refresh:
     Args:
         make_job: the pipeline's job; called once, for reading sources may fail, and that is a result too.
         watch: a block around the paying part, for whoever shows its counters.
+        is_replacing: finished work may go, and a version may be far smaller than the one before.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class Refresh:
         *,
         deadline: Deadline | None = None,
         watch: Callable[[Counters], contextlib.AbstractContextManager[Any]] | None = None,
+        is_replacing: bool = False,
     ) -> None:
+        self._is_replacing = is_replacing
         self._pipeline, self._make_job, self._log, self._deadline = pipeline, make_job, log, deadline
         self._watch = watch or (lambda _: contextlib.nullcontext())
         self._is_new = False
@@ -125,11 +129,14 @@ class Refresh:
         parts = parts_of(pipeline, mixes)
         check_train(pipeline, parts)
         check_licences(pipeline, job.about["sources"])
+        replacements = [self._replacement(mix) for mix in mixes]
+        for replacement in replacements:
+            replacement.refuse()
         manifest = self._records(job)
         self._require(run_gates(pipeline.refresh, manifest, self._by_lang(job.out)))
-        for mix in mixes:
+        for mix, replacement in zip(mixes, replacements, strict=True):
             self._check_time()
-            self._mix(mix)
+            self._mix(mix, replacement)
         self._check_time()
         if pipeline.publish is not None:
             self._publish(pipeline.publish, parts)
@@ -144,7 +151,7 @@ class Refresh:
             self._log.note("records", state="working", out=str(job.out))
             try:
                 with self._watch(job.counters), self._log.watching(job.counters):
-                    manifest = run_job(job)
+                    manifest = self._replacing(lambda: run_job(job))
             finally:
                 # The event loop has put the signals back to what kills.
                 _raise_on_signals()
@@ -175,12 +182,28 @@ class Refresh:
                 hint=f"look at the rejects: blossom-data show {self._pipeline.out} --rejected all",
             )
 
-    def _mix(self, mix: Mix) -> None:
+    def _replacement(self, mix: Mix) -> Replacement:
+        ratio = self._pipeline.refresh.min_size_ratio
+        return replacement_of(mix, is_allowed=self._is_replacing, least=HALF if ratio is None else ratio)
+
+    def _replacing(self, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """What `work` gives; a set that stays, because the new one is far smaller, is a gate that failed.
+
+        Raises:
+            QualityGate: so.
+        """
+        try:
+            return work()
+        except TooFewKept as why:
+            self.result["gates"].append(asdict(kept_gate(why.records, why.before, why.least)))
+            raise
+
+    def _mix(self, mix: Mix, replacement: Replacement) -> None:
         manifest = finished_mix(mix)
         if manifest is None:
             self._is_new = True
             self._log.note("mix", name=mix.name, out=str(mix.out))
-            manifest = write_mix(mix)
+            manifest = self._replacing(lambda: write_mix(mix, replacement))
         parts = {part["name"]: part["taken"] for part in manifest["parts"]}
         told = {"name": mix.name, "out": str(mix.out), "records": manifest["kept"], "parts": parts}
         self.result["mixes"].append(told)
@@ -190,7 +213,8 @@ class Refresh:
         current = current_version(folder)
         before = (read_manifest(folder / current) or {}).get("records") if current else None
         records = sum((read_manifest(part.path) or {}).get("records", 0) for part in parts)
-        self._require(size_gates(self._pipeline.refresh, records, before))
+        if not self._is_replacing:
+            self._require(size_gates(self._pipeline.refresh, records, before))
         done = publish(
             parts, root=settings.root, name=settings.name, layout=settings.layout, licences=self._licences(settings)
         )

@@ -52,6 +52,12 @@ def size_gates(settings: RefreshSettings, records: int, current: int | None) -> 
     return [_least("min_size_ratio", records / current, settings.min_size_ratio, told)]
 
 
+def kept_gate(records: int, before: int, least: float) -> Gate:
+    """The gate that a data set or mix of `records` has failed against the `before` records of the old one."""
+    told = f"of the {before:,} records of the old set: {records:,}"
+    return Gate(name="min_size_ratio", value=round(records / before, 6), limit=least, is_passed=False, told=told)
+
+
 def _math_yield(manifest: Mapping[str, Any], least: float) -> Gate:
     passed = int(manifest["passed"].get("verify-math", 0))
     wrong = sum(number for code, number in manifest["rejected"].items() if code.startswith("verify-math/"))

@@ -23,13 +23,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from blossom_data.errors import InputError
+from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.rows.array import read_elements
 from blossom_data.rows.compressed import BLOCK_BYTES, inflate
 from blossom_data.rows.lines import read_lines
 from blossom_data.rows.parquet import MAGIC as PARQUET_MAGIC
 from blossom_data.rows.parquet import read_parquet
 from blossom_data.rows.row import BadRow, Row
-from blossom_data.shards import BUILDING, MANIFEST, read_manifest
+from blossom_data.shards import MANIFEST, read_manifest
 
 _LINES_SUFFIXES, _TEXT_SUFFIXES = (".jsonl", ".ndjson"), (".jsonl", ".ndjson", ".json")
 _COMPRESSED_SUFFIXES = (".gz", ".zst", ".zstd")
@@ -74,11 +75,7 @@ def read_rows(path: Path | str) -> Iterator[Row | BadRow]:
         manifest = read_manifest(folder)
         if manifest is not None:
             return _read_shards(folder, manifest.get("shards"))
-        if (folder / BUILDING).is_dir():
-            raise InputError(
-                f"{name} is not finished: the run that writes it is still at work, or was stopped",
-                hint="wait for it, or run its command again",
-            )
+        refuse_unfinished(folder)
         files = _data_files(folder)
     except (OSError, ValueError) as why:
         raise InputError(f"cannot read {name}: {_reason(why)}", hint="check the path") from why

@@ -37,7 +37,7 @@ def test_weights_languages_and_caps(work: Path) -> None:
     flags = ["--records", 30, "--cap", "orca=12", "--allow-short", "--json"]
     done = blossom("mix", "orca.jsonl=2x", "math.jsonl=1x", "-o", "out", *flags, cwd=work)
     assert done.json["mixes"][0]["by_source"] == {"math": {"kept": 10}, "orca": {"kept": 12}}
-    done = blossom("mix", "math.jsonl=10", "-o", "out", "--lang", "zh=50%,en=50%", cwd=work)
+    done = blossom("mix", "math.jsonl=10", "-o", "zh", "--lang", "zh=50%,en=50%", cwd=work)
     assert (done.code, "math.jsonl has 0 of 5 in en" in done.err) == (2, True)
 
 
@@ -75,7 +75,7 @@ def test_records_without_answers_say_why_nothing_is_left(work: Path) -> None:
 def test_a_full_disk_leaves_the_old_set(work: Path, files: list[str]) -> None:
     write_lines(work / "big.jsonl", [chat(f"b{n}", f"{n}?", random.Random(n).randbytes(400).hex()) for n in range(90)])
     assert blossom("mix", "orca.jsonl", "-o", "out", cwd=work).code == 0
-    limited = f"ulimit -f 20; exec {sys.executable} -m blossom_data mix big.jsonl -o out {' '.join(files)}"
+    limited = f"ulimit -f 20; exec {sys.executable} -m blossom_data mix big.jsonl --replace -o out {' '.join(files)}"
     done = subprocess.run(["sh", "-c", limited], cwd=work, capture_output=True, text=True, check=False, timeout=100)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
     assert "cannot" in done.stderr and "File too large" in done.stderr

@@ -13,6 +13,7 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import choice, share, switch
 from blossom_data.cli.progress import Progress
 from blossom_data.counters import Counters
@@ -20,7 +21,7 @@ from blossom_data.errors import ConfigError
 from blossom_data.mix.inputs import is_there
 from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.mix.recipe import load_recipe
-from blossom_data.mix.write import write_mix
+from blossom_data.mix.write import replacement_of, write_mix
 from blossom_data.rows.facts import count_records
 
 _AMOUNT = re.compile(r"(?P<count>[0-9][0-9_,]{0,14})|(?P<share>[0-9.]{1,9})%|(?P<weight>[0-9.]{1,9})x")
@@ -86,6 +87,7 @@ def command(
         typer.Argument(metavar="DATA[=AMOUNT]|RECIPE.toml", help="What is mixed, and how much of each."),
     ],
     blend: Blend,
+    replacing: Replace,
     common: Common,
     out: Annotated[
         Path | None,
@@ -106,11 +108,14 @@ def command(
     """
     changes = _changes(blend)
     manifests = []
-    for mix in _mixes(parts, out, only or [], blend):
-        changed = replace(mix, **changes)
+    mixes = [replace(mix, **changes) for mix in _mixes(parts, out, only or [], blend)]
+    replacements = [replacement_of(mix, is_allowed=replacing.is_replacing) for mix in mixes]
+    for replacement in replacements:
+        replacement.refuse()
+    for changed, replacement in zip(mixes, replacements, strict=True):
         counters = Counters(records_total=_total(changed))
         with Progress(f"mix {changed.name}", counters, is_quiet=common.is_quiet):
-            manifest = write_mix(changed, counters=counters)
+            manifest = write_mix(changed, replacement, counters=counters)
         manifests.append({"name": changed.name, "out": str(changed.out), **manifest})
         if not common.is_json and not common.is_quiet:
             output.result(_render(manifests[-1]))

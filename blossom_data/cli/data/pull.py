@@ -11,12 +11,13 @@ import typer
 
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.cli.flags.records import PANEL, Bad
-from blossom_data.cli.jobs import count_skipped, describe_source, finish
+from blossom_data.cli.flags.records import PANEL, Bad, Replace
+from blossom_data.cli.jobs import count_skipped, describe_source, finish, input_of
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.local import Job
+from blossom_data.outputs.replacing import Replacement
 from blossom_data.pull import Pulled, pull
 from blossom_data.rows.facts import count_records
 from blossom_data.shards import SHARD_RECORDS
@@ -65,6 +66,7 @@ def command(
     ],
     drawn: Drawn,
     bad: Bad,
+    replacing: Replace,
     hub: HubSet,
     common: Common,
     fields: Annotated[
@@ -86,6 +88,15 @@ def command(
 
     Example: blossom-data pull gsm8k grade_school_math/data/train.jsonl -o raw/gsm8k
     """
+    replacement = Replacement(
+        out=out,
+        command="pull",
+        inputs=(input_of(path, subset=hub.subset, split=hub.split),),
+        limit=drawn.limit or drawn.sample,
+        limit_flag=f"--limit {drawn.limit}" if drawn.limit else f"--sample {drawn.sample}",
+        is_allowed=replacing.is_replacing,
+    )
+    replacement.refuse()
     pulled = pull(source, path, fields=_fields(fields), **asdict(drawn), **asdict(hub))
     counters = Counters(records_total=drawn.sample or drawn.limit or count_records(path))
     job = Job(
@@ -93,6 +104,7 @@ def command(
         work=_work(pulled, counters),
         is_piped=pulled.origin.may_stall,
         out=out,
+        replacement=replacement,
         about={"sources": [describe_source(source, pulled, licence)]},
         counters=counters,
         max_bad=bad.max_bad,

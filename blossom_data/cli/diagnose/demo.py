@@ -12,6 +12,7 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import choice
 from blossom_data.cli.jobs import wants_to_follow
 from blossom_data.cli.pipelines.run import run_pipeline
@@ -24,6 +25,7 @@ from blossom_data.shards import read_manifest
 @as_command("demo")
 def command(
     common: CommonOfLong,
+    replacing: Replace,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder for everything.")] = Path("demo"),
     engine: Annotated[
         str,
@@ -42,14 +44,21 @@ def command(
     Example: blossom-data demo -o demo
     """
     if engine == "local":
-        return _run_local(out / "local", common)
+        return _run_local(out / "local", common, is_replacing=replacing.is_replacing)
     from blossom_data.demo.server import MODEL, OfflineEndpoint
 
     if not common.is_quiet and not common.is_json:
         output.say("This demo replays a recording on loopback; no model runs and nothing leaves this machine.")
     with OfflineEndpoint() as endpoint:
         address = AddressFlags(base_url=endpoint.base_url, model=MODEL)
-        code = run_pipeline("demo", out=out / "dataset", ledger=out / "ledger.sqlite", address=address, common=common)
+        code = run_pipeline(
+            "demo",
+            out=out / "dataset",
+            ledger=out / "ledger.sqlite",
+            address=address,
+            common=common,
+            is_replacing=replacing.is_replacing,
+        )
     if not common.is_quiet and not common.is_json:
         manifest = read_manifest(out / "dataset") or {}
         output.result("Caught, and asked again until it was right:")
@@ -62,12 +71,12 @@ def command(
     return code
 
 
-def _run_local(out: Path, common: CommonOfLong) -> int:
+def _run_local(out: Path, common: CommonOfLong, *, is_replacing: bool) -> int:
     """The demo with the embedded engine and the model that comes along."""
     from blossom_data.demo.local import plan_demo, score
     from blossom_data.executors.local import run_job
 
-    job = plan_demo(out / "dataset", out / "ledger.sqlite")
+    job = plan_demo(out / "dataset", out / "ledger.sqlite", is_replacing=is_replacing)
     is_told = not common.is_quiet and not common.is_json
     if is_told:
         output.say(

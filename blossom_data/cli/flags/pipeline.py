@@ -98,5 +98,7 @@ class Wanted:
     asking: PipelineAsking = field(default_factory=PipelineAsking)
     part: Part = field(default_factory=Part)
     dotenv: Mapping[str, str] = field(default_factory=dict)
+    is_replacing: bool = False
+    """Finished work may go."""
     needs_endpoint: bool = True
     """False: without one the job is made all the same, to be planned."""

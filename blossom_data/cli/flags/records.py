@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from blossom_data.cli.flags.values import share
+from blossom_data.cli.flags.values import share, switch
 from blossom_data.shards import SHARD_RECORDS
 
 PANEL = "Input and output"
@@ -30,6 +30,22 @@ class Bad:
             help="Largest share of unreadable rows; above it nothing is written and the exit code is 2.",
         ),
     ] = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replace:
+    """--replace: whether finished work may go."""
+
+    panel: ClassVar[str] = PANEL
+
+    is_replacing: Annotated[
+        bool,
+        switch(
+            "--replace",
+            help="Let a finished result go for one of another command, of other inputs, of a smaller --limit, or of "
+            "fewer than half its records; without it that is refused. A published version never goes.",
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,3 +74,4 @@ class Records:
         ),
     ] = SHARD_RECORDS
     bad: Bad = field(default_factory=Bad)
+    replace: Replace = field(default_factory=Replace)

@@ -15,6 +15,7 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.values import switch
 from blossom_data.errors import InputError
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.stages.translate.guard.finding import Finding
@@ -42,6 +43,9 @@ def command(
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="JSONL file for the findings, one pair a line."),
     ] = None,
+    is_replacing: Annotated[
+        bool, switch("--replace", help="Let findings of other pairs go that FILE holds; without it that is refused.")
+    ] = False,
 ) -> int:
     """Run every check of `translate` over pairs that you have; nothing is asked, nothing is changed.
 
@@ -54,7 +58,7 @@ def command(
     found: list[dict[str, Any]] = []
     if not knows(source_lang, target_lang):
         output.say(f"note: for {source_lang} to {target_lang} only the language-independent checks run")
-    with open_report(out) as report:
+    with open_report(out, None if is_replacing else pairs) as report:
         for row, source, text in _pairs(pairs, source_field, output_field, counts):
             findings = check_pair(source, text, source_lang=source_lang, target_lang=target_lang)
             counts["hard" if any(each.is_hard for each in findings) else "soft" if findings else "clean"] += 1
@@ -77,8 +81,11 @@ def command(
 
 
 @contextlib.contextmanager
-def open_report(path: Path | None) -> Iterator[IO[bytes] | None]:
+def open_report(path: Path | None, pairs: str | None = None) -> Iterator[IO[bytes] | None]:
     """A file that stands at `path` once the block is through; None without a path.
+
+    Args:
+        pairs: the input whose findings may be replaced; None: those of any.
 
     Raises:
         InputError: another file stands there, or it cannot be written.
@@ -86,8 +93,15 @@ def open_report(path: Path | None) -> Iterator[IO[bytes] | None]:
     if path is None:
         yield None
         return
-    if path.exists() and not _holds_findings(path):
-        raise InputError(f"{path} is there and holds no findings", hint="name another file with -o")
+    if path.exists():
+        checked = _checked_file(path)
+        if checked is None:
+            raise InputError(f"{path} is there and holds no findings", hint="name another file with -o")
+        if pairs is not None and checked and not _is_of(checked, pairs):
+            raise InputError(
+                f"{path} holds the findings of {checked}, which those of {pairs} would replace",
+                hint="name another file with -o, or let them go: --replace",
+            )
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
@@ -99,14 +113,23 @@ def open_report(path: Path | None) -> Iterator[IO[bytes] | None]:
         temporary.unlink(missing_ok=True)
 
 
-def _holds_findings(path: Path) -> bool:
-    """Whether `path` is what this command wrote earlier: it may be replaced."""
+def _checked_file(path: Path) -> str | None:
+    """The file that the findings in `path` are of, "" where there are none; None where it holds something else."""
     try:
         with path.open("rb") as file:
             first = file.readline(1 << 20)
-        return not first or {"file", "line", "findings"} <= set(orjson.loads(first))
+        found = orjson.loads(first) if first else {"file": "", "line": 0, "findings": []}
+        return str(found["file"]) if {"file", "line", "findings"} <= set(found) else None
     except (OSError, ValueError, TypeError):
-        return False
+        return None
+
+
+def _is_of(checked: str, pairs: str) -> bool:
+    """Whether the file `checked` is the input `pairs`, or one of its files."""
+    if pairs == "-":
+        return checked == "<stdin>"
+    place = Path(checked).absolute()
+    return Path(pairs).absolute() in (place, place.parent)
 
 
 def _pairs(pairs: str, source_field: str, output_field: str, counts: Counter[str]) -> Iterator[tuple[Row, str, str]]:

@@ -65,10 +65,11 @@ def command(
 
         shared_checker()
         settings["symbolic"] = True
-    if resample:
-        _tell_unreadable(given.records, given.limit, symbolic)
-    from blossom_data.cli.jobs import run_stage
+    from blossom_data.cli.jobs import refuse, replacement_of, run_stage
 
+    if resample:
+        refuse(replacement_of("verify-math", given), is_dry_run=asking.endpoint.dry_run)
+        _tell_unreadable(given.records, given.limit, symbolic)
     return run_stage("verify-math", settings, given, asking, common, needs_endpoint=resample > 0)
 
 

@@ -13,13 +13,14 @@ from blossom_data.cli.flags.batch import build_batch
 from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
 from blossom_data.cli.flags.pipeline import Wanted
-from blossom_data.cli.jobs import count_skipped, describe_source
+from blossom_data.cli.jobs import count_skipped, describe_source, input_of
 from blossom_data.cli.pipelines.endpoints import build_endpoints, endpoint_settings, engine_of
 from blossom_data.config import STAGES, Endpoint, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
 from blossom_data.llm.batch.settings import PRICE_SHARE
+from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.pipelines.settings import Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
 from blossom_data.rows.facts import content_digest, count_records
@@ -65,6 +66,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         is_piped=any(pulled.origin.may_stall for _, pulled in pulls),
         stages=tuple(stages),
         out=_out(pipeline, wanted),
+        replacement=replacement_of(pipeline, wanted),
         endpoints=endpoints,
         ledger=kept_in if stages else None,
         serving=local.serving if local else None,
@@ -110,6 +112,23 @@ def _out(pipeline: Pipeline, wanted: Wanted) -> Path:
     if wanted.part.out is not None or wanted.part.last is None:
         return wanted.part.out or pipeline.out
     return pipeline.out.with_name(f"{pipeline.out.name}.{'only' if wanted.part.only else 'until'}-{wanted.part.last}")
+
+
+def replacement_of(pipeline: Pipeline, wanted: Wanted) -> Replacement:
+    """What the run is about to put into its output; nothing is read for it."""
+    part = wanted.part
+    sources = [source for source in pipeline.sources if not part.only or part.only in source.stages]
+    stopped = f" --only {part.only}" if part.only else f" --until {part.until}" if part.until else ""
+    ratio = pipeline.refresh.min_size_ratio
+    return Replacement(
+        out=_out(pipeline, wanted),
+        command=f"run {pipeline.name}{stopped}",
+        inputs=tuple(dict.fromkeys(input_of(source.path, split=source.split) for source in sources)),
+        limit=part.limit * len(sources) if part.limit is not None else None,
+        limit_flag=f"--limit {part.limit}",
+        least=HALF if ratio is None else ratio,
+        is_allowed=wanted.is_replacing,
+    )
 
 
 def open_source(source: SourceSettings) -> Pulled:

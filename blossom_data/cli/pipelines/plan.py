@@ -9,7 +9,8 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
-from blossom_data.cli.pipelines.job import build_job
+from blossom_data.cli.jobs import refuse
+from blossom_data.cli.pipelines.job import build_job, replacement_of
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
@@ -36,6 +37,7 @@ def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of, told_parts
     from blossom_data.report.plan import render_plan
 
+    refuse(replacement_of(pipeline, wanted), is_dry_run=True)
     job = build_job(pipeline, replace(wanted, needs_endpoint=False))
     mixes = mixes_of(pipeline)
     parts = parts_of(pipeline, mixes)

@@ -15,6 +15,7 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, PipelineAsking, Scale, Wanted
+from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import span_s
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
 from blossom_data.ledger.lock import NoLocks, take_lock
@@ -35,6 +36,7 @@ def command(
     pipeline: Annotated[str, PIPELINE],
     scale: Scale,
     asking: PipelineAsking,
+    replacing: Replace,
     common: Common,
     deadline: Annotated[
         float | None,
@@ -53,7 +55,8 @@ def command(
     opened = open_pipeline(pipeline, scale=scale.scale)
     dotenv = load_environment(opened)
     with _locked(opened):
-        return _refresh(opened, Wanted(common=common, asking=asking, dotenv=dotenv), deadline)
+        wanted = Wanted(common=common, asking=asking, dotenv=dotenv, is_replacing=replacing.is_replacing)
+        return _refresh(opened, wanted, deadline)
 
 
 def _locked(pipeline: Pipeline) -> IO[str]:
@@ -74,8 +77,8 @@ def _locked(pipeline: Pipeline) -> IO[str]:
 
 
 def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> int:
-    from blossom_data.cli.jobs import tell_other_ledger
-    from blossom_data.cli.pipelines.job import build_job
+    from blossom_data.cli.jobs import refuse, tell_other_ledger
+    from blossom_data.cli.pipelines.job import build_job, replacement_of
     from blossom_data.cli.progress import Progress
     from blossom_data.cli.stop_notice import telling_stops
     from blossom_data.executors.limits import Deadline
@@ -94,7 +97,8 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
         ):
             yield
 
-    def build() -> Job:
+    def make_job() -> Job:
+        refuse(replacement_of(pipeline, heard))
         job = build_job(pipeline, heard)
         tell_other_ledger(job, wanted.common)
         return job
@@ -102,7 +106,7 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
     log = RunLog(pipeline.refresh.logs, pipeline.name)
     try:
         deadline = Deadline(deadline_s) if deadline_s is not None else None
-        refresh = Refresh(pipeline, build, log, deadline=deadline, watch=watch)
+        refresh = Refresh(pipeline, make_job, log, deadline=deadline, watch=watch, is_replacing=heard.is_replacing)
         _notify(pipeline, log, refresh.result, "start")
         result = refresh.perform()
         code = _finish(pipeline, log, result)

@@ -9,9 +9,10 @@ from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
+from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import switch
-from blossom_data.cli.jobs import finish
-from blossom_data.cli.pipelines.job import build_job
+from blossom_data.cli.jobs import finish, refuse
+from blossom_data.cli.pipelines.job import build_job, replacement_of
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
 
@@ -22,6 +23,7 @@ def command(
     part: Part,
     scale: Scale,
     asking: PipelineAsking,
+    replacing: Replace,
     common: CommonOfLong,
     dry_run: Annotated[
         bool, switch("--dry-run", help="As `plan`: print what would be asked and its cost; call nothing.")
@@ -38,7 +40,13 @@ def command(
     Example: blossom-data run pipelines/math.toml --limit 100 --dry-run
     """
     opened = open_pipeline(pipeline, scale=scale.scale)
-    wanted = Wanted(common=common, asking=asking, part=part, dotenv=load_environment(opened))
+    wanted = Wanted(
+        common=common,
+        asking=asking,
+        part=part,
+        dotenv=load_environment(opened),
+        is_replacing=replacing.is_replacing,
+    )
     if show_config:
         from blossom_data.cli.pipelines.show_config import show_config as show
 
@@ -47,10 +55,16 @@ def command(
         from blossom_data.cli.pipelines.plan import plan_pipeline
 
         return plan_pipeline(opened, wanted)
+    refuse(replacement_of(opened, wanted))
     return finish(build_job(opened, wanted), common)
 
 
-def run_pipeline(name: str, *, out: Path, ledger: Path, address: AddressFlags, common: CommonOfLong) -> int:
+def run_pipeline(
+    name: str, *, out: Path, ledger: Path, address: AddressFlags, common: CommonOfLong, is_replacing: bool
+) -> int:
     """Runs the pipeline `name` into `out` against the endpoint at `address`; gives the exit code."""
-    wanted = Wanted(common=common, asking=PipelineAsking(address=address), part=Part(out=out, ledger=ledger))
-    return finish(build_job(open_pipeline(name), wanted), common, is_guided=False)
+    part, asking = Part(out=out, ledger=ledger), PipelineAsking(address=address)
+    wanted = Wanted(common=common, asking=asking, part=part, is_replacing=is_replacing)
+    opened = open_pipeline(name)
+    refuse(replacement_of(opened, wanted))
+    return finish(build_job(opened, wanted), common, is_guided=False)
