@@ -44,7 +44,7 @@ class Reading(NamedTuple):
     rounded: Quantity | None = None
     """The right side of "17.83 ≈ 18", where the exact side is the quantity."""
     unit: str = ""
-    """What follows the quantity in a sentence of the solution, at most 16 characters."""
+    """What follows the quantity in a sentence of the solution, at most 24 characters."""
     clause: str = ""
     """Its clause up to the quantity."""
     is_asked: bool = False

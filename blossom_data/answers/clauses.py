@@ -38,6 +38,7 @@ _ASKS_COMPARED = pattern(r"比|便宜|贵|增|降|节|省|超|提高")
 _RESTATING = ("也就是", "即", "合", "相当于")
 _REASON = pattern(r"[，,] ?(?:因为|由于)")
 _HOW = pattern(r", (?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b")
+_COMPOUND_BEFORE = pattern(r"[0-9] ?[A-Za-z一-鿿]{1,7},?(?: and)? ?[0-9.]+ ?[A-Za-z一-鿿]{1,7}$")
 _COMPOUND_END = pattern(r"[0-9]+(?:元|块|小时|分钟?|米|千?克|吨|年|天)[0-9]+[一-鿿]{1,2}[,，]? ?$")
 _UNIT = pattern(r"[A-Za-z一-鿿%]+")
 _CLOSER = pattern(
@@ -89,6 +90,18 @@ def conclusion(text: str, before: str, question: str) -> tuple[str, str]:
     return (text[start:], before + text[:start]) if start else (text, before)
 
 
+def in_asked_unit(text: str, question: str) -> str:
+    """Return "210 minutes" of "3 hours 30 minutes (210 minutes)" when the question asks for minutes, else `text`."""
+    aside = _LAST_BRACKET.search(text) if text.rstrip(" *.$").endswith(")") else None
+    unit = asked_unit(question) if aside else ""
+    if not aside or not unit or unit not in aside[1] or not _holds_digit(aside[1]):
+        return text
+    before = text[: aside.start()]
+    if unit in before and not _COMPOUND_BEFORE.search(before):
+        return text
+    return aside[1] if len(scan(aside[1]).quantities) == 1 else text
+
+
 def result_start(text: str) -> int:
     """Return where the part of `text` starts that states the result, 0 when that is all of it."""
     return max(_after_so(text), _after_closer(text))
@@ -116,9 +129,7 @@ def _without_aside(text: str, question: str) -> str:
             and not _is_doubtful(aside[1])
             and _holds_digit(text[: aside.start()])
         ):
-            unit = asked_unit(question)
-            is_asked = bool(unit) and _holds_digit(aside[1]) and unit in aside[1] and unit not in text[: aside.start()]
-            return aside[1] if is_asked else text[: aside.start()]
+            return text[: aside.start()]
     if not text.isascii():
         restated = _LAST_RESTATED.search(text) if has_any(text, _RESTATING) else None
         if restated and _holds_digit(text[: restated.start()]):
@@ -158,7 +169,7 @@ def _after_closer(text: str) -> int:
     return last.end() if len(scan(text[last.end() :]).quantities) == 1 else 0
 
 
-_SEVERAL_NUMBERS = pattern(r"[0-9](?![0-9.,])[^0-9]+[0-9]")
+_SEVERAL_NUMBERS = pattern(r"[0-9](?![0-9]|[.,][0-9])[^0-9]+[0-9]")
 _DIGIT_OR_NUMERAL = pattern(r"[0-9零一二两三四五六七八九十百½⅓⅔¼¾]")
 
 
