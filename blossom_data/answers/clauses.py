@@ -28,13 +28,11 @@ _LAST_UNKNOWN = pattern(
 _LAST_BRACKET = pattern(r" ?\(([^()]{1,160})\)[\s*.$]*$")
 _WORKED = pattern(r"[0-9] ?[+×*÷-] ?[$]?[0-9]")
 _LETTER = pattern(r"[A-Za-z一-鿿]")
-_DENIAL = pattern(r"\b(?:not|n't|would|should)\b|不是|应为|应该", re.IGNORECASE)
 _LAST_RESTATED = pattern(
     r"(?<=[0-9一-鿿)])[,，]? ?(?:也就是|即|折?合|相当于|约合) ?((?:[0-9./ ]{1,16} ?[A-Za-z一-鿿%]{1,4}){1,3})[\s*.]*$"
 )
 _CONDITION_LAST = pattern(r",? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$")
 _COMPARED = pattern(r"[，,] ?比[^，,=]*$")
-_ASKS_COMPARED = pattern(r"比|便宜|贵|增|降|节|省|超|提高")
 _RESTATING = ("也就是", "即", "合", "相当于")
 _REASON = pattern(r"[，,] ?(?:因为|由于)")
 _HOW = pattern(r", (?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b")
@@ -53,22 +51,9 @@ _CLOSER = pattern(
     re.IGNORECASE,
 )
 _CLOSER_WORDS = (
-    ": ",
-    "makes",
-    "gives",
-    "totals",
-    " to ",
-    "that",
-    " total",
-    "leaving",
-    "the ",
-    "结果",
-    "约分",
-    "化简",
-    "最后",
-    "最终",
-    "需要",
-)
+    ": ", "makes", "gives", "totals", " to ",
+    "that", " total", "leaving", "the ", "结果", "约分", "化简", "最后", "最终", "需要",
+)  # fmt: skip
 _PLAIN_END = pattern(
     r"-?[$€£¥]?-?[0-9][0-9,.]*(?:/[0-9]+)?%?[一-鿿]{0,4}"
     r"(?! of)"
@@ -115,7 +100,7 @@ def _without_aside(text: str, question: str) -> str:
         if all(quantity.value in givens for quantity in scan(condition[0]).quantities):
             text = text[: condition.start()]
     if not text.isascii():
-        reason = _REASON.search(text) or (_COMPARED.search(text) if not _ASKS_COMPARED.search(question) else None)
+        reason = _REASON.search(text) or (_COMPARED.search(text))
         if reason and _holds_digit(text[: reason.start()]):
             text = text[: reason.start()]
     worked = _HOW.search(text) if "ed " in text else None
@@ -142,7 +127,7 @@ def _without_aside(text: str, question: str) -> str:
 
 
 def _is_doubtful(text: str) -> bool:
-    return bool(CONTRAST.search(text) or HEDGE.search(text) or _DENIAL.search(text))
+    return bool(CONTRAST.search(text))
 
 
 def _holds_digit(text: str) -> bool:

@@ -61,8 +61,6 @@ _NUMBER_FIRST = pattern(
     r"[ :：*$¥￥€£\\(~≈约=-]*[0-9½¼¾][^\s。，,;；(（]*(?: +[^\s。，,.;；(（0-9]+){0,4}[\s*$)]*(?:[.。，,;；(（!！]|$)"
 )
 _LIST_LINE = pattern(r"(?:[0-9]{1,2}[.)、] ?\D|[-*•] |(?:\*\*)?(?:Step|步骤))")
-_FIRST_PART = pattern(r"[\s*]*(?:[(（][1aA][)）]|①|1[)）、])")
-_SECOND_PART = pattern(r"[(（][2bB][)）]|②|\n\s*2[)）、]")
 _JSON_END = pattern(r'(?<!\\)"|[}\n]')
 
 
@@ -129,8 +127,6 @@ def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
         return None
     if marker.is_heading and start > marker.start and _LIST_LINE.match(tail, start):
         return _read_last_sentence(tail[start:], question)
-    if _FIRST_PART.match(payload) and _SECOND_PART.search(tail, end, end + MAX_PAYLOAD):
-        return Extracted(marker.route, payload, Reading(None, AMBIGUOUS))
     before = tail[max(0, marker.position - 2000) : marker.position]
     reading = read_payload(payload, question, before, Weight.HEADING if marker.is_heading else Weight.STATEMENT)
     rest = tail[end:]

@@ -61,31 +61,10 @@ _SKIPPED = pattern(
     re.IGNORECASE,
 )
 _BRACKETED = pattern(r"[*_]*[(（][A-Za-z一-鿿][^()（）=]*[)）]?[*_]*")
-_CHECK_HEADING = pattern(
-    r"[\s*_#>(（\[【-]*(?:(?:let(?:'s| us|’s)? |to |double[- ]?|quick "
-    r"|sanity )*(?:check|verif)|notes?\b|proof\b|explanation"
-    r"|验算|检验|验证|检查|备注|注[:：]|注意|说明|点评)",
-    re.IGNORECASE,
-)
 _CHECKING = ("check", "verif", "验", "检", "核")
-_CHECK_WORDS = ("heck", "erif", "ote", "roof", "xplan", "验", "检", "注", "说明", "点评")
-_CONCLUDING = pattern(
-    r"[\s*_#>-]*(?:so\b|thus|therefore|hence|in total|altogether|in conclusion|finally|overall|as a result|consequently"
-    r"|因此|所以|故|综上|因而|总之|总共|一共|最终|最后|由此)",
-    re.IGNORECASE,
-)
 _CONDITION = pattern(
     r"[\s*_#>-]*(?:if|suppose|assume|assuming|let|imagine|given that|假设|如果|假如|设)(?![a-z])", re.IGNORECASE
 )
-_OPEN = pattern(
-    r"[\s*_#>-]*(?:next|first|firstly|let's|let us|(?:now|then),? (?:we|let|multiply"
-    r"|add|subtract|divide)|we (?:need|must|have) to"
-    r"|we (?:can|should|will)|to (?:find|get|calculate|determine)|接下来|下一步"
-    r"|首先|我们需要|需要计算|要计算|要求)[^=≈]*$",
-    re.IGNORECASE,
-)
-_BULLET = pattern(r"\s*(?:[-*•+] |[0-9]{1,2}[.)、] ?)")
-_NAMED = pattern(r"\s*\**[^\s:：=]{1,12}( [^\s:：=]{1,12})?\**[:：]\**[^=]*$")
 _PLAN = pattern(
     r"[\s*_#>-]*(?:(?:now|next|then),? (?:we|let|i|multiply|add|subtract|divide)"
     r"|let's|let us|let me (?!know)|we (?:need|have) to"
@@ -124,15 +103,12 @@ def find_last_sentence(text: str, is_check_counted: bool = False) -> Sentence:
     if not ending or _is_cut(lines[-1], last, ending[-1]):
         return Sentence(lines[-1][:MAX_SENTENCE], problem="truncated" if ending else "no_answer")
     found = _last_stated(lines, last, is_check_counted)
-    heading = _check_heading(lines) if not is_check_counted and has_any(body, _CHECK_WORDS) else 0
-    if heading and found is not None and found[0] >= heading and not _CONCLUDING.match(found[1]):
-        found = _last_stated(lines[:heading], _split(lines[heading - 1])) or found
     if found is None:
         return Sentence("", problem="no_answer")
     index, sentence = found
-    if len(sentence) > MAX_SENTENCE or _OPEN.match(sentence):
+    if len(sentence) > MAX_SENTENCE:
         return Sentence(sentence[:MAX_SENTENCE], problem="ambiguous")
-    if _is_one_of_several(lines, index, sentence):
+    if _is_table_row(lines[index]):
         return Sentence(sentence, problem="ambiguous")
     before = body[: max(0, body.rfind(sentence))]
     return Sentence(sentence, before, is_conditional=_CONDITION.match(sentence) is not None)
@@ -184,21 +160,6 @@ def _split(line: str) -> list[str]:
     return sentences
 
 
-def _check_heading(lines: list[str]) -> int:
-    """Return the number of the last line that opens a check or a note, or 0."""
-    for index in range(len(lines) - 1, max(0, len(lines) - 30), -1):
-        if _CHECK_HEADING.match(lines[index]):
-            return index
-    return 0
-
-
-def _is_one_of_several(lines: list[str], index: int, sentence: str) -> bool:
-    """Tell whether the sentence is one item of a list or table of results."""
-    line = lines[index]
-    if line.lstrip().startswith("|"):
-        return _TABLE_TOTAL.match(line.lstrip()) is None
-    item = _BULLET if _BULLET.match(line) else _NAMED
-    if not item.match(line) or SUMMARY.search(sentence):
-        return False
-    previous = next((other for other in reversed(lines[:index]) if other.strip()), "")
-    return bool(item.match(previous)) and any(character.isdigit() for character in previous[2:])
+def _is_table_row(line: str) -> bool:
+    """Tell whether the line is a row of a table of results, and not its total."""
+    return line.lstrip().startswith("|") and _TABLE_TOTAL.match(line.lstrip()) is None
