@@ -92,7 +92,7 @@ def answer_part(text: str) -> str | None:
         if len(text) > MAX_TAIL:
             text = text[-MAX_TAIL:]
     text = text.rstrip()
-    if _FULL_WIDTH.search(text):
+    if not text.isascii() and _FULL_WIDTH.search(text):
         text = text.translate(_ASCII_OF)
     return text or None
 
@@ -221,8 +221,10 @@ def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted | None:
     others = _boxes_before(tail, opening)
     if reading.quantity is not None and not all(_has_value(other, reading.quantity, question) for other in others):
         reading = Reading(None, AMBIGUOUS)
-    line_end = tail.find("\n", end)
-    rest = tail[max(end, sentence_end(tail, opening, line_end if line_end >= 0 else len(tail))) :]
+    rest = tail[end:]
+    if has_number(rest) or "$" in rest[4:]:
+        line_end = tail.find("\n", end)
+        rest = tail[max(end, sentence_end(tail, opening, line_end if line_end >= 0 else len(tail))) :]
     return Extracted(marker.route, content, _unless_revoked(reading, rest, question), rest, others)
 
 

@@ -126,6 +126,8 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
         # "0.35, or 35%": the writing with a sign or a scale can be compared in both ways.
         scaled = next((q for q in quantities if q.value == chosen.value and q.factor is not ONE), chosen)
         reading = reading._replace(quantity=scaled)
+    if weight is Weight.STATEMENT:
+        return reading
     start, end = chosen.start, chosen.end
     return reading._replace(unit=text[end : end + 24], clause=text[text.rfind(",", 0, start) + 1 : start])
 

@@ -32,7 +32,7 @@ _WORKED = pattern(r"[-$¥€£(]*[0-9](?:[-0-9.,/%+×x*÷=()$ ]*[0-9%])?")
 _TOKEN = pattern(r"[A-Za-z']+|[^\sA-Za-z]")
 _NUMBER = pattern(r"[0-9](?:[0-9.,]*[0-9])?")
 _ASKS = pattern(r"\b(?:how|what|which|calculate|find|determine)\b")
-_LISTED = 300
+_LISTED = 160
 _MAX_HEAD = 5
 
 
@@ -52,8 +52,11 @@ def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
 
 def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
     """Tell whether `quantity` is what one of two subjects has of which the same is said, and not the one asked for."""
-    clauses = _ITEM_END.split(sentence.before[-_LISTED:] + "\n" + sentence.text)
-    stated = [clause for clause in clauses if _WORKED.search(clause)][-2:]
+    stated = _stated(sentence.text)
+    number = _WORKED.search(stated[-1]) if stated else None
+    if number is None or SUMMARY.search(stated[-1], 0, number.start()):
+        return False
+    stated = [*_stated(sentence.before[-_LISTED:]), *stated][-2:]
     if len(stated) < 2 or _WORKED.findall(stated[0])[-1].rpartition("=")[2].strip(" $)") in _NUMBER.findall(stated[1]):
         return False
     other, last = (_TOKEN.findall(_WORKED.sub("#", clause).lower()) for clause in stated)
@@ -72,3 +75,8 @@ def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
         values.reverse()
     asked = set(_TOKEN.findall(_ASKS.split(asked_clause(question).lower())[-1]))
     return quantity.value in values[0] and not (asked & heads[0] and not asked & heads[1])
+
+
+def _stated(text: str) -> list[str]:
+    """Return the clauses of `text` that hold a number."""
+    return [clause for clause in _ITEM_END.split(text) if _NUMBER.search(clause)]

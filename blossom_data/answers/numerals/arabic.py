@@ -171,8 +171,7 @@ def _simple(body: str) -> Fraction | None:
 
 def _with_fraction(text: str, number: Quantity) -> Quantity | None:
     """Extend a plain number by a denominator, a fraction part, a ratio or a power of ten."""
-    clock = _read_clock(text, number)
-    if clock:
+    if text[number.end] == ":" and (clock := _read_clock(text, number)):
         return clock
     match = _AFTER.match(text, number.end)
     if match is None:
