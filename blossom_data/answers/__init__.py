@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from blossom_data.answers.gold import Gold, parse_gold
-from blossom_data.answers.verdict import CheckedAnswer, Verdict, check_answer
+from blossom_data.answers.verdict import CheckedAnswer, NotCompared, Verdict, check_answer
 
-__all__ = ["CheckedAnswer", "Gold", "Verdict", "check_answer", "parse_gold"]
+__all__ = ["CheckedAnswer", "Gold", "NotCompared", "Verdict", "check_answer", "parse_gold"]

@@ -44,7 +44,7 @@ class Reading(NamedTuple):
     rounded: Quantity | None = None
     """The right side of "17.83 ≈ 18", where the exact side is the quantity."""
     unit: str = ""
-    """What follows the quantity in a sentence of the solution, at most 16 characters."""
+    """What follows the quantity in a sentence of the solution, at most 24 characters."""
     clause: str = ""
     """Its clause up to the quantity."""
     is_asked: bool = False
@@ -98,9 +98,6 @@ _COMPOUND = pattern(
     r"(?:[A-Za-z.']{1,12}|[元角分块毛时秒天日周月年米克斤吨升度里两]|小时|分钟|个?星期|个月|[千分厘毫]米|[千毫]克|毫升|公[里斤顷]|万?元"
     r"|平方.{1,2}|立方.{1,2}) ?[$¥€£]*$"
 )
-_COUNTED_PAIR = pattern(r"^个?[一-鿿]{1,3}$")
-_EQUIVALENT = pattern(r"也就是|即|相当于|i\.e\.|that is|which is|equivalent|\bor equivalently|same as", re.IGNORECASE)
-_ASSIGNMENT = pattern(r"(?:^|[,;，；、(]|\band\b|和|且)[ $]*([A-Za-z]\w{0,15}|[一-鿿]{1,8}) ?=")
 _TWO_SOLUTIONS = pattern(
     r"(?<![\w)+*×÷/^-])[$(]?[A-Za-z] ?= ?-?[$]?[0-9][0-9.,/]*[^=]{0,12}?(?:\band\b|\bor\b|[,，、和或])[ $]*[A-Za-z] ?="
 )
@@ -114,9 +111,6 @@ _OFFSET_AFTER = pattern(
     r"|(?:year|month|week|day|hour|minute)s?( ago| later| from now)?\b)"
 )
 _SUBORDINATE = pattern(r"\b(?:after|when|if|since|because|before|while|once)\b", re.IGNORECASE)
-_ASKS_WHEN = pattern(
-    r"几|多少(?:年|个?月|天|日|小时|分钟|秒)|how (?:many (?:year|month|week|day|hour|minute)|long)", re.IGNORECASE
-)
 _BARE_ALTERNATIVE = pattern(r"\(or [~$]?[0-9.,]+\)")
 _BOLD = pattern(r"\*\*([^*\n]{1,80})\*\*")
 _DANGLING_BEFORE = pattern(r"(?:[\w)] ?[×*÷/+^]|[\w)] -) ?[$¥€£(]*$")
@@ -230,8 +224,6 @@ class _Choice:
             return "operator"
         if len(gap) <= _MAX_GAP and (_RANGE.match(gap) or _LIST.match(gap)):
             return "list"
-        if self.weight is Weight.STATEMENT and _COUNTED_PAIR.match(gap):
-            return "compound"
         return "compound" if _COMPOUND.match(gap) else ""
 
     def read_direct(self) -> Reading | None:
@@ -264,7 +256,7 @@ class _Choice:
         between = self.text[first.end : last_other]
         if _BARE_ALTERNATIVE.search(self.text, first.end):
             return IS_AMBIGUOUS
-        if CONTRAST.search(between) and not _EQUIVALENT.search(between):
+        if CONTRAST.search(between):
             return IS_AMBIGUOUS
         return _settle(self.text, first)
 
@@ -280,7 +272,7 @@ class _Choice:
     def read_equation(self) -> Reading:
         """Take the number right after the last equals sign; before ≈ stands the exact side."""
         text, kept = self.text, self.kept
-        if self._assigns_several() or _TWO_SOLUTIONS.search(text):
+        if _TWO_SOLUTIONS.search(text):
             return IS_AMBIGUOUS
         equals, approx = text.rfind("="), text.rfind("≈")
         sign = max(equals, approx)
@@ -303,13 +295,6 @@ class _Choice:
             if len(left) == 1 and lead_end_of(text[equals + 1 : left[0].start]) >= left[0].start - equals - 1:
                 return Reading(left[0], "", result)
         return _settle(self.text, result) if result.end < len(text) else Reading(result)
-
-    def _assigns_several(self) -> bool:
-        """Tell whether two names get a value; a last step that is worked out ("y = 12 + 30 = 42") is a result."""
-        assignments = list(_ASSIGNMENT.finditer(self.text))
-        if len({match[1] for match in assignments}) < 2:
-            return False
-        return self.weight is Weight.STATEMENT or self.text.count("=", assignments[-1].start()) < 2
 
     def read_prose(self) -> Reading:
         """Take the one value of a sentence, after the numbers of the question if there are several."""
@@ -348,8 +333,7 @@ class _Choice:
         """Tell whether the number only says when: "15年后", "in 15 years"."""
         after = _OFFSET_AFTER.match(self.text, quantity.end)
         before = self.text[max(0, quantity.start - 4) : quantity.start].lower()
-        is_offset = after is not None and (bool(after[1] or after[2]) or before.endswith("in "))
-        return is_offset and not _ASKS_WHEN.search(self.question)
+        return after is not None and (bool(after[1] or after[2]) or before.endswith("in "))
 
     def _read_unit(self, right: list[Quantity]) -> Reading | None:
         """Take the only result in the unit that the question wants: "$0.10, which is 10 cents" for "in cents"."""

@@ -28,16 +28,15 @@ _LAST_UNKNOWN = pattern(
 _LAST_BRACKET = pattern(r" ?\(([^()]{1,160})\)[\s*.$]*$")
 _WORKED = pattern(r"[0-9] ?[+×*÷-] ?[$]?[0-9]")
 _LETTER = pattern(r"[A-Za-z一-鿿]")
-_DENIAL = pattern(r"\b(?:not|n't|would|should)\b|不是|应为|应该", re.IGNORECASE)
 _LAST_RESTATED = pattern(
     r"(?<=[0-9一-鿿)])[,，]? ?(?:也就是|即|折?合|相当于|约合) ?((?:[0-9./ ]{1,16} ?[A-Za-z一-鿿%]{1,4}){1,3})[\s*.]*$"
 )
 _CONDITION_LAST = pattern(r",? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$")
 _COMPARED = pattern(r"[，,] ?比[^，,=]*$")
-_ASKS_COMPARED = pattern(r"比|便宜|贵|增|降|节|省|超|提高")
 _RESTATING = ("也就是", "即", "合", "相当于")
 _REASON = pattern(r"[，,] ?(?:因为|由于)")
 _HOW = pattern(r", (?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b")
+_COMPOUND_BEFORE = pattern(r"[0-9] ?[A-Za-z一-鿿]{1,7},?(?: and)? ?[0-9.]+ ?[A-Za-z一-鿿]{1,7}$")
 _COMPOUND_END = pattern(r"[0-9]+(?:元|块|小时|分钟?|米|千?克|吨|年|天)[0-9]+[一-鿿]{1,2}[,，]? ?$")
 _UNIT = pattern(r"[A-Za-z一-鿿%]+")
 _CLOSER = pattern(
@@ -52,22 +51,9 @@ _CLOSER = pattern(
     re.IGNORECASE,
 )
 _CLOSER_WORDS = (
-    ": ",
-    "makes",
-    "gives",
-    "totals",
-    " to ",
-    "that",
-    " total",
-    "leaving",
-    "the ",
-    "结果",
-    "约分",
-    "化简",
-    "最后",
-    "最终",
-    "需要",
-)
+    ": ", "makes", "gives", "totals", " to ",
+    "that", " total", "leaving", "the ", "结果", "约分", "化简", "最后", "最终", "需要",
+)  # fmt: skip
 _PLAIN_END = pattern(
     r"-?[$€£¥]?-?[0-9][0-9,.]*(?:/[0-9]+)?%?[一-鿿]{0,4}"
     r"(?! of)"
@@ -89,6 +75,18 @@ def conclusion(text: str, before: str, question: str) -> tuple[str, str]:
     return (text[start:], before + text[:start]) if start else (text, before)
 
 
+def in_asked_unit(text: str, question: str) -> str:
+    """Return "210 minutes" of "3 hours 30 minutes (210 minutes)" when the question asks for minutes, else `text`."""
+    aside = _LAST_BRACKET.search(text) if text.rstrip(" *.$").endswith(")") else None
+    unit = asked_unit(question) if aside else ""
+    if not aside or not unit or unit not in aside[1] or not _holds_digit(aside[1]):
+        return text
+    before = text[: aside.start()]
+    if unit in before and not _COMPOUND_BEFORE.search(before):
+        return text
+    return aside[1] if len(scan(aside[1]).quantities) == 1 else text
+
+
 def result_start(text: str) -> int:
     """Return where the part of `text` starts that states the result, 0 when that is all of it."""
     return max(_after_so(text), _after_closer(text))
@@ -102,7 +100,7 @@ def _without_aside(text: str, question: str) -> str:
         if all(quantity.value in givens for quantity in scan(condition[0]).quantities):
             text = text[: condition.start()]
     if not text.isascii():
-        reason = _REASON.search(text) or (_COMPARED.search(text) if not _ASKS_COMPARED.search(question) else None)
+        reason = _REASON.search(text) or (_COMPARED.search(text))
         if reason and _holds_digit(text[: reason.start()]):
             text = text[: reason.start()]
     worked = _HOW.search(text) if "ed " in text else None
@@ -116,9 +114,7 @@ def _without_aside(text: str, question: str) -> str:
             and not _is_doubtful(aside[1])
             and _holds_digit(text[: aside.start()])
         ):
-            unit = asked_unit(question)
-            is_asked = bool(unit) and _holds_digit(aside[1]) and unit in aside[1] and unit not in text[: aside.start()]
-            return aside[1] if is_asked else text[: aside.start()]
+            return text[: aside.start()]
     if not text.isascii():
         restated = _LAST_RESTATED.search(text) if has_any(text, _RESTATING) else None
         if restated and _holds_digit(text[: restated.start()]):
@@ -131,7 +127,7 @@ def _without_aside(text: str, question: str) -> str:
 
 
 def _is_doubtful(text: str) -> bool:
-    return bool(CONTRAST.search(text) or HEDGE.search(text) or _DENIAL.search(text))
+    return bool(CONTRAST.search(text))
 
 
 def _holds_digit(text: str) -> bool:
@@ -158,7 +154,7 @@ def _after_closer(text: str) -> int:
     return last.end() if len(scan(text[last.end() :]).quantities) == 1 else 0
 
 
-_SEVERAL_NUMBERS = pattern(r"[0-9](?![0-9.,])[^0-9]+[0-9]")
+_SEVERAL_NUMBERS = pattern(r"[0-9](?![0-9]|[.,][0-9])[^0-9]+[0-9]")
 _DIGIT_OR_NUMERAL = pattern(r"[0-9零一二两三四五六七八九十百½⅓⅔¼¾]")
 
 

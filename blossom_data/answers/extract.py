@@ -11,20 +11,23 @@ bare last number. Looks at the last 8,000 characters, after cutting a run-on nex
 
 from __future__ import annotations
 
-import re
 from itertools import islice
 from typing import NamedTuple
 
-from blossom_data.answers.choice import AMBIGUOUS, NO_NUMBER, TRUNCATED, Reading, Weight
+from blossom_data.answers.choice import AMBIGUOUS, CONTRAST, NO_NUMBER, TRUNCATED, Reading, Weight
 from blossom_data.answers.clauses import has_number
 from blossom_data.answers.markers import Marker, find_markers
 from blossom_data.answers.patterns import pattern
+from blossom_data.answers.quantity import Quantity
+from blossom_data.answers.question import given_values
 from blossom_data.answers.reading import read_payload
 from blossom_data.answers.sentences import find_last_sentence, sentence_end
 from blossom_data.answers.steps import is_step
 
 MAX_TAIL = 8000
 MAX_PAYLOAD = 400
+UNMARKED = "last_sentence"
+"""The route of an answer that nothing announces."""
 
 
 class Extracted(NamedTuple):
@@ -33,9 +36,15 @@ class Extracted(NamedTuple):
     route: str
     payload: str
     reading: Reading
+    rest: str = ""
+    """What stands behind the payload of a marker."""
+    other_boxes: tuple[str, ...] = ()
+    """The contents of the boxes next to the one that was read."""
 
 
 _END_TOKENS = pattern(r"<\|(?:im_end|im_start|eot_id|endoftext|end|user)\|>|</s>|<end_of_turn>")
+_FULL_WIDTH = pattern("[０-９]")
+_ASCII_OF = str.maketrans("０１２３４５６７８９．／＋－＝％", "0123456789./+-=%")
 _RUN_ON = pattern(r"\n(?:Question:|Q:|User:|Human:|Problem:|问题[：:]|问：|题目：|用户：|### Instruction|\*\*Question)")
 _MAX_RUN_ONS = 6
 _THINK_OPEN = ("<think>", "<thinking>")
@@ -48,23 +57,10 @@ _BOX_FOLLOWED = pattern(
 _BOX_OR = pattern(r"[ $)\]*]{0,4}(?:\\text\{)? ?or\b([^\n]{1,40})")
 _BOX_IN_FRACTION = pattern(r"(?:frac ?|\}) ?\{ ?(?:\\(?:text|math)[a-z]* ?\{)?$")
 _BRACE = pattern(r"\\?[{}]")
-_CORRECTION = pattern(
-    r"\b(?:wait|correction|oops|my mistake|a mistake|an error|let me (?:re|correct|fix)|recalculat\w*|actually|sorry"
-    r"|apologi[sz]e\w*|on second thought)\b|不对|更正|有误|算错|重新计算|修正|抱歉|等等，|其实",
-    re.IGNORECASE,
-)
 _NUMBER_FIRST = pattern(
     r"[ :：*$¥￥€£\\(~≈约=-]*[0-9½¼¾][^\s。，,;；(（]*(?: +[^\s。，,.;；(（0-9]+){0,4}[\s*$)]*(?:[.。，,;；(（!！]|$)"
 )
-_CONCLUDING = pattern(
-    r"(?:^|[\n.。])[\s*_#-]*(?:so|thus|therefore|hence|in total|altogether"
-    r"|as a result|因此|所以|故|综上|因而|总之|总共|一共)"
-    r"(?![A-Za-z])",
-    re.IGNORECASE,
-)
 _LIST_LINE = pattern(r"(?:[0-9]{1,2}[.)、] ?\D|[-*•] |(?:\*\*)?(?:Step|步骤))")
-_FIRST_PART = pattern(r"[\s*]*(?:[(（][1aA][)）]|①|1[)）、])")
-_SECOND_PART = pattern(r"[(（][2bB][)）]|②|\n\s*2[)）、]")
 _JSON_END = pattern(r'(?<!\\)"|[}\n]')
 
 
@@ -96,6 +92,8 @@ def answer_part(text: str) -> str | None:
         if len(text) > MAX_TAIL:
             text = text[-MAX_TAIL:]
     text = text.rstrip()
+    if not text.isascii() and _FULL_WIDTH.search(text):
+        text = text.translate(_ASCII_OF)
     return text or None
 
 
@@ -129,8 +127,6 @@ def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
         return None
     if marker.is_heading and start > marker.start and _LIST_LINE.match(tail, start):
         return _read_last_sentence(tail[start:], question)
-    if _FIRST_PART.match(payload) and _SECOND_PART.search(tail, end, end + MAX_PAYLOAD):
-        return Extracted(marker.route, payload, Reading(None, AMBIGUOUS))
     before = tail[max(0, marker.position - 2000) : marker.position]
     reading = read_payload(payload, question, before, Weight.HEADING if marker.is_heading else Weight.STATEMENT)
     rest = tail[end:]
@@ -140,7 +136,7 @@ def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
         return _read_heading(marker, payload, rest, reading, question)
     if reading.problem == TRUNCATED and rest.strip():
         reading = Reading(None, AMBIGUOUS)
-    return Extracted(marker.route, payload, _unless_corrected(reading, rest))
+    return Extracted(marker.route, payload, _unless_revoked(reading, rest, question), rest)
 
 
 def _without_number(tail: str, marker: Marker, payload: str, rest: str, question: str) -> Extracted | None:
@@ -157,23 +153,23 @@ def _read_heading(marker: Marker, payload: str, rest: str, reading: Reading, que
     last = _read_last_sentence(rest, question)
     is_short = _NUMBER_FIRST.match(payload) is not None or marker.route in ("da", "daan")
     if is_short and reading.quantity is not None:
-        other = last.reading.quantity
-        is_contradicted = (
-            other is not None and other.value != reading.quantity.value and _CONCLUDING.search(rest) is not None
-        )
-        if is_contradicted:
-            return Extracted(marker.route, payload, Reading(None, AMBIGUOUS))
-        return Extracted(marker.route, payload, _unless_corrected(reading, rest))
+        return Extracted(marker.route, payload, _unless_revoked(reading, rest, question), rest)
     if last.reading.problem == NO_NUMBER:
         return Extracted(marker.route, payload, reading)
     return last
 
 
-def _unless_corrected(reading: Reading, rest: str) -> Reading:
-    """Give up when the text after the answer takes it back."""
-    if len(rest) > 8 and reading.quantity is not None and _CORRECTION.search(rest, 0, 2000) and has_number(rest):
-        return Reading(None, AMBIGUOUS)
-    return reading
+def _unless_revoked(reading: Reading, rest: str, question: str) -> Reading:
+    """Give up when the text behind the answer comes to another value, in whatever words it does so."""
+    if reading.quantity is None or not has_number(rest):
+        return reading
+    last = _read_last_sentence(rest, question, is_check_counted=True)
+    other = last.reading.quantity
+    if other is None:
+        is_revoked = last.reading.problem == AMBIGUOUS and CONTRAST.search(last.payload) is not None
+    else:
+        is_revoked = other.value != reading.quantity.value and other.value not in given_values(question)
+    return Reading(None, AMBIGUOUS) if is_revoked else reading
 
 
 def _payload_span(tail: str, marker: Marker) -> tuple[int, int]:
@@ -222,9 +218,14 @@ def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted | None:
         alternative = read_payload(other[1].lstrip("$ }"), question).quantity
         if alternative is None or alternative.value != reading.quantity.value:
             reading = Reading(None, AMBIGUOUS)
-    if reading.quantity is not None and not _is_only_box(tail, opening, reading, question):
+    others = _boxes_before(tail, opening)
+    if reading.quantity is not None and not all(_has_value(other, reading.quantity, question) for other in others):
         reading = Reading(None, AMBIGUOUS)
-    return Extracted(marker.route, content, _unless_corrected(reading, tail[end:]))
+    rest = tail[end:]
+    if has_number(rest) or "$" in rest[4:]:
+        line_end = tail.find("\n", end)
+        rest = tail[max(end, sentence_end(tail, opening, line_end if line_end >= 0 else len(tail))) :]
+    return Extracted(marker.route, content, _unless_revoked(reading, rest, question), rest, others)
 
 
 def _box_content(tail: str, marker: Marker) -> tuple[str | None, int]:
@@ -244,30 +245,34 @@ def _box_content(tail: str, marker: Marker) -> tuple[str | None, int]:
     return None, len(tail)
 
 
-def _is_only_box(tail: str, opening: int, reading: Reading, question: str) -> bool:
-    """Tell whether no box with another value stands next to this one (two answers)."""
-    earlier = tail.rfind("oxed{", max(0, opening - MAX_PAYLOAD), opening)
-    if earlier < 0:
-        return True
-    content, end = _box_content(tail, Marker("boxed", earlier, earlier + 5))
-    if content is None or end > opening:
-        return False
-    between = tail[end:opening]
-    if "\n" in between and any(character.isalnum() for character in between):
-        return True
-    other = read_payload(content, question).quantity
-    return other is None or reading.quantity is None or other.value == reading.quantity.value
+def _boxes_before(tail: str, opening: int) -> tuple[str, ...]:
+    """Return the contents of the boxes on the same line as the one that opens at `opening`."""
+    found: list[str] = []
+    while (start := tail.rfind("oxed{", max(0, opening - MAX_PAYLOAD), opening)) >= 0:
+        content, end = _box_content(tail, Marker("boxed", start, start + 5))
+        between = tail[end:opening]
+        if "\n" in between and any(character.isalnum() for character in between):
+            break
+        found.insert(0, "" if content is None else content)
+        opening = start
+    return tuple(found)
 
 
-def _read_last_sentence(tail: str, question: str) -> Extracted:
+def _has_value(box: str, quantity: Quantity, question: str) -> bool:
+    """Tell whether another box holds the same value, or no number at all."""
+    other = read_payload(box, question).quantity
+    return other.value == quantity.value if other else bool(box)
+
+
+def _read_last_sentence(tail: str, question: str, is_check_counted: bool = False) -> Extracted:
     """Read the last sentence that states a value, when there is no strong marker."""
-    sentence = find_last_sentence(tail)
+    sentence = find_last_sentence(tail, is_check_counted)
     if sentence.problem:
         problem = sentence.problem
-        return Extracted("last_sentence" if sentence.text else "", sentence.text, Reading(None, problem))
+        return Extracted(UNMARKED if sentence.text else "", sentence.text, Reading(None, problem))
     is_whole = len(sentence.text) >= len(tail) - 4
     weight = Weight.HEADING if is_whole else Weight.NONE
     reading = read_payload(sentence.text, question, sentence.before, weight)
     if reading.quantity is not None and is_step(sentence, reading, question):
         reading = Reading(None, AMBIGUOUS)
-    return Extracted("last_sentence", sentence.text, reading)
+    return Extracted(UNMARKED, sentence.text, reading)

@@ -16,10 +16,15 @@ from typing import NamedTuple
 from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.numerals.chinese import scan_chinese
 from blossom_data.answers.numerals.normal import normalise
+from blossom_data.answers.patterns import pattern
 from blossom_data.answers.quantity import Quantity
 
 MAX_GOLD = 200
 """A label is short; of a whole solution only the part after the last #### is the label."""
+
+
+_TIME = pattern(r"(?<![0-9.])[0-9]{1,2}:[0-5][0-9]")
+"""A time of day is no ratio; a label of one cannot tell the halves of the day apart."""
 
 
 class Gold(NamedTuple):
@@ -52,7 +57,7 @@ def _parse(text: str) -> Gold | None:
         quantities, is_clean = scan_chinese(plain)
         if not is_clean:
             return None
-    if len(quantities) != 1:
+    if len(quantities) != 1 or _TIME.search(plain):
         return None
     quantity = quantities[0]
     if plain[: quantity.start].strip(" ($¥€£[") or not _is_unit(plain[quantity.end :]):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-_METHODS = ("match", "search", "fullmatch", "finditer", "findall", "sub")
+_METHODS = ("match", "search", "fullmatch", "finditer", "findall", "sub", "split")
 
 
 class _CompiledPattern:

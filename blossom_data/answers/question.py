@@ -36,23 +36,12 @@ _ASKED = pattern(
     re.IGNORECASE,
 )
 _ASKED_PHRASE = pattern(r"([一-鿿]{2,5})(?:多少|几)(?!分之)((?:万|亿)?[一-鿿]?)")
-_ASKED_MEASURE = pattern(
-    r"\bhow many (?:more |fewer |total |whole |full )?([a-z]{1,12})(?![a-z])|(?:多少|几)个?([一-鿿]{1,3})",
-    re.IGNORECASE,
-)
-_MEASURE = pattern(
-    r"[ )*$(]{0,3}(?:(?P<area>平方|square |亩|公顷|[cdmk]?m ?\^2)"
-    r"|(?P<volume>立方|[cdmk]?m ?\^3|毫?升(?!\w)|cubic |lit(?:er|re)s?\b|gallons?\b)"
-    r"|(?P<time>秒|分钟|小时|天|年|个?月|(?:second|minute|hour|day|week|month|year)s?\b)"
-    r"|(?P<length>(?:毫|厘|分|千)?米|公里|[cmk]?m\b|(?:meter|metre|inche|mile|yard)s?\b|f(?:ee|oo)t\b)"
-    r"|(?P<weight>千?克|公?斤|吨|kg\b|(?:gram|kilogram|pound|ounce|ton)s?\b)"
-    r"|(?P<money>元|dollars?\b|cents?\b)|(?P<people>人(?!份)))(?! ?/|每)"
-)
 _WANTED = pattern(
     r"\bin (cents|dollars|seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|meters|centimeters"
     r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]",
     re.IGNORECASE,
 )
+_TIME = pattern(r"\b(?:what|which) time\b|\bwhen\b|几[时点]|什么时[候间刻]", re.IGNORECASE)
 _SCALE_WORDS = {
     Fraction(10**4): "万", Fraction(10**8): "亿", Fraction(1000): "千|thousands?|k", Fraction(10**6): "百万|millions?",
     Fraction(10**9): "billions?", Fraction(12): "dozens?", Fraction(100): "百|hundreds?", Fraction(1, 10): "成|折",
@@ -69,6 +58,11 @@ def asks_rounding(question: str) -> bool:
     return _ROUNDING.search(question, 0, MAX_QUESTION) is not None
 
 
+def asks_time(question: str) -> bool:
+    """Tell whether the question wants a time of day."""
+    return _TIME.search(question, 0, MAX_QUESTION) is not None
+
+
 def asks_scale(question: str, factor: Fraction) -> bool:
     """Tell whether the question asks for the answer in units of `factor` (多少万, how many million)."""
     words = _SCALE_WORDS.get(factor)
@@ -83,7 +77,7 @@ def asked_clause(question: str) -> str:
     text = question[:MAX_QUESTION].rstrip(" \n?？.。．")
     place = max(text.rfind("多少"), text.rfind("几"))
     if place < 0:
-        return max(text.replace("!", ".").replace("?", ".").rpartition(". ")[2], text.rpartition("。")[2], key=len)
+        return text.replace("!", ".").replace("?", ".").replace("。", ". ").rpartition(". ")[2]
     start = max(text.rfind(mark, 0, place) for mark in "，。；,;．")
     return text[start + 1 :]
 
@@ -92,19 +86,6 @@ def asked_phrases(question: str) -> list[tuple[str, str]]:
     """Return the words before and after 多少 in the question, the longest words before it first."""
     match = max(_ASKED_PHRASE.finditer(question, 0, MAX_QUESTION), key=re.Match.start, default=None)
     return [(match[1][-length:], match[2]) for length in range(len(match[1]), 1, -1)] if match else []
-
-
-def asked_dimension(question: str) -> str:
-    """Return what the question asks for (time, length, money ...), or nothing when that is not certain."""
-    clause = asked_clause(question)
-    found = {dimension_of(match[1] or match[2]) for match in _ASKED_MEASURE.finditer(clause)}
-    return found.pop() if len(found) == 1 else ""
-
-
-def dimension_of(unit: str) -> str:
-    """Return what a unit of measure at the start of `unit` measures; nothing for 个, apples or km/h."""
-    match = _MEASURE.match(unit.lower())
-    return (match.lastgroup or "") if match else ""
 
 
 def asked_unit(question: str) -> str:

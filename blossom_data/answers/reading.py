@@ -25,13 +25,13 @@ from blossom_data.answers.choice import (
     choose,
     lead_end_of,
 )
-from blossom_data.answers.clauses import conclusion
+from blossom_data.answers.clauses import conclusion, in_asked_unit
 from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.numerals.chinese import scan_chinese
 from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.numerals.words import scan_words
 from blossom_data.answers.patterns import has_any, pattern
-from blossom_data.answers.quantity import Quantity
+from blossom_data.answers.quantity import ONE, Quantity
 from blossom_data.answers.question import given_values
 
 _QUICK = pattern(
@@ -90,6 +90,7 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
         text = text[item.end() :]
         if _SECOND_ITEM.search(text):
             return IS_AMBIGUOUS
+    text = in_asked_unit(text, question)
     if weight is not Weight.STATEMENT:
         text, before = conclusion(text, before, question)
     found = scan(text)
@@ -118,10 +119,17 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
     if not quantities:
         return IS_TRUNCATED if text.rstrip(" $*")[-1:] in ("=", "+", "×", "÷", "≈") else HAS_NO_NUMBER
     reading = choose(Payload(text, quantities, lead_end, weight, payload, question, before))
-    if weight is not Weight.STATEMENT and reading.quantity is not None:
-        start, end = reading.quantity.start, reading.quantity.end
-        return reading._replace(unit=text[end : end + 16], clause=text[text.rfind(",", 0, start) + 1 : start])
-    return reading
+    chosen = reading.quantity
+    if chosen is None:
+        return reading
+    if len(quantities) > 1 and chosen.factor is ONE:
+        # "0.35, or 35%": the writing with a sign or a scale can be compared in both ways.
+        scaled = next((q for q in quantities if q.value == chosen.value and q.factor is not ONE), chosen)
+        reading = reading._replace(quantity=scaled)
+    if weight is Weight.STATEMENT:
+        return reading
+    start, end = chosen.start, chosen.end
+    return reading._replace(unit=text[end : end + 24], clause=text[text.rfind(",", 0, start) + 1 : start])
 
 
 def _is_stated(text: str, worded: list[Quantity]) -> bool:

@@ -56,35 +56,15 @@ _SKIPPED = pattern(
     r"|double[- ]?|quick |sanity )*(?:check|verif|confirm)"
     r"|note\b|notes\b|proof\b|remember|i hope|hope this|let me know|feel free"
     r"|if you|is there|would you|do you|please|thank"
-    r"|great|happy|good luck|keep|explanation|reason|source|confidence|tip\b|hint"
+    r"|this solution|great|happy|good luck|keep|explanation|reason|source|confidence|tip\b|hint"
     r"|置信|验算|检验|验证|检查|核对|注意?[:：]|注意|备注|说明|提示|点评|希望|如果您?你?(?:还|有)|请|祝|思路|分析|考点|代入)",
     re.IGNORECASE,
 )
 _BRACKETED = pattern(r"[*_]*[(（][A-Za-z一-鿿][^()（）=]*[)）]?[*_]*")
-_CHECK_HEADING = pattern(
-    r"[\s*_#>(（\[【-]*(?:(?:let(?:'s| us|’s)? |to |double[- ]?|quick "
-    r"|sanity )*(?:check|verif)|notes?\b|proof\b|explanation"
-    r"|验算|检验|验证|检查|备注|注[:：]|注意|说明|点评)",
-    re.IGNORECASE,
-)
-_CHECK_WORDS = ("heck", "erif", "ote", "roof", "xplan", "验", "检", "注", "说明", "点评")
-_CONCLUDING = pattern(
-    r"[\s*_#>-]*(?:so\b|thus|therefore|hence|in total|altogether|in conclusion|finally|overall|as a result|consequently"
-    r"|因此|所以|故|综上|因而|总之|总共|一共|最终|最后|由此)",
-    re.IGNORECASE,
-)
+_CHECKING = ("check", "verif", "验", "检", "核")
 _CONDITION = pattern(
     r"[\s*_#>-]*(?:if|suppose|assume|assuming|let|imagine|given that|假设|如果|假如|设)(?![a-z])", re.IGNORECASE
 )
-_OPEN = pattern(
-    r"[\s*_#>-]*(?:next|first|firstly|let's|let us|(?:now|then),? (?:we|let|multiply"
-    r"|add|subtract|divide)|we (?:need|must|have) to"
-    r"|we (?:can|should|will)|to (?:find|get|calculate|determine)|接下来|下一步"
-    r"|首先|我们需要|需要计算|要计算|要求)[^=≈]*$",
-    re.IGNORECASE,
-)
-_BULLET = pattern(r"\s*(?:[-*•+] |[0-9]{1,2}[.)、] ?)")
-_NAMED = pattern(r"\s*\**[^\s:：=]{1,12}( [^\s:：=]{1,12})?\**[:：]\**[^=]*$")
 _PLAN = pattern(
     r"[\s*_#>-]*(?:(?:now|next|then),? (?:we|let|i|multiply|add|subtract|divide)"
     r"|let's|let us|let me (?!know)|we (?:need|have) to"
@@ -94,8 +74,8 @@ _PLAN = pattern(
 _LIST_NUMBER = pattern(
     r"\s*>+ ?|[\s*]*(?:[0-9]{1,2}[.)]\s+(?=\S)|[0-9]{1,2}、\s+(?=[^\s0-9])|[0-9]{1,2}[.、)](?=[^\s0-9]))"
 )
-_SUMMARY = pattern(
-    r"total|sum|altogether|answer|result|therefore|so\b|thus|hence|remaining|left|final|profit|=|总|共|合计|答|剩|因此|所以|最",
+SUMMARY = pattern(
+    r"total|sum|altogether|answer|result|therefore|so\b|thus|hence|remaining|left|final|profit|they|both|=|总|共|合计|答|剩|因此|所以|最|们|的和",
     re.IGNORECASE,
 )
 _TABLE_TOTAL = pattern(r"\|[\s*]*(?:grand )?(?:total|sum|answer|result|总计|合计|总和|总数|共计|一共)", re.IGNORECASE)
@@ -112,8 +92,8 @@ def sentence_end(text: str, start: int, end: int) -> int:
     return match.start() if match else end
 
 
-def find_last_sentence(text: str) -> Sentence:
-    """Return the last sentence of `text` that states a value."""
+def find_last_sentence(text: str, is_check_counted: bool = False) -> Sentence:
+    """Return the last sentence of `text` that states a value, be it in a check with `is_check_counted`."""
     body = text[-MAX_BACK:].rstrip()
     ending = body.rstrip("*_`$ \n")
     if ending.endswith(_UNFINISHED_ENDS) or ending[-24:].rpartition(" ")[2].lower() in _UNFINISHED_WORDS:
@@ -122,16 +102,13 @@ def find_last_sentence(text: str) -> Sentence:
     last = _split(lines[-1])
     if not ending or _is_cut(lines[-1], last, ending[-1]):
         return Sentence(lines[-1][:MAX_SENTENCE], problem="truncated" if ending else "no_answer")
-    found = _last_stated(lines, last)
-    heading = _check_heading(lines) if has_any(body, _CHECK_WORDS) else 0
-    if heading and found is not None and found[0] >= heading and not _CONCLUDING.match(found[1]):
-        found = _last_stated(lines[:heading], _split(lines[heading - 1])) or found
+    found = _last_stated(lines, last, is_check_counted)
     if found is None:
         return Sentence("", problem="no_answer")
     index, sentence = found
-    if len(sentence) > MAX_SENTENCE or _OPEN.match(sentence):
+    if len(sentence) > MAX_SENTENCE:
         return Sentence(sentence[:MAX_SENTENCE], problem="ambiguous")
-    if _is_one_of_several(lines, index, sentence):
+    if _is_table_row(lines[index]):
         return Sentence(sentence, problem="ambiguous")
     before = body[: max(0, body.rfind(sentence))]
     return Sentence(sentence, before, is_conditional=_CONDITION.match(sentence) is not None)
@@ -147,7 +124,7 @@ def _is_cut(line: str, sentences: list[str], last: str) -> bool:
     return is_sentence and last.isalnum()
 
 
-def _last_stated(lines: list[str], last: list[str]) -> tuple[int, str] | None:
+def _last_stated(lines: list[str], last: list[str], is_check_counted: bool = False) -> tuple[int, str] | None:
     """Return line number and text of the last sentence with a number that is no aside; `last` is the last line."""
     seen = 0
     for index in range(len(lines) - 1, -1, -1):
@@ -158,7 +135,10 @@ def _last_stated(lines: list[str], last: list[str]) -> tuple[int, str] | None:
             seen += 1
             if seen > _MAX_SENTENCES:
                 return None
-            is_aside = sentence[-1:] in "?？" or _SKIPPED.match(sentence) or _BRACKETED.fullmatch(sentence)
+            skipped = _SKIPPED.match(sentence)
+            if skipped and is_check_counted and has_any(skipped[0].lower(), _CHECKING):
+                skipped = None
+            is_aside = skipped or sentence[-1:] in "?？" or _BRACKETED.fullmatch(sentence)
             if not is_aside and _NUMBER.search(sentence):
                 return index, sentence.rstrip("?？")
     return None
@@ -180,21 +160,6 @@ def _split(line: str) -> list[str]:
     return sentences
 
 
-def _check_heading(lines: list[str]) -> int:
-    """Return the number of the last line that opens a check or a note, or 0."""
-    for index in range(len(lines) - 1, max(0, len(lines) - 30), -1):
-        if _CHECK_HEADING.match(lines[index]):
-            return index
-    return 0
-
-
-def _is_one_of_several(lines: list[str], index: int, sentence: str) -> bool:
-    """Tell whether the sentence is one item of a list or table of results."""
-    line = lines[index]
-    if line.lstrip().startswith("|"):
-        return _TABLE_TOTAL.match(line.lstrip()) is None
-    item = _BULLET if _BULLET.match(line) else _NAMED
-    if not item.match(line) or _SUMMARY.search(sentence):
-        return False
-    previous = next((other for other in reversed(lines[:index]) if other.strip()), "")
-    return bool(item.match(previous)) and any(character.isdigit() for character in previous[2:])
+def _is_table_row(line: str) -> bool:
+    """Tell whether the line is a row of a table of results, and not its total."""
+    return line.lstrip().startswith("|") and _TABLE_TOTAL.match(line.lstrip()) is None

@@ -1,10 +1,8 @@
 """Tell whether the last sentence of an answer without a marker is only a step on the way.
 
-    "If she sells them all, she earns $34."      a result when $34 was just worked out, else a case
-    "165 / 11 = 15 popsicles per part."          a step: the question does not ask per part
-    "每份：165÷11=15（个）"                        a step: the question does not ask 每
-    "每天修15米" to "多少天"                        a step: metres do not answer a question for days
-    "A has 30, B has 20 and C has 10."           a list, whatever the question gave
+    "If they had shared, it'd be 9 each."         a case that was not worked out
+    "Ann has 30. Bob has 20."                     results of the same form, without a total
+    "165 / 11 = 15 popsicles per part."           a step: the question does not ask per part
 
 A text that stops too early may show the gold label by chance, and nothing else tells that from an answer.
 """
@@ -14,86 +12,71 @@ from __future__ import annotations
 import re
 
 from blossom_data.answers.choice import Reading, last_result
-from blossom_data.answers.clauses import has_several_numbers, result_start
+from blossom_data.answers.numerals.arabic import scan
+from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.patterns import pattern
-from blossom_data.answers.question import asked_clause, asked_dimension, dimension_of
-from blossom_data.answers.sentences import Sentence
+from blossom_data.answers.quantity import Quantity
+from blossom_data.answers.question import asked_clause
+from blossom_data.answers.sentences import SUMMARY, Sentence
 
-_PER = pattern(r"\b(?:per|each|apiece)\b(?! (?:day|week|month|year|hour|minute|second|night|time))", re.IGNORECASE)
-_ASKS_PER = pattern(r"\b(?:per|each|every|one|an?|average|rate|unit)\b", re.IGNORECASE)
-_EACH = pattern(r"(?:每|平均)[^，。,;=]{0,8}?(?:[是有为:=：]|$)|一份|单位[“\"']?1")
-_ASKS_EACH = pattern(r"每|平均|均|各|一[^共起样定些半]|单价|速度|效率|几分之|百分")
-_CONCLUDING = pattern(
-    r"[\s*_#>✅-]*(?:so\b|thus|therefore|hence|in total|altogether|finally|答|因此|所以|故|综上|因而|总之)",
-    re.IGNORECASE,
-)
-_HAS = pattern(
-    r"(?<=[A-Za-z一-鿿] )(has|have|had|gets?|got|ran|is|was|earns?|earned|makes?|made|sold|found|bought|ate)"
-    r"(?= [$€£¥]?[0-9])|([有是得跑卖买])(?=[0-9])"
-)
-_LATER = pattern(
-    r"[0-9一二三四五六七八九十]+ ?(?:年|个?月|天|小时|分钟)(?:以|之)?后|\bin [0-9]+ (?:year|month|week|day|hour)s?\b"
-    r"|\b(?:years|months|weeks|days|hours) (?:later|from now)",
-    re.IGNORECASE,
-)
-_EARLIER = pattern(
-    r"[0-9一二三四五六七八九十]+ ?(?:年|个?月|天|小时|分钟)(?:以|之)?前|\b(?:years|months|weeks|days|hours) ago",
-    re.IGNORECASE,
-)
-_ASKS_LATER = pattern(
-    r"后|\bin (?:\w+ )?(?:years|months|weeks|days|hours|[0-9])|later|from now|after|will|next", re.IGNORECASE
-)
-_ASKS_EARLIER = pattern(r"前|\bago|before|earlier|\bwas\b|\bwere\b|\bdid\b", re.IGNORECASE)
-_CALCULATED = pattern(r"(?:的|之)([和差积商])(?:是|为|=|:|：)")
-_ASKS_CALCULATED = {"和": "和总共合", "差": "差多少大小", "积": "积乘面体", "商": "商除倍"}
-_EXPLAINS = pattern(
-    r"\b(?:since|because|if|given|when|after|while|total|altogether|sum|difference)\b|因为|由于|一共|总共|共有|平均|[和差积商][是为]",
-    re.IGNORECASE,
-)
+_QUALIFIED = (
+    (pattern(r"#.*\b(?:per|each|apiece)\b(?! (?:day|week|month|year|hour|minute|second|night|time))", re.IGNORECASE),
+     pattern(r"\b(?:per|each|every|one|an?|average|rate|unit)\b", re.IGNORECASE)),
+    (pattern(r"[0-9]年后.*#|\bin [0-9]+ years?\b", re.IGNORECASE), pattern(r"后|\bin \w+ years|will|after", re.I)),
+    (pattern(r"的和是"), pattern(r"[的之总]和|共|总")),
+    (pattern(r"平方|\bsquare\b"), pattern(r"^(?!.*(?:立方|体积|容积|\bcubic\b|\bvolume\b))")),
+)  # fmt: skip
+"""Words that make a value one of something else, and those of a question that asks for it."""
+_ITEM_END = pattern(r"[;；。\n]|[,，、](?![0-9])|\.(?![0-9])|\band\b")
+_WORKED = pattern(r"[-$¥€£(]*[0-9](?:[-0-9.,/%+×x*÷=()$ ]*[0-9%])?")
+_TOKEN = pattern(r"[A-Za-z']+|[^\sA-Za-z]")
+_NUMBER = pattern(r"[0-9](?:[0-9.,]*[0-9])?")
+_ASKS = pattern(r"\b(?:how|what|which|calculate|find|determine)\b")
+_LISTED = 160
+_MAX_HEAD = 5
 
 
 def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
     """Tell whether `reading` of `sentence` is a step or a case rather than the answer to `question`."""
     text = sentence.text
+    if reading.quantity is None:
+        return False
     if sentence.is_conditional:
-        worked = sentence.before if text.count("=") < 2 else sentence.before + text
-        return reading.quantity is not None and last_result(worked) != reading.quantity.value
-    if reading.is_asked:
-        return False
-    has_several = has_several_numbers(text)
-    if has_several and _lists_several(text[result_start(text) :]):
+        is_result = text.isascii() or text.count("=") > 1
+        return last_result(sentence.before + text if is_result else sentence.before) != reading.quantity.value
+    if _is_listed(sentence, reading.quantity, question):
         return True
-    if not question:
+    clause = reading.clause + "#" + reading.unit
+    return bool(question) and any(stated.search(clause) and not asked.search(question) for stated, asked in _QUALIFIED)
+
+
+def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
+    """Tell whether `quantity` is what one of two subjects has of which the same is said, and not the one asked for."""
+    stated = _stated(sentence.text)
+    number = _WORKED.search(stated[-1]) if stated else None
+    if number is None or SUMMARY.search(stated[-1], 0, number.start()):
         return False
-    if has_several and _is_at_another_time(reading.clause, question):
-        return True
-    named = _CALCULATED.search(text)
-    if named and not any(word in asked_clause(question) for word in _ASKS_CALCULATED[named[1]]):
-        return True
-    if not _CONCLUDING.match(text):
-        if "=" in text and text.isascii() and _PER.search(text, text.rfind("=")):
-            return _ASKS_PER.search(asked_clause(question)) is None
-        if not text.isascii() and _EACH.search(reading.clause + ":"):
-            return _ASKS_EACH.search(asked_clause(question)) is None
-    return _answers_other_dimension(reading.unit, question)
-
-
-def _is_at_another_time(clause: str, question: str) -> bool:
-    """Tell whether the value is one of the future or the past that the question does not ask about."""
-    is_later = _LATER.search(clause) and not _ASKS_LATER.search(question)
-    return bool(is_later or (_EARLIER.search(clause) and not _ASKS_EARLIER.search(question)))
-
-
-def _lists_several(text: str) -> bool:
-    """Tell whether the sentence gives several subjects their values: "A has 3, B has 4 and C has 5"."""
-    verbs = [match[1] or match[2] for match in _HAS.finditer(text)]
-    return len(verbs) >= 2 and len(set(verbs)) < len(verbs) and "**" not in text and not _EXPLAINS.search(text)
-
-
-def _answers_other_dimension(unit: str, question: str) -> bool:
-    """Tell whether the unit behind the number measures something else than what the question asks for."""
-    stated = dimension_of(unit)
-    if not stated:
+    stated = [*_stated(sentence.before[-_LISTED:]), *stated][-2:]
+    if len(stated) < 2 or _WORKED.findall(stated[0])[-1].rpartition("=")[2].strip(" $)") in _NUMBER.findall(stated[1]):
         return False
-    asked = asked_dimension(question)
-    return bool(asked) and asked != stated
+    other, last = (_TOKEN.findall(_WORKED.sub("#", clause).lower()) for clause in stated)
+    common: list[str] = []
+    while other and last and other[-1] == last[-1]:
+        common.append(last.pop())
+        other.pop()
+    if "#" not in common[:-1] or not 0 < len(last) <= _MAX_HEAD or not 0 < len(other) <= _MAX_HEAD:
+        return False
+    if SUMMARY.search((" " if stated[1].isascii() else "").join(last)):
+        return False
+    heads = [set(last) - set(other), set(other) - set(last)]
+    values = [{found.value for found in scan(normalise(clause)).quantities} for clause in reversed(stated)]
+    if quantity.value not in values[0]:
+        heads.reverse()
+        values.reverse()
+    asked = set(_TOKEN.findall(_ASKS.split(asked_clause(question).lower())[-1]))
+    return quantity.value in values[0] and not (asked & heads[0] and not asked & heads[1])
+
+
+def _stated(text: str) -> list[str]:
+    """Return the clauses of `text` that hold a number."""
+    return [clause for clause in _ITEM_END.split(text) if _NUMBER.search(clause)]

@@ -2,53 +2,53 @@ r"""Compare LaTeX answers with LaTeX gold labels through Math-Verify, in a proce
 
     SymbolicChecker().equal(r"\frac{\sqrt{3}}{2}", r"\sqrt{\frac{3}{4}}")   -> True
     SymbolicChecker().equal(r"(-\infty, 2]", r"x \le 3")                    -> False
-    SymbolicChecker().equal(r"x^2", r"9^{9^{9^9}}")                         -> SymbolicTimeout after 1 s
+    SymbolicChecker().equal(r"x^2", r"9^{9^{9^9}}")                         -> NotCompared after 1 s of CPU time
 
-For labels that `parse_gold` cannot read (roots, intervals, expressions in x). Symbolic work has no bound of its own
-and cannot be stopped in a thread, so a forkserver worker with 1 GB of address space does it, and is killed after a
-second. The result depends on the two texts alone. Needs the extra `symbolic`; it does not extract answers.
+For labels that `parse_gold` cannot read (roots, intervals, matrices, expressions in x). Symbolic work has no bound of
+its own and cannot be stopped in a thread, so a forkserver worker with 1 GB of address space does it, and is ended by
+the kernel after a second of its CPU time: what else the machine does changes no verdict. Needs the extra `symbolic`.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import importlib.util
 import multiprocessing
 import re
+import signal
 import threading
 from functools import lru_cache
 from multiprocessing.connection import Connection
 from typing import Any
 
 from blossom_data.answers.choice import CONTRAST, HEDGE
-from blossom_data.answers.extract import extract_answer
+from blossom_data.answers.extract import UNMARKED, extract_answer
 from blossom_data.answers.patterns import pattern
-from blossom_data.answers.verdict import MAX_ANSWER, CheckedAnswer, Verdict, is_complete
+from blossom_data.answers.verdict import MAX_ANSWER, CheckedAnswer, NotCompared, Verdict, is_complete
 from blossom_data.errors import BlossomError, ConfigError, extra_hint
 
-LIMIT_S = 1.0
-"""Longest time of one comparison."""
+CPU_LIMIT_S = 1.0
+"""Most processor time of one comparison."""
 MEMORY_BYTES = 1 << 30
-START_S = 60.0
-"""Longest time until a new worker has imported sympy."""
+WAIT_S = 120.0
+"""Longest time until a worker has imported sympy, or has used up its processor time on a busy machine."""
 MAX_PAYLOAD = 400
 _FLOAT_PLACES = 12
-
-
-class SymbolicTimeout(TimeoutError):
-    """The comparison took too long, or too much memory, or its process died."""
+_MEMORY_EXIT = 12
+"""Exit code of a worker that ran out of memory."""
 
 
 class SymbolicChecker:
     """One worker process, started with the first comparison and again after each kill; safe to share by threads."""
 
-    def __init__(self, limit_s: float = LIMIT_S) -> None:
+    def __init__(self, cpu_limit_s: float = CPU_LIMIT_S) -> None:
         if importlib.util.find_spec("math_verify") is None:
             raise ConfigError(
                 "--symbolic needs Math-Verify, which is not installed",
                 hint=extra_hint("symbolic"),
             )
-        self._limit_s = limit_s
+        self._cpu_limit_s = cpu_limit_s
         self._lock = threading.Lock()
         self._worker: tuple[Any, Connection] | None = None
 
@@ -56,7 +56,7 @@ class SymbolicChecker:
         """Tell whether `text` is something that can be compared at all.
 
         Raises:
-            SymbolicTimeout: reading it took too long.
+            NotCompared: as for `equal`.
         """
         return bool(self._ask(("read", text)))
 
@@ -64,7 +64,7 @@ class SymbolicChecker:
         """Tell whether two texts mean the same; None when `payload` cannot be read.
 
         Raises:
-            SymbolicTimeout: it took longer than the limit, or the worker died.
+            NotCompared: "symbolic_timeout" or "symbolic_memory": it took too much of either.
         """
         answer = self._ask(("equal", gold, payload))
         return None if answer is None else bool(answer)
@@ -79,16 +79,16 @@ class SymbolicChecker:
             return None
         with self._lock:
             connection = self._started()
-            try:
+            with contextlib.suppress(EOFError, OSError):
                 connection.send(request)
-                if connection.poll(self._limit_s):
+                if connection.poll(WAIT_S):
                     answer: bool | None = connection.recv()
                     return answer
-            except (EOFError, OSError) as why:
-                self._kill()
-                raise SymbolicTimeout("the symbolic comparison died, most likely of its memory limit") from why
-            self._kill()
-            raise SymbolicTimeout(f"the symbolic comparison took longer than {self._limit_s:g} s")
+            if self._kill() in (-signal.SIGPROF, 0):
+                raise NotCompared(
+                    "symbolic_timeout", f"comparing takes longer than {self._cpu_limit_s:g} s of CPU time"
+                )
+            raise NotCompared("symbolic_memory", "comparing takes too much memory")
 
     def _started(self) -> Connection:
         """The connection to a worker that has said that it is ready."""
@@ -96,12 +96,12 @@ class SymbolicChecker:
             context = multiprocessing.get_context("forkserver")
             context.set_forkserver_preload(["math_verify"])
             here, there = context.Pipe()
-            process = context.Process(target=work, args=(there, MEMORY_BYTES), daemon=True)
+            process = context.Process(target=work, args=(there, MEMORY_BYTES, self._cpu_limit_s), daemon=True)
             process.start()
             there.close()
             self._worker = process, here
             try:
-                is_ready = here.poll(START_S) and here.recv() == "ready"
+                is_ready = here.poll(WAIT_S) and here.recv() == "ready"
             except (EOFError, OSError):
                 is_ready = False
             if not is_ready:
@@ -109,16 +109,24 @@ class SymbolicChecker:
                 raise BlossomError("the process for --symbolic did not start", hint="does `import math_verify` work?")
         return self._worker[1]
 
-    def _kill(self) -> None:
-        if self._worker is not None:
-            process, connection = self._worker
-            self._worker = None
-            process.kill()
-            process.join()
-            connection.close()
+    def _kill(self) -> int | None:
+        """Ends the worker; its exit code, 0 when it had to be killed."""
+        if self._worker is None:
+            return None
+        process, connection = self._worker
+        self._worker = None
+        connection.close()
+        process.join(1)
+        if process.exitcode is not None:
+            return int(process.exitcode)
+        process.kill()
+        process.join()
+        return 0
 
 
-_COMMAND = pattern(r"\\(?:text|mathrm|operatorname)\{[^{}]*\}|\\[A-Za-z]+|\b(?:sin|cos|tan|log|ln|exp|pi)\b")
+_COMMAND = pattern(
+    r"\\(?:begin|end)\{[a-z]+\*?\}|\\(?:text|mathrm|operatorname)\{[^{}]*\}|\\[A-Za-z]+|\b(?:sin|cos|tan|log|ln|exp|pi)\b"
+)
 _PLAIN_WORD = pattern(r"[^\W\d_]{2,}")
 _SYMBOL = pattern(r"[A-Za-z\\^(\[{,]")
 _MATH_SPAN = pattern(r"\$\$?([^$]+)\$\$?|\\\((.+?)\\\)|\\\[(.+?)\\\]", re.DOTALL)
@@ -134,12 +142,13 @@ def check_symbolic(
     gold_text: str,
     question: str = "",
     finish_reason: str | None = "stop",
+    is_marked_only: bool = False,
     checker: SymbolicChecker | None = None,
 ) -> CheckedAnswer:
     """Compare the final answer with a gold label that is a formula, on the extracted payload only.
 
     Raises:
-        SymbolicTimeout: the comparison was stopped.
+        NotCompared: the comparison was stopped.
         ConfigError: Math-Verify is not installed.
     """
     checker = checker or shared_checker()
@@ -152,13 +161,16 @@ def check_symbolic(
     if not payload:
         problem = found.reading.problem or Verdict.NO_ANSWER.value
         return CheckedAnswer(Verdict(problem), found.route)
+    if is_marked_only and found.route == UNMARKED:
+        return CheckedAnswer(Verdict.UNMARKED, found.route, payload[:MAX_ANSWER])
     spans = ["".join(match.groups("")) for match in _MATH_SPAN.finditer(payload)]
-    if len(spans) > 1 or (not spans and found.route == "last_sentence"):
-        return CheckedAnswer(Verdict.AMBIGUOUS, found.route, payload[:MAX_ANSWER])
+    boxes = dict.fromkeys((*found.other_boxes, spans[0] if spans else payload.rstrip(".")))
+    later = {"".join(match.groups("")) for match in _MATH_SPAN.finditer(found.rest)}
+    is_unclear = len(spans) > 1 or (not spans and found.route == UNMARKED) or not later <= boxes.keys()
     words = _MATH_SPAN.sub(" ", payload) if spans else payload
-    if CONTRAST.search(words) or HEDGE.search(words):
+    if is_unclear or CONTRAST.search(words) or HEDGE.search(words):
         return CheckedAnswer(Verdict.AMBIGUOUS, found.route, payload[:MAX_ANSWER])
-    is_equal = checker.equal(gold_text, spans[0] if spans else payload.rstrip("."))
+    is_equal = checker.equal(gold_text, ", ".join(boxes))
     verdict = Verdict.NO_ANSWER if is_equal is None else Verdict.CORRECT if is_equal else Verdict.WRONG
     return CheckedAnswer(verdict, found.route, payload[:MAX_ANSWER])
 
@@ -166,7 +178,7 @@ def check_symbolic(
 def _is_readable(gold_text: str, checker: SymbolicChecker) -> bool:
     try:
         return checker.readable(gold_text)
-    except SymbolicTimeout:
+    except NotCompared:
         return False
 
 
@@ -182,11 +194,10 @@ def shared_checker() -> SymbolicChecker:
     return checker
 
 
-def work(connection: Connection, memory_bytes: int) -> None:
+def work(connection: Connection, memory_bytes: int, cpu_limit_s: float) -> None:
     """The worker's whole life: reads requests, answers True, False or None (unreadable), until the pipe closes."""
     import logging
     import resource
-    import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import math_verify
@@ -219,15 +230,17 @@ def work(connection: Connection, memory_bytes: int) -> None:
             kind, gold, *payload = connection.recv()
         except EOFError:
             return
+        # Nothing handles SIGPROF, so the kernel ends the process, whatever sympy is in the middle of.
+        signal.setitimer(signal.ITIMER_PROF, cpu_limit_s)
         try:
             golds = read(gold)
             answers = read(payload[0]) if payload else golds
-            if kind == "read" or not golds or not answers:
-                connection.send(bool(golds) if kind == "read" else None)
-                continue
-            connection.send(is_same(golds, answers))
+            is_read = bool(golds and answers)
+            outcome = is_read if kind == "read" else is_same(golds, answers) if is_read else None
         except MemoryError:
-            return
+            raise SystemExit(_MEMORY_EXIT) from None
         except Exception:
             # Math-Verify raises whatever sympy raises; what it cannot compare is not equal.
-            connection.send(None)
+            outcome = None
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        connection.send(outcome)

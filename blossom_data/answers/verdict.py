@@ -14,10 +14,10 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from blossom_data.answers.extract import extract_answer
+from blossom_data.answers.extract import UNMARKED, extract_answer
 from blossom_data.answers.gold import Gold, parse_gold
-from blossom_data.answers.quantity import ONE, Quantity, is_last_digit_match
-from blossom_data.answers.question import asks_percent, asks_rounding, asks_scale
+from blossom_data.answers.quantity import ONE, PERCENT, Quantity, is_last_digit_match
+from blossom_data.answers.question import asks_percent, asks_rounding, asks_scale, asks_time
 
 MAX_ANSWER = 200
 """Characters of the payload that a result carries."""
@@ -35,7 +35,16 @@ class Verdict(StrEnum):
     AMBIGUOUS = "ambiguous"
     NO_ANSWER = "no_answer"
     TRUNCATED = "truncated"
+    UNMARKED = "unmarked"
     BAD_GOLD = "bad_gold"
+
+
+class NotCompared(Exception):
+    """The comparison was given up; `code` says why."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
 
 
 class CheckedAnswer(NamedTuple):
@@ -55,12 +64,17 @@ _PROBLEMS = {verdict.value: verdict for verdict in Verdict}
 
 
 def check_answer(
-    answer_text: str, gold_text: str, question: str = "", finish_reason: str | None = "stop"
+    answer_text: str,
+    gold_text: str,
+    question: str = "",
+    finish_reason: str | None = "stop",
+    is_marked_only: bool = False,
 ) -> CheckedAnswer:
     """Compare the final answer in `answer_text` with the gold label.
 
     `question` is used for the policies on percentages, 万, rounding and repeated givens. A `finish_reason` other
-    than "stop" or one of its synonyms (or none at all) means that the answer was cut.
+    than "stop" or one of its synonyms (or none at all) means that the answer was cut. With `is_marked_only` a last
+    sentence is no answer, however clear it is.
     """
     gold = parse_gold(gold_text)
     if gold is None:
@@ -73,6 +87,8 @@ def check_answer(
     quantity = reading.quantity
     if quantity is None:
         return CheckedAnswer(_PROBLEMS[reading.problem], found.route, payload, None, gold)
+    if is_marked_only and found.route == UNMARKED:
+        return CheckedAnswer(Verdict.UNMARKED, found.route, payload, quantity.value, gold)
     verdict = compare(quantity, gold, question)
     if verdict is not Verdict.CORRECT and reading.rounded is not None:
         rounded = compare(reading.rounded, gold, question)
@@ -88,32 +104,44 @@ def is_complete(finish_reason: str | None) -> bool:
 
 def compare(quantity: Quantity, gold: Gold, question: str = "") -> Verdict:
     """Compare one quantity with the gold label under the policies for percent, scale and rounding."""
-    value, target = quantity.value, gold.value
-    if value == target:
+    if quantity.shape == "time" and not asks_time(question):
+        return Verdict.WRONG
+    if quantity.value == gold.value or _is_written(quantity, gold, question):
         return Verdict.CORRECT
-    written = value / quantity.factor if quantity.factor is not ONE else value
-    if written == target and gold.shape != "percent":
-        if quantity.shape == "percent" and asks_percent(question):
-            return Verdict.CORRECT
-        if quantity.shape != "percent" and asks_scale(question, quantity.factor):
-            return Verdict.CORRECT
-    if quantity.digits == 0 and quantity.places == 0:
-        return _compare_fraction(value, gold)
-    if is_last_digit_match(quantity, target):
+    if quantity.shape == "percent" and gold.shape != "percent" and asks_percent(question):
+        quantity = quantity._replace(value=quantity.value / quantity.factor, factor=ONE)
+    value, target = quantity.value, gold.value
+    is_near = abs(value - target) <= abs(target) * _APPROX_SHARE
+    if (quantity.digits or quantity.places) and is_last_digit_match(quantity, target):
         if quantity.places and quantity.digits >= _EXACT_DIGITS:
             return Verdict.CORRECT
-        if abs(value - target) <= abs(target) * _APPROX_SHARE:
+        if is_near:
             return Verdict.APPROX
-    return _compare_fraction(value, gold)
+    return Verdict.APPROX if is_near and _is_rounded(gold, value, question) else Verdict.WRONG
 
 
-def _compare_fraction(value: Fraction, gold: Gold) -> Verdict:
-    """Tell whether a decimal gold label is itself a rounding of the exact `value`."""
-    if gold.shape not in ("decimal", "percent"):
-        return Verdict.WRONG
-    digits = gold.text.rstrip("%").replace(",", "")
-    places = len(digits.partition(".")[2])
-    factor = Fraction(1, 100) if gold.shape == "percent" else ONE
+def _is_written(quantity: Quantity, gold: Gold, question: str) -> bool:
+    """Tell whether the number in front of "%" or 万 is the label, and the question asks for as much."""
+    if gold.shape == "percent":
+        # In LaTeX the sign belongs to the typesetting: data sets with such labels take the bare number as well.
+        return (
+            "\\%" in gold.text
+            and quantity.factor is ONE
+            and quantity.value * PERCENT == gold.value
+            and asks_percent(question)
+        )
+    if quantity.value != gold.value * quantity.factor:
+        return False
+    if quantity.shape == "percent":
+        return asks_percent(question)
+    return asks_scale(question, quantity.factor)
+
+
+def _is_rounded(gold: Gold, value: Fraction, question: str) -> bool:
+    """Tell whether the gold label is itself a rounding of the exact `value`."""
+    if gold.shape not in ("decimal", "percent", "integer"):
+        return False
+    places = len(gold.text.rstrip("%").replace(",", "").partition(".")[2])
+    factor = PERCENT if gold.shape == "percent" else ONE
     label = Quantity(gold.value, 0, 0, "decimal", factor=factor, places=places)
-    near = abs(value - gold.value) <= abs(gold.value) * _APPROX_SHARE
-    return Verdict.APPROX if places and near and is_last_digit_match(label, value) else Verdict.WRONG
+    return (places > 0 or asks_rounding(question)) and is_last_digit_match(label, value)

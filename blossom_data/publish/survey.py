@@ -21,6 +21,7 @@ from blossom_data.counters import Counters
 from blossom_data.errors import InputError
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 from blossom_data.records import Record
+from blossom_data.report.verify import merge_reports
 from blossom_data.rows import SeenIds
 from blossom_data.rows.facts import fingerprint
 
@@ -115,7 +116,7 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
     asked: Counter[tuple[str, str, str]] = Counter()
     sources: dict[bytes, dict[str, Any]] = {}
     prompts: dict[str, str] = {}
-    inputs = []
+    inputs, verified = [], []
     for part in parts:
         manifest = finished_manifest(part)
         for name in _SUMS:
@@ -130,6 +131,8 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         for name, prompt in (manifest.get("prompts") or {}).items():
             key = name if prompts.get(name, prompt) == prompt else f"{name} ({part.config or part.path.name})"
             prompts[key] = prompt
+        if "verify" in manifest:
+            verified.append(manifest["verify"])
         inputs.append({**fingerprint(part.path), "stage": str(manifest.get("stage", "")), "config": part.config})
     return {
         **total,
@@ -141,4 +144,5 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         "sources": list(sources.values()),
         "prompts": dict(sorted(prompts.items())),
         "inputs": inputs,
+        **({"verify": merge_reports(verified)} if verified else {}),
     }

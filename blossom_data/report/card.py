@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from blossom_data.report import verify
 from blossom_data.report.licences import hub_licence
 from blossom_data.report.markdown import escaped
 
@@ -59,6 +60,7 @@ def render_card(about: Mapping[str, Any], name: str) -> bytes:
     lines += _table("Configurations", ["configuration", "records"], _configs(about))
     lines += _table("By language", ["language", "records"], sorted(about.get("by_lang", {}).items()))
     lines += _table("Sources", ["source", "licence", "from", "revision or sha256", "records"], _sources(about))
+    lines += _table("Answers that equal their gold label", verify.HEAD, _verified(about))
     lines += _table("Made by", ["stage", "version", "model", "prompt", "records"], _made_by(about))
     asked = [(row["stage"], row["model"], row["replies"]) for row in about.get("asked", ())]
     lines += _table("Replies behind these records", ["stage", "model", "replies"], asked)
@@ -148,6 +150,10 @@ def _sources(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 def _made_by(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     steps = about.get("made_by", ())
     return [(step["stage"], step["version"], step["model"], step["prompt"], step["records"]) for step in steps]
+
+
+def _verified(about: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    return verify.yield_rows(about["verify"]) if "verify" in about else []
 
 
 def _limits(about: Mapping[str, Any]) -> list[str]:

@@ -51,9 +51,12 @@ _VERIFY = {
     "no_answer": "no final answer",
     "truncated": "breaks off before the answer",
     "bad_gold": "the gold label cannot be compared",
+    "unmarked": "no marker in front of the final answer",
     "suspect_gold": "samples agree with each other and not with the gold label",
+    "symbolic_timeout": "comparing the formulas takes too long",
+    "symbolic_memory": "comparing the formulas takes too much memory",
 }
-_MEANINGS = {"translate": _TRANSLATE, "annotate": _ANNOTATE, "verify-math": _VERIFY}
+_MEANINGS = {"translate": _TRANSLATE, "annotate": _ANNOTATE, "verify-math": {**_ANNOTATE, **_VERIFY}}
 
 
 def meaning(stage: str, code: str) -> str:

@@ -18,7 +18,15 @@ from typing import Any
 PREFIX = "verify|"
 _Z = 1.959964
 """Standard normal quantile of a two-sided interval of 95 %."""
-_HEAD = ("data set", "shape", "labels", "correct", "yield", "95 % interval", "correct after n samples", "not correct")
+HEAD = ("data set", "shape", "labels", "correct", "yield", "95 % interval", "correct after n samples", "not correct")
+_COUNTS = {
+    "outcomes": "verdicts",
+    "stored": "stored_verdicts",
+    "routes": "routes",
+    "tries": "samples",
+    "correct_after": "correct_after",
+}
+"""The counters of a group, and their names in the report."""
 _RIGHT = frozenset({2, 3, 4})
 
 
@@ -43,8 +51,12 @@ class _Group:
             self.correct_after[tries] += times
 
     def merge(self, other: _Group) -> None:
-        for name in ("outcomes", "stored", "routes", "tries", "correct_after"):
+        for name in _COUNTS:
             getattr(self, name).update(getattr(other, name))
+
+    def merge_dict(self, group: Mapping[str, Any]) -> None:
+        for name, reported in _COUNTS.items():
+            getattr(self, name).update(group[reported])
 
     def to_dict(self) -> dict[str, Any]:
         labels, correct = self.outcomes.total(), self.outcomes["correct"]
@@ -84,6 +96,21 @@ def build_report(noted: Mapping[str, int]) -> dict[str, Any]:
             without_gold += times
             continue
         groups.setdefault((source, shape), _Group()).add((stored, outcome, route, tries), times)
+    return _report(groups, without_gold)
+
+
+def merge_reports(reports: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """The reports of several sets as one."""
+    groups: dict[tuple[str, str], _Group] = {}
+    without_gold = 0
+    for report in reports:
+        without_gold += report["without_gold"]
+        for group in report["groups"]:
+            groups.setdefault((group["source"], group["shape"]), _Group()).merge_dict(group)
+    return _report(groups, without_gold)
+
+
+def _report(groups: Mapping[tuple[str, str], _Group], without_gold: int) -> dict[str, Any]:
     total = _Group()
     for group in groups.values():
         total.merge(group)
@@ -114,17 +141,25 @@ def render_verify(report: Mapping[str, Any]) -> list[str]:
         title += f", {unreadable:,} unreadable (bad_gold: never sampled)"
     if report["without_gold"]:
         title += f", {report['without_gold']:,} records without one"
-    groups = [group for group in report["groups"] if group["yield"] is not None]
-    rows = [_cells(group["source"] or "-", group["shape"], group) for group in groups]
-    if len(groups) > 1:
-        rows.append(_cells("all", "", total))
-    widths = [max(map(len, column)) for column in zip(_HEAD, *rows, strict=True)]
-    lines = [title, _line(_HEAD, widths)] if rows else [title]
+    groups, rows = _readable(report), yield_rows(report)
+    widths = [max(map(len, column)) for column in zip(HEAD, *rows, strict=True)]
+    lines = [title, _line(HEAD, widths)] if rows else [title]
     for row, group in zip(rows, [*groups, total], strict=False):
         lines.append(_line(row, widths))
         if group is not total:
             lines.append(" " * (widths[0] + 4) + f"answers read at: {_told(group['routes'])}")
     return lines
+
+
+def yield_rows(report: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The table of the report under HEAD: a row for each data set and shape of label, and one for all."""
+    groups = _readable(report)
+    rows = [_cells(group["source"] or "-", group["shape"], group) for group in groups]
+    return [*rows, _cells("all", "", report["total"])] if len(groups) > 1 else rows
+
+
+def _readable(report: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [group for group in report["groups"] if group["yield"] is not None]
 
 
 def _cells(source: str, shape: str, group: Mapping[str, Any]) -> tuple[str, ...]:

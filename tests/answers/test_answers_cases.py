@@ -1,12 +1,14 @@
 """Answers in the styles of real models, in both languages, with the verdict that each one deserves.
 
-`cases.jsonl` holds endings and short answers, `cases_fresh.jsonl` whole solutions that were labelled before they were
-checked; `is_refused` marks the right ones among them that are still refused.
+`cases.jsonl` holds endings and short answers; `cases_fresh.jsonl` whole solutions and `cases_blind.jsonl` answers with
+second thoughts, percentages, times, units and lists, both labelled before they were checked; `is_refused` marks the
+right ones among them that are still refused.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from blossom_data.answers import Verdict, check_answer
 
 CASES: list[dict[str, Any]] = [
     json.loads(line)
-    for name in ("cases.jsonl", "cases_fresh.jsonl")
+    for name in ("cases.jsonl", "cases_fresh.jsonl", "cases_blind.jsonl")
     for line in (Path(__file__).parent / name).read_text(encoding="utf-8").splitlines()
 ]
 
@@ -37,12 +39,23 @@ def test_verdict_is_the_labelled_one(case: dict[str, Any]) -> None:
 def test_cases_cover_both_languages_and_every_verdict() -> None:
     languages = [case["id"][:2] for case in CASES]
     assert min(languages.count("en"), languages.count("zh")) >= 150
-    assert {case["verdict"] for case in CASES} == {*Verdict, "rejected"}
+    assert {case["verdict"] for case in CASES} == {*Verdict, "rejected"} - {Verdict.UNMARKED}
 
 
 def test_hardly_any_right_answer_is_refused() -> None:
     right = [case for case in CASES if case["verdict"] == "correct"]
     assert sum(case.get("is_refused", False) for case in right) < 0.015 * len(right)
+
+
+def test_marked_only_accepts_no_last_sentence_and_no_wrong_answer() -> None:
+    verdicts = Counter(
+        (check_answer(case["answer"], case["gold"], case["question"], is_marked_only=True).verdict, case["verdict"])
+        for case in CASES
+        if case.get("finish_reason", "stop") == "stop"
+    )
+    assert {label for verdict, label in verdicts if verdict == Verdict.CORRECT} == {"correct"}
+    assert min(verdicts[Verdict.CORRECT, "correct"], verdicts[Verdict.UNMARKED, "correct"]) > 400
+    assert check_answer("So she makes $18 a day.", "18", is_marked_only=True).verdict == Verdict.UNMARKED
 
 
 @pytest.mark.parametrize(

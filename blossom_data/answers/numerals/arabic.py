@@ -44,6 +44,10 @@ _AFTER = pattern(
     r"| ?[×x*·] ?10\^\(?(?P<exp>[+-]?[0-9]{1,4})\)?"
     r"|[eE](?P<exp1>[+-]?[0-9]{1,4})(?![0-9A-Za-z])"
 )
+_CLOCK = pattern(
+    r":(?P<minute>[0-5][0-9])(?P<second>:[0-5][0-9])?(?P<half> ?[ap]\.? ?m\b\.?)?(?![0-9:])", re.IGNORECASE
+)
+_DAYTIME_BEFORE = pattern(r"(?:[上下中]午|早上|晚上|凌晨|傍晚|\bat) ?$")
 _UNIT = pattern(
     r" ?(?P<percent>%|per ?cent\b|pct\b)"
     r"|(?P<permille>‰)"
@@ -167,6 +171,8 @@ def _simple(body: str) -> Fraction | None:
 
 def _with_fraction(text: str, number: Quantity) -> Quantity | None:
     """Extend a plain number by a denominator, a fraction part, a ratio or a power of ten."""
+    if text[number.end] == ":" and (clock := _read_clock(text, number)):
+        return clock
     match = _AFTER.match(text, number.end)
     if match is None:
         return number
@@ -194,6 +200,18 @@ def _with_fraction(text: str, number: Quantity) -> Quantity | None:
     if number.shape != "integer" or not 0 < part < whole:
         return None
     return Quantity(number.value + Fraction(part, whole), number.start, end, "mixed")
+
+
+def _read_clock(text: str, hour: Quantity) -> Quantity | None:
+    """Read a time of day such as 4:30 p.m. as hours; without a sign of one, and on no full hour, it is a ratio."""
+    match = _CLOCK.match(text, hour.end)
+    if match is None or hour.value > 24:
+        return None
+    is_time = match["second"] or match["half"] or match["minute"][0] == "0"
+    if not is_time and not _DAYTIME_BEFORE.search(text, max(0, hour.start - 4), hour.start):
+        return None
+    value = hour.value + Fraction(int(match["minute"]), 60)
+    return hour._replace(value=value, end=match.end(), shape="time", digits=0, is_label=True)
 
 
 def _with_unit(text: str, number: Quantity) -> Quantity | None:

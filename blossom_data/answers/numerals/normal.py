@@ -67,6 +67,9 @@ _CALCULATOR = pattern(r"<<[^<>\n]{0,200}>>")
 _NESTED_PARENS = pattern(r"\( ?([0-9.]{1,60}) ?\) ?/ ?\( ?([0-9.]{1,60}) ?\)")
 _CHAINED_EQUALS = pattern(r"(?:\bis |\bare |\bwhich )?\bequal(?:s\b|(?: to)\b)|[=-]>|={2,3}|:=")
 _WORDED_EQUALS = pattern("等于|[→⇒⟹➔]")
+_BELOW_ZERO = pattern(
+    r"(?P<number>\b[a-z]+|[0-9][0-9.,]*)(?P<unit> ?(?:°|degrees?\b)[^.,;=]{0,14}?)? below (?:zero|0)\b", re.I
+)
 _DIGIT_GAP = pattern(r"(?<=[0-9])\{,\}(?=[0-9])")
 
 
@@ -86,6 +89,8 @@ def normalise(text: str) -> str:
         text = _NESTED_PARENS.sub(r"\1/\2", text)
     if "\u2009" in text:
         text = _THIN_GROUP.sub("", text).replace("\u2009", " ")
+    if " below " in text:
+        text = _BELOW_ZERO.sub(r"negative \g<number>\g<unit>", text)
     if ">" in text or "==" in text or ":=" in text or "equal" in text:
         text = _CHAINED_EQUALS.sub("=", text)
     return text

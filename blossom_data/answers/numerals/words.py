@@ -37,8 +37,6 @@ _RUN = pattern(
     re.IGNORECASE,
 )
 _WORD = pattern(r"[a-z]+|,")
-_PRONOUN_AFTER = pattern(r" (?:of|by|another|more time|that|who|which)\b", re.IGNORECASE)
-_DETERMINED = pattern(r"\b(?:the|these|those|all|both|other|his|her|their|its|my|our|your) $", re.IGNORECASE)
 _COUNTED = pattern(r"\b(?:have|has|had|needs?|gets?|exactly|only|just|see|buy) $", re.IGNORECASE)
 _MAX_RUN = 160
 
@@ -58,10 +56,6 @@ def scan_words(text: str, lead_end: int) -> tuple[list[Quantity], bool]:
         if words in (["one"], ["half"], ["a", "half"], ["one", "half"]) and not (is_lead or is_counted):
             continue
         if len(words) == 1 and words[0] in _PARTS and words[0] != "half":
-            continue
-        if len(words) == 1 and _DETERMINED.search(text, max(0, start - 8), start):
-            continue
-        if words == ["one"] and _PRONOUN_AFTER.match(text, end):
             continue
         value = _read_words(words) if len(match[0]) <= _MAX_RUN else None
         if value is None:

@@ -47,6 +47,10 @@ def command(
         bool,
         switch("--symbolic", help="Compare labels that are LaTeX formulas through Math-Verify (an extra)."),
     ] = False,
+    marked_only: Annotated[
+        bool,
+        switch("--marked-only", help="Accept only answers behind a marker: a box, ####, Answer:, 答案是 ..."),
+    ] = False,
 ) -> int:
     """Keep records whose final answer equals the gold label; records without one pass.
 
@@ -65,6 +69,8 @@ def command(
 
         shared_checker()
         settings["symbolic"] = True
+    if marked_only:
+        settings["marked_only"] = True
     from blossom_data.cli.jobs import refuse, replacement_of, run_stage
 
     if resample:

@@ -57,6 +57,7 @@ _ASKS_WHO = re.compile(
     r"你是谁|你叫什么|你的名字|介绍(?:一下)?你自己|who are you|your name|introduce yourself|are you an? (?:AI|bot)",
     re.I,
 )
+FAULT_CODES = ("content_filter", "refusal", "truncated", "empty", "identity", "loop", "wrong_language")
 _HEAD_CHARS = 300
 """A refusal stands at the start of an answer, an identity claim at its start or end."""
 

@@ -15,18 +15,9 @@ from dataclasses import dataclass, replace
 from blossom_data.asks import Ask, Reply
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
-from blossom_data.stages.annotate.faults import find_fault
+from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
-REJECT_CODES = (
-    "no_user_turn",
-    "truncated",
-    "content_filter",
-    "empty",
-    "refusal",
-    "identity",
-    "wrong_language",
-    "loop",
-)
+REJECT_CODES = ("no_user_turn", *FAULT_CODES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 The stored answer is checked without any call. With `resample`, one that is not correct is asked for again, with a
 prompt that wants one marked last line and never shows the gold. Records without a gold label pass untouched, and one
 whose label cannot be read is never asked about. When three or more samples agree with each other and not with the
-gold, the gold is the suspect, not the model. Each record ends in one note, from which the report is made:
+gold, the gold is the suspect, not the model; when every new sample came back empty, cut off or refused, that is what
+the reject says. Each record ends in one note, from which the report is made:
 
     verify|integer|wrong|correct|boxed|2|gsm8k     shape, stored answer, outcome, route, new samples, data set
 """
@@ -14,13 +15,14 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
-from blossom_data.answers import CheckedAnswer, Verdict, check_answer, parse_gold
+from blossom_data.answers import CheckedAnswer, NotCompared, Verdict, check_answer, parse_gold
 from blossom_data.asks import Ask, Note, Question, Reply
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
-from blossom_data.stages.annotate.faults import find_fault
+from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
 REJECT_CODES = (
     "wrong",
@@ -29,9 +31,13 @@ REJECT_CODES = (
     "no_answer",
     "truncated",
     "bad_gold",
+    "unmarked",
     "suspect_gold",
     "symbolic_timeout",
+    "symbolic_memory",
+    *FAULT_CODES,
 )
+"""Verdicts, what is told about labels and formulas, and what made every new sample unfit."""
 AGREEING_SAMPLES = 3
 UNREADABLE = "unreadable"
 """The shape of a gold label that cannot be compared."""
@@ -57,8 +63,10 @@ class _Course:
     """That answer."""
     tries: int = 0
     """New samples so far."""
-    seen: Counter[Fraction | str] = field(default_factory=Counter)
-    """Values that were answered, wrong ones only."""
+    seen: Counter[Fraction] = field(default_factory=Counter)
+    """Values that were answered, wrong ones only: a rounding of the gold label says nothing against it."""
+    faults: Counter[str] = field(default_factory=Counter)
+    """Why new samples were unfit to be checked."""
     history: list[str] = field(default_factory=list)
 
     def check(self, check: Check, text: str, record: Record, question: str) -> None:
@@ -66,13 +74,13 @@ class _Course:
         try:
             self.result = check(text, record.gold, question)
             self.verdict = str(self.result.verdict)
-        except TimeoutError as why:
+        except NotCompared as why:
             self.result = CheckedAnswer(Verdict.NO_ANSWER, answer=str(why))
-            self.verdict = "symbolic_timeout"
+            self.verdict = why.code
         name = f"sample {self.tries - 1}" if self.stored else "stored answer"
         self.text, self.stored = text, self.stored or self.verdict
         self.history.append(f"{name}: {self.verdict}: {self.result.answer[:80]}")
-        if self.result.value is not None:
+        if self.verdict == Verdict.WRONG and self.result.value is not None:
             self.seen[self.result.value] += 1
 
     def note(self, outcome: str, source: str) -> Note:
@@ -92,6 +100,8 @@ class VerifyMath:
     max_tokens: int | None = None
     symbolic: bool = False
     """Compare labels that are formulas through Math-Verify; the others are compared exactly all the same."""
+    marked_only: bool = False
+    """Accept an answer only behind a marker such as `Answer:` or a box."""
     name: str = "verify-math"
     version: int = 1
 
@@ -126,8 +136,8 @@ class VerifyMath:
         if gold is None and self.symbolic:
             from blossom_data.answers.symbolic import check_symbolic
 
-            return "symbolic", check_symbolic
-        return (gold.shape if gold else UNREADABLE), check_answer
+            return "symbolic", partial(check_symbolic, is_marked_only=self.marked_only)
+        return (gold.shape if gold else UNREADABLE), partial(check_answer, is_marked_only=self.marked_only)
 
     def _sample(
         self, record: Record, question: str, course: _Course, check: Check
@@ -139,6 +149,7 @@ class VerifyMath:
             course.tries += 1
             if fault := find_fault(reply, question, record):
                 because = fault[0]
+                course.faults[because] += 1
                 course.history.append(f"sample {course.tries - 1}: {fault[0]}: {fault[1]}")
                 if because == "content_filter":
                     break
@@ -178,6 +189,9 @@ def _outcome(course: _Course, gold: str) -> tuple[str, str]:
     value, times = course.seen.most_common(1)[0] if course.seen else ("", 0)
     if times >= AGREEING_SAMPLES:
         return "suspect_gold", f"{times} samples agree on {value}, the gold is {gold[:80]}"
+    if course.tries and course.faults.total() == course.tries:
+        told = ", ".join(f"{code} {number}" for code, number in course.faults.most_common())
+        return course.faults.most_common(1)[0][0], f"no new sample could be checked: {told}; stored: {course.stored}"
     return course.verdict, f"final answer {course.result.answer[:80]!r}, gold {gold[:80]!r}"
 
 

@@ -113,6 +113,30 @@ def test_samples_that_agree_make_the_gold_the_suspect(tmp_path: Path) -> None:
     assert group(done.json, "gsm8k", "integer")["verdicts"] == {"suspect_gold": 1, "wrong": 1}
 
 
+def test_roundings_of_the_gold_do_not_make_it_the_suspect(tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "in.jsonl", [row("How long is the circle?", "", "62.8")])
+    with Loopback(respond=lambda request: "Answer: 62.83") as server:
+        done = blossom("verify-math", path, "-o", "out", "--resample", 3, *flags(server), "--json", cwd=tmp_path)
+    assert done.json["rejected"] == {"verify-math/approx": 1}
+
+
+def test_marked_only_keeps_what_a_marker_announces(tmp_path: Path) -> None:
+    rows = [row("How much a day?", text, "18") for text in ("#### 18", "So she makes $18 a day.")]
+    path = write_lines(tmp_path / "in.jsonl", rows)
+    done = blossom("verify-math", path, "-o", "out", "--marked-only", "--json", cwd=tmp_path)
+    assert (done.json["kept"], done.json["rejected"]) == (1, {"verify-math/unmarked": 1})
+
+
+def test_the_yield_table_stands_in_the_readme_of_the_set_and_of_what_is_published(tmp_path: Path) -> None:
+    rows = [row(f"q{n}?", f"#### {3 if n < 3 else 4}", "3") for n in range(4)]
+    blossom("verify-math", write_lines(tmp_path / "in.jsonl", rows), "-o", "set", cwd=tmp_path)
+    done = blossom("publish", "set", "-o", "site", "--name", "math", "--licence", "gsm8k=MIT", cwd=tmp_path)
+    assert done.code == 0, done
+    (published,) = (path for path in (tmp_path / "site").rglob("README.md") if "current" not in path.parts)
+    for card in (tmp_path / "set" / "README.md", published):
+        assert "| gsm8k | integer | 4 | 3 | 75.0% | 30.1 to 95.4% | 0: 3 | wrong 1 |" in card.read_text(), card
+
+
 def test_a_sample_that_was_cut_or_is_unfit_is_not_kept_even_with_the_right_number(tmp_path: Path) -> None:
     rows = [row("cut?", "#### 1", "5"), row("identity?", "#### 1", "5"), row("filtered?", "#### 1", "5")]
 
@@ -124,7 +148,10 @@ def test_a_sample_that_was_cut_or_is_unfit_is_not_kept_even_with_the_right_numbe
     with Loopback(respond=respond) as server:
         path = write_lines(tmp_path / "in.jsonl", rows)
         done = blossom("verify-math", path, "-o", "out", "--resample", 2, *flags(server), "--json", cwd=tmp_path)
-    assert (done.json["kept"], done.json["rejected"]) == (0, {"verify-math/wrong": 3})
+    unfit = {f"verify-math/{code}": 1 for code in ("content_filter", "identity", "truncated")}
+    assert (done.json["kept"], done.json["rejected"]) == (0, unfit)
+    details = {each["code"]: each["detail"] for each in values(tmp_path / "out" / "rejects")}
+    assert details["truncated"] == "no new sample could be checked: truncated 2; stored: wrong"
     again = done.json["asked_again"]
     assert {code.split("/")[1] for code in again} == {"wrong", "truncated", "identity", "content_filter"}
 
