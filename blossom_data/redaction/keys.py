@@ -15,6 +15,9 @@ from blossom_data.redaction.urls import MASK
 _SHORTEST = 4
 """A shorter key would be found in any text."""
 _ESCAPE = re.compile(r"\\+u00([0-9a-fA-F]{2})|%([0-9a-fA-F]{2})|&#x0*([0-9a-fA-F]{2});?|&#0*([0-9]{2,3});?")
+_MARK = re.compile(r"\\u00|\\/|%[0-9a-fA-F]{2}|&#")
+_MARK_BYTES = re.compile(_MARK.pattern.encode())
+"""What any text with an escaped sign holds: most hold none, and are done with soon."""
 
 
 def scrub(text: str, secret: str) -> str:
@@ -22,7 +25,9 @@ def scrub(text: str, secret: str) -> str:
     if len(secret) < _SHORTEST:
         return text
     text = text.replace(secret, MASK)
-    if ("\\" in text or "%" in text or "&#" in text) and _bare(secret) in _bare(_ESCAPE.sub(_unescaped, text)):
+    if not _MARK.search(text) and not _is_quoted(secret):
+        return text
+    if _bare(secret) in _bare(_ESCAPE.sub(_unescaped, text)):
         return _spellings(secret).sub(MASK, text)
     return text
 
@@ -31,12 +36,16 @@ def scrub_bytes(body: bytes, secret: str) -> bytes:
     """As scrub; a body without `secret` stays as it is, whatever its character set."""
     if len(secret) < _SHORTEST:
         return body
-    marks = (b"\\",) if set(secret) & set('\\"') else (b"\\u00", b"\\/", b"%", b"&#")
-    if secret.encode() not in body and not any(mark in body for mark in marks):
+    if secret.encode() not in body and not _MARK_BYTES.search(body) and not _is_quoted(secret):
         return body
     text = body.decode("utf-8", "replace")
     scrubbed = scrub(text, secret)
     return body if scrubbed == text else scrubbed.encode()
+
+
+def _is_quoted(secret: str) -> bool:
+    """Whether JSON writes `secret` with escapes always."""
+    return "\\" in secret or '"' in secret
 
 
 def _unescaped(found: re.Match[str]) -> str:
