@@ -307,7 +307,7 @@ class DatasetWriter:
             if judge is not None:
                 judge(manifest["records"])
             self._switch(manifest)
-            self._is_resumed = False
+            self._is_resumed, self._made = False, []
         except OSError as why:
             raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=_SPACE_HINT) from why
         return manifest
