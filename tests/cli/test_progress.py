@@ -54,7 +54,9 @@ def test_follow_tells_each_second_and_ends_with_the_summary(tmp_path: Path) -> N
     with Loopback(respond=respond, latency_s=0.25) as server:
         blossom(*annotate(server, questions(tmp_path, 8)), cwd=tmp_path)
         begun_s = time.monotonic()
-        done = blossom(*annotate(server, questions(tmp_path, 40), "--replace", "--json", "--follow", "-q"), cwd=tmp_path)
+        done = blossom(
+            *annotate(server, questions(tmp_path, 40), "--replace", "--json", "--follow", "-q"), cwd=tmp_path
+        )
         took_s = time.monotonic() - begun_s
     assert (done.code, done.err) == (0, "")
     *progress, summary = lines(done.out)
