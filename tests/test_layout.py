@@ -20,7 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 STAIRS = {
     "": """
         errors
-        records asks prompts config counters bitmap toml_lines toml_file settings_types settings_file
+        records asks prompts config counters bitmap in_order toml_lines toml_file settings_types settings_file
         shards rows ledger pipelines
         llm answers
         sources pull stages

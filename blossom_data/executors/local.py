@@ -24,6 +24,7 @@ from blossom_data.engine import Asker, Engine, Work
 from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
+from blossom_data.executors.identity import what_decides
 from blossom_data.executors.limits import Deadline, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
@@ -141,8 +142,9 @@ def run_job(job: Job) -> dict[str, Any]:
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
     with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
-        blocks = Blocks(job.work, writer, job.counters, [endpoint.model for endpoint in job.endpoints])
-        books = Books(writer, job.counters, blocks.digests)
+        decides = what_decides(job.endpoints, job.stages)
+        blocks = Blocks(job.work, writer.notes, job.counters, decides=decides, size=job.shard_records)
+        books = Books(writer, job.counters, blocks.identities)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
             runner.run(_drive(job, ledger, blocks, books))
         books.settle()
@@ -304,6 +306,7 @@ def describe_run(counters: Counters) -> dict[str, Any]:
     return {
         "calls": counters.calls,
         "replayed": counters.replayed,
+        "taken_over": counters.taken_over,
         "retries": dict(counters.retries.most_common()),
         "tokens_in": counters.tokens_in,
         "tokens_out": counters.tokens_out,

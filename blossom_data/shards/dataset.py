@@ -3,11 +3,12 @@
     OUT/part-00000.jsonl.zst          kept records, one JSON object a line (records.py)
     OUT/rejects/part-00000.jsonl.zst  {"id", "stage", "code", "detail", "file", "line", "reply", "history", "record"}
     OUT/manifest.json                 counts, sha256 of each shard, inputs, prompts, models; without it: unfinished
+    OUT/.blocks.json                  by what each shard's input is known again (block_notes.py)
 
 Shard k holds what became of input records k*N to (k+1)*N-1, so its bytes depend on the input alone. Everything is
 built in OUT/.building, the manifest too, and moved when it is whole and durable: a kill leaves the old data set, or a
-folder without a manifest, and the next run with the same command writes it anew from the ledger. One run at a time
-works on a folder. Reading is rows' part.
+folder without a manifest, and the next run with the same command writes it anew from the ledger. A shard that is taken
+over from the old data set is one file with two names until then. One run at a time works on a folder.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -28,9 +28,9 @@ import orjson
 import zstandard
 
 from blossom_data.errors import BlossomError, ConfigError, Locked
+from blossom_data.shards.block_notes import BLOCKS, BUILDING, NOTES, BlockNotes, Note, note_file, sha256_of
 
 MANIFEST = "manifest.json"
-BUILDING = ".building"
 FORMAT = 1
 SHARD_RECORDS = 10_000
 TRAINER_FILES = ("dataset_info.json", "axolotl.yml", "trl_sft.py")
@@ -118,7 +118,7 @@ class ShardWriter:
         self._raw.close()
         self._raw = None
         size = path.stat().st_size
-        self.shards.append({"file": path.name, "records": self._lines, "bytes": size, "sha256": _sha256(path)})
+        self.shards.append({"file": path.name, "records": self._lines, "bytes": size, "sha256": sha256_of(path)})
 
     def abandon(self) -> None:
         """Lets go of the shard that is open, as it is."""
@@ -132,7 +132,10 @@ class ShardWriter:
         self.close()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._number, self._lines = number, 0
-        self._raw = (self.folder / f"part-{number:05d}.{self.suffix}").open("wb")
+        path = self.folder / f"part-{number:05d}.{self.suffix}"
+        # What an earlier run left here may be the old data set's shard by another name.
+        path.unlink(missing_ok=True)
+        self._raw = path.open("xb")
         self._open_stream = self._stream(self._raw)
 
     def _stream(self, raw: IO[bytes]) -> Any:
@@ -162,6 +165,7 @@ class DatasetWriter:
         self.folder, self.building, self.shard_records = folder, folder / BUILDING, shard_records
         self._is_switching = False
         self._lock: int | None = None
+        self._noted: dict[int, dict[str, Any]] = {}
         refuse_foreign_folder(folder)
         try:
             for inner in (self.building, self.building / "rejects", folder / "rejects"):
@@ -170,6 +174,7 @@ class DatasetWriter:
             folder.mkdir(parents=True, exist_ok=True)
             self._lock = _take_lock(folder)
             self.building.mkdir(exist_ok=True)
+            self.notes = BlockNotes(folder)
             self._clean()
         except OSError as why:
             self._unlock()
@@ -184,7 +189,7 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         self._kept.abandon()
         self._rejects.abandon()
-        if not self._is_switching and not any(self.building.glob("block-*.json")):
+        if not self._is_switching and not any(self.building.glob(NOTES)):
             shutil.rmtree(self.building, ignore_errors=True)
         self._unlock()
 
@@ -192,10 +197,6 @@ class DatasetWriter:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
-
-    def settled(self, block: int) -> str:
-        """The digest under which an earlier, unfinished run settled `block`, "" when it did not."""
-        return str(self._blocks[block]["digest"]) if block in self._blocks else ""
 
     def settle(self, block: int, about: dict[str, Any]) -> None:
         """Makes the shards of `block` durable and notes `about` (its digest and counts) for a later run."""
@@ -208,7 +209,8 @@ class DatasetWriter:
             kind: [shard for shard in writer.shards[-1:] if shard["file"].startswith(name)]
             for kind, writer in (("kept", self._kept), ("rejects", self._rejects))
         }
-        write_atomic(self.building / f"block-{block:05d}.json", orjson.dumps({**about, "shards": shards}))
+        self._noted[block] = {**about, "shards": shards}
+        write_atomic(note_file(self.building, block), orjson.dumps(self._noted[block]))
 
     def _close_shards(self) -> None:
         self._kept.close()
@@ -217,29 +219,20 @@ class DatasetWriter:
             if folder.is_dir():
                 sync_folder(folder)
 
-    def adopt(self, block: int) -> dict[str, Any]:
-        """Takes the shards of a settled block over as they are; gives what was noted about it."""
-        about = self._blocks[block]
-        self._kept.shards += about["shards"]["kept"]
-        self._rejects.shards += about["shards"]["rejects"]
-        return about
+    def adopt(self, block: int, note: Note) -> None:
+        """Takes the shards of a block that an earlier run settled over as they are."""
+        try:
+            for kind, writer in (("kept", self._kept), ("rejects", self._rejects)):
+                for path, shard in note.shards(kind):
+                    _give_name(path, writer.folder / path.name)
+                    writer.shards.append(shard)
+        except OSError as why:
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
+        self._noted[block] = note.about
 
     def _clean(self) -> None:
-        """Reads what settled blocks an unfinished run left, and removes everything else that it left."""
-        self._blocks: dict[int, dict[str, Any]] = {}
-        keep: set[Path] = set()
-        for note in self.building.glob("block-*.json"):
-            try:
-                about = orjson.loads(note.read_bytes())
-                shards = {self.building / shard["file"]: shard["sha256"] for shard in about["shards"]["kept"]}
-                shards |= {
-                    self.building / "rejects" / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
-                }
-                if all(_sha256(file) == digest for file, digest in shards.items()):
-                    self._blocks[int(note.stem.removeprefix("block-"))] = about
-                    keep |= {note, *shards}
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+        """Removes what an unfinished run left, but for its notes and the shards that they name."""
+        keep = self.notes.files_in(self.building)
         for file in self.building.rglob("*"):
             if file not in keep and not file.is_dir():
                 file.unlink()
@@ -273,8 +266,11 @@ class DatasetWriter:
             for name, data in (files or {}).items():
                 write_atomic(self.building / name, data)
             text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+            if self._noted:
+                notes = orjson.dumps({str(block): note for block, note in self._noted.items()}).decode()
+                write_atomic(self.building / BLOCKS, steerless(notes).encode())
             write_atomic(self.building / MANIFEST, steerless(text).encode())
-            self._drop_outdated({*(files or {}), MANIFEST})
+            self._drop_outdated({*(files or {}), *([BLOCKS] if self._noted else []), MANIFEST})
             self._switch()
         except OSError as why:
             raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=_SPACE_HINT) from why
@@ -295,7 +291,7 @@ class DatasetWriter:
         self._is_switching = True
         (self.folder / MANIFEST).unlink(missing_ok=True)
         sync_folder(self.folder)
-        for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
+        for old in (*self.folder.glob("part-*"), *(self.folder / name for name in (BLOCKS, *TRAINER_FILES))):
             old.unlink(missing_ok=True)
         if (rejects := self.folder / "rejects").is_dir():
             shutil.rmtree(rejects)
@@ -327,9 +323,21 @@ def _take_lock(folder: Path) -> int | None:
     return descriptor
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _give_name(path: Path, name: Path) -> None:
+    """Gives the durable file at `path` a further `name`; a copy where it is a link, or can have no other name."""
+    if path.absolute() == name.absolute():
+        return
+    name.parent.mkdir(parents=True, exist_ok=True)
+    name.unlink(missing_ok=True)
+    try:
+        if path.is_symlink():
+            raise OSError(errno.EXDEV, "a link")
+        name.hardlink_to(path)
+    except OSError:
+        with path.open("rb") as source, name.open("xb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
 
 
 def refuse_foreign_folder(folder: Path) -> None:
@@ -341,7 +349,7 @@ def refuse_foreign_folder(folder: Path) -> None:
         raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
     if not folder.is_dir():
         return
-    ours: tuple[str, ...] = (BUILDING, f".{MANIFEST}")
+    ours: tuple[str, ...] = (BUILDING, BLOCKS, f".{MANIFEST}")
     if (folder / BUILDING).is_dir() or read_manifest(folder) is not None:
         ours += ("part-", "rejects", MANIFEST, "README.md", *TRAINER_FILES)
     foreign = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith(ours))
