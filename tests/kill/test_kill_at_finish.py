@@ -68,7 +68,7 @@ def test_killed_at_any_step_a_reader_sees_a_whole_data_set_or_an_error(tmp_path:
     for k in range(1, 200):
         verify(old, out)
         done = finish(
-            cli("verify-math", new, "-o", out, "--shard-records", "4", bootstrap=KILL_AT),
+            cli("verify-math", new, "-o", out, "--shard-records", "4", "--replace", bootstrap=KILL_AT),
             tmp_path,
             env=environment(KILL_AT=str(k)),
         )
