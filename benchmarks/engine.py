@@ -142,19 +142,15 @@ def measure_ledger(folder: Path, rounds: int) -> None:
 
 
 def measure_resume(folder: Path, rounds: int, *, rows: int = 50_000) -> None:
-    source = write_rows(folder, rows)
-    with Server(folder) as server:
-        annotate(folder, source, server, until=lambda: server.stats()["answered_keys"] >= rows - 5_000)
-        settled = 10_000 * len(list((folder / "out" / ".building").glob("block-*.json")))
-    with Server(folder) as server:
-        began_s = time.monotonic()
-        cost = annotate(folder, source, server, fresh=False)
-        took_s = server.stats()["first_request_mono"] - began_s
-    say(
-        f"resume {settled:,}",
-        f"first new call {took_s:.1f} s after start: {took_s / settled * 1e6:.0f} s for 1,000,000, bar 60; "
-        f"{kept_off(cost)}",
-    )
+    import replay
+
+    replay.measure_resume(sys.modules[__name__], folder, rows)
+
+
+def measure_replay(folder: Path, rounds: int, *, rows: int = 20_000) -> None:
+    import replay
+
+    replay.measure_replay(sys.modules[__name__], folder, rows)
 
 
 def measure_memory(folder: Path, rounds: int, *, sizes: tuple[int, int] = (20_000, 100_000)) -> None:
@@ -179,9 +175,10 @@ PARTS: dict[str, Callable[[Path, int], None]] = {
     "start": measure_start,
     "ledger": measure_ledger,
     "resume": measure_resume,
+    "replay": measure_replay,
     "memory": measure_memory,
 }
-WITHOUT_COUNTERS = {"cpu", "ledger", "memory"}
+WITHOUT_COUNTERS = {"cpu", "ledger", "replay", "memory"}
 
 
 @contextlib.contextmanager
@@ -197,7 +194,7 @@ def main() -> None:
     flags = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     flags.add_argument("--only", default="", help=f"parts, by comma: {', '.join(PARTS)}")
     flags.add_argument("--rounds", type=int, default=3)
-    flags.add_argument("--full", action="store_true", help="resume and memory with 1,000,000 records (an hour)")
+    flags.add_argument("--full", action="store_true", help="resume, replay, memory with 1,000,000 records (hours)")
     given = flags.parse_args()
     os.sched_setaffinity(0, CORES[:1])
     wanted = given.only.split(",") if given.only else list(PARTS)
@@ -209,8 +206,8 @@ def main() -> None:
             say(name, "left out: it needs mockllm's counters")
             continue
         with workplace() as folder:
-            if given.full and name == "resume":
-                measure_resume(folder, given.rounds, rows=1_000_000)
+            if given.full and name in ("resume", "replay"):
+                {"resume": measure_resume, "replay": measure_replay}[name](folder, given.rounds, rows=1_000_000)
             elif given.full and name == "memory":
                 measure_memory(folder, given.rounds, sizes=(100_000, 1_000_000))
             else:

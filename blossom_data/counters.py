@@ -46,6 +46,8 @@ class Counters:
     """Paid replies received."""
     replayed: int = 0
     """Replies that came from the ledger instead."""
+    taken_over: int = 0
+    """Input records whose shards an earlier run had written: neither worked on nor looked up."""
     is_stopping: bool = False
     """A signal came: nothing more is bought, calls in flight end."""
     in_flight: int = 0

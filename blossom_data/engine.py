@@ -4,20 +4,21 @@ Records flow through their stages without barriers, many at a time; what came of
 the output depends on the input and the ledger alone, at any concurrency. Each reply is durable in the ledger before
 a stage sees it. A stop lets the calls in flight end and be stored, and buys nothing more.
 
-It does not know HTTP (llm/), files (shards.py) or the terminal (cli/).
+It does not know HTTP (llm/), files (shards/) or the terminal (cli/).
 """
 
 from __future__ import annotations
 
 import asyncio
-import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from blossom_data import shards
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Interrupted, RecordRefused
+from blossom_data.in_order import InOrder
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
 from blossom_data.records import Record, Reject
@@ -38,6 +39,7 @@ class Settled:
 
     block: int
     records: int
+    note: shards.Note
 
 
 Work = tuple["Record | BadRow | Settled", Sequence[Stage]]
@@ -69,12 +71,19 @@ class Iterated:
 
     def __init__(self, work: Iterable[Work]) -> None:
         self._items = enumerate(work)
+        self._turn = asyncio.Lock()
+        self._is_stopped = False
 
     async def take(self) -> tuple[int, Work] | None:
-        return next(self._items, None)
+        async with self._turn:
+            taken = None if self._is_stopped else next(self._items, None)
+            if taken is not None and isinstance(taken[1][0], Settled):
+                # A whole block was read: replies and signals are heard before anybody reads the next.
+                await asyncio.sleep(0)
+            return taken
 
     def stop(self) -> None:
-        """Nobody ever waits."""
+        self._is_stopped = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,42 +145,6 @@ class _Stopping(Exception):
     """This record needs a call, and the run is stopping."""
 
 
-class InOrder:
-    """Hands outcomes on in the order of their index, and keeps workers from running too far ahead."""
-
-    def __init__(self, sink: Callable[[int, Outcome], None], window: int) -> None:
-        self._sink, self._window = sink, window
-        self._next = 0
-        self._done: dict[int, Outcome] = {}
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
-
-    def room(self, index: int) -> asyncio.Future[None] | None:
-        """None when `index` lies within the window, else what ends when it does or `open` is called."""
-        if index < self._next + self._window:
-            return None
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        heapq.heappush(self._waiting, (index, turn))
-        return turn
-
-    def put(self, index: int, outcome: Outcome) -> None:
-        self._done[index] = outcome
-        while (ready := self._done.pop(self._next, None)) is not None:
-            self._sink(self._next, ready)
-            self._next += 1
-        while self._waiting and self._waiting[0][0] < self._next + self._window:
-            self._wake()
-
-    def open(self) -> None:
-        """Wakes all who wait: the run is stopping."""
-        while self._waiting:
-            self._wake()
-
-    def _wake(self) -> None:
-        _, turn = heapq.heappop(self._waiting)
-        if not turn.done():
-            turn.set_result(None)
-
-
 class Engine:
     """One run over one stream of records.
 
@@ -201,7 +174,7 @@ class Engine:
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
-        self._order: InOrder | None = None
+        self._order: InOrder[Outcome] | None = None
         self._feed: Feed | None = None
 
     def stop(self, why: BaseException) -> None:
@@ -240,7 +213,7 @@ class Engine:
         if self._stop_reason is not None:
             raise self._stop_reason
 
-    async def _work(self, feed: Feed, order: InOrder) -> None:
+    async def _work(self, feed: Feed, order: InOrder[Outcome]) -> None:
         """One worker: takes the next record, drives it, hands on what came of it."""
         unpaid = 0
         try:

@@ -21,7 +21,7 @@ STAIRS = {
     "": """
         redaction
         errors
-        records asks prompts config counters bitmap toml_lines toml_file settings_types settings_file
+        records asks prompts config counters bitmap in_order toml_lines toml_file settings_types settings_file
         shards outputs rows ledger pipelines
         llm answers
         sources pull stages

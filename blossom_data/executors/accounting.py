@@ -1,9 +1,7 @@
 """What became of every record of a run: written to shards, counted, and settled block by block.
 
-A block is the input records of one shard. When all of a block are through, its shards are durable and a file says what
-it held (`.building/block-00003.json`): a run that was killed begins again behind its settled blocks.
-
-    {"digest": "9f2c...", "records": 10000, "tally": {"rejected": {"translate/refusal": 3}, ...}, "shards": [...]}
+A block is the input records of one shard. When all of a block are through, its shards are durable and a note says what
+it held (shards/block_notes.py): a later run takes settled blocks over, whether this one ended or was killed.
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import orjson
 from blossom_data.counters import Counters
 from blossom_data.engine import Outcome, Settled
 from blossom_data.errors import BlossomError, InputError
+from blossom_data.executors.blocks import Identity
 from blossom_data.rows import BadRow
 from blossom_data.shards import DatasetWriter
 
@@ -78,15 +77,16 @@ class Books:
     """The engine's sink: writes what came of each record, counts it, and settles blocks.
 
     Args:
-        digests: of each block's input, filled in by whoever reads the input, before the block's last outcome.
+        identities: of each block's input, filled in by whoever reads the input, before the block's last outcome.
     """
 
-    def __init__(self, writer: DatasetWriter, counters: Counters, digests: dict[int, str]) -> None:
-        self._writer, self._counters, self._digests = writer, counters, digests
+    def __init__(self, writer: DatasetWriter, counters: Counters, identities: dict[int, Identity]) -> None:
+        self._writer, self._counters, self._identities = writer, counters, identities
         self.whole = Tally()
         self._block_tally = Tally()
         self._position = 0
         self._bad_rows: list[BadRow] = []
+        self._block_bad: list[BadRow] = []
 
     def __call__(self, index: int, outcome: Outcome) -> None:
         if outcome.settled is not None:
@@ -109,17 +109,24 @@ class Books:
         """Ends the block that is open; one with failures is not kept, for the next run asks for them again."""
         tally, self._block_tally = self._block_tally, Tally()
         self.whole.add(tally)
+        bad_rows, self._block_bad = self._block_bad, []
+        self._bad_rows += bad_rows
         block = (self._position - 1) // self._writer.shard_records
-        digest = self._digests.pop(block, "")
-        if digest and not tally["failed"]:
-            self._writer.settle(block, {"digest": digest, "tally": tally.to_dict()})
+        identity = self._identities.pop(block, None)
+        if identity is not None and not tally["failed"]:
+            rows = [[row.file, row.line, row.code, row.detail] for row in bad_rows]
+            about = {"digest": identity.digest, "marks": identity.marks, "tally": tally.to_dict(), "bad_rows": rows}
+            self._writer.settle(block, about)
 
     def _skip(self, settled: Settled) -> None:
         """Takes over a block that an earlier run settled."""
-        tally = Tally(self._writer.adopt(settled.block)["tally"])
+        self._writer.adopt(settled.block, settled.note)
+        tally = Tally(settled.note.about["tally"])
         self.whole.add(tally)
+        self._bad_rows += [BadRow(*row) for row in settled.note.about["bad_rows"]]
         self._position += settled.records
         counters = self._counters
+        counters.taken_over += settled.records
         counters.kept += tally["counts"]["kept"]
         counters.added += tally["counts"]["added"]
         counters.rejected.update(tally["rejected"])
@@ -138,15 +145,17 @@ class Books:
             counters.passed[stage] += 1
         for rejected in outcome.rejected:
             (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
-            if rejected.row is not None and rejected.row.is_fault and len(self._bad_rows) < BAD_ROWS_SHOWN:
-                self._bad_rows.append(rejected.row)
+            if rejected.row is not None and rejected.row.is_fault and len(self._block_bad) < BAD_ROWS_SHOWN:
+                self._block_bad.append(rejected.row)
 
     def check(self, max_bad: float) -> None:
         """Raises InputError when too large a share of the rows was unreadable."""
         bad, read = self.whole["counts"]["bad"], self._counters.read
         if bad <= max_bad * read:
             return
-        shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in self._bad_rows)
+        shown = "; ".join(
+            f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in self._bad_rows[:BAD_ROWS_SHOWN]
+        )
         raise InputError(
             f"{bad:,} of {read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",
             hint="mend the input, or allow it with --max-bad 100%; nothing was written, what was paid for is kept",

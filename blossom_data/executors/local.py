@@ -24,6 +24,7 @@ from blossom_data.engine import Asker, Engine, Work
 from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
+from blossom_data.executors.identity import what_decides
 from blossom_data.executors.limits import Deadline, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
@@ -99,6 +100,11 @@ class Job:
         return self.replacement.judge if self.replacement is not None else None
 
     @property
+    def decides(self) -> bytes:
+        """By what, beside records and stages, a shard of an earlier run is known to be what this one would make."""
+        return what_decides(self.endpoints, self.stages, trusts_finish=self.trust_finish)
+
+    @property
     def identity(self) -> str:
         """What a budget counts under: the output that the money is spent for."""
         return job_of(self.out)
@@ -164,9 +170,8 @@ def run_job(job: Job) -> dict[str, Any]:
     with open_ledger(job) as ledger, _writer(job) as writer:
         if job.replacement is not None:
             job.replacement.refuse()
-        decided_by = [endpoint.model for endpoint in job.endpoints] + ["trust finish"] * job.trust_finish
-        blocks = Blocks(job.work, writer, job.counters, decided_by)
-        books = Books(writer, job.counters, blocks.digests)
+        blocks = Blocks(job.work, writer.notes, job.counters, decides=job.decides, size=job.shard_records)
+        books = Books(writer, job.counters, blocks.identities)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
             runner.run(_drive(job, ledger, blocks, books))
         books.settle()
@@ -359,6 +364,7 @@ def describe_run(counters: Counters) -> dict[str, Any]:
     return {
         "calls": counters.calls,
         "replayed": counters.replayed,
+        "taken_over": counters.taken_over,
         "retries": dict(counters.retries.most_common()),
         "tokens_in": counters.tokens_in,
         "tokens_out": counters.tokens_out,

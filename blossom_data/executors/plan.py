@@ -18,12 +18,15 @@ from typing import Any
 from blossom_data.asks import Ask, Reply, Stage
 from blossom_data.config import Endpoint, serving
 from blossom_data.counters import Counters
-from blossom_data.engine import Engine, Outcome
+from blossom_data.engine import Engine, Outcome, Settled
+from blossom_data.executors.accounting import Tally
+from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.limits import ASKED_BY
 from blossom_data.executors.local import Job, open_ledger
 from blossom_data.ledger.snapshot import Glance, glance
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
+from blossom_data.shards import BlockNotes
 from blossom_data.stages.translate.segments import estimate_tokens
 
 GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
@@ -77,6 +80,8 @@ class _Plan:
     records: int = 0
     finished: int = 0
     text_tokens: int = 0
+    settled_replies: int = 0
+    """Replies behind the shards that are taken over as they are."""
 
 
 def plan_job(job: Job) -> dict[str, Any]:
@@ -87,9 +92,12 @@ def plan_job(job: Job) -> dict[str, Any]:
 
 async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     planner = _Planner(job.endpoints)
-    engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1)
+    engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1, trusts_finish=job.trust_finish)
     plan = _Plan({stage: _StagePlan() for stage in job.stages})
-    for item, stages in job.work:
+    notes = BlockNotes(job.out)
+    for item, stages in Blocks(job.work, notes, Counters(), decides=job.decides, size=job.shard_records):
+        if isinstance(item, Settled):
+            _note_settled(item, plan)
         if not isinstance(item, Record):
             continue
         plan.records += 1
@@ -104,7 +112,7 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     return {
         "records": plan.records,
         "finished": plan.finished,
-        "in_ledger": engine.counters.replayed,
+        "in_ledger": engine.counters.replayed + plan.settled_replies,
         "stages": rows,
         **_totals(rows),
         "spent_usd": _spent_usd(job, ledger),
@@ -122,6 +130,19 @@ def _note_done(outcome: Outcome, stages: Sequence[Stage], plan: _Plan) -> None:
         reached = passed[stage.name] + stopped[stage.name]
         plan.stages[stage.name].records += reached
         plan.stages[stage.name].known += reached
+
+
+def _note_settled(settled: Settled, plan: _Plan) -> None:
+    """Books a block that a run takes over as it is."""
+    tally = Tally(settled.note.about["tally"])
+    bad = sum(number for name, number in tally["rejected"].items() if name.startswith("read/"))
+    plan.records += settled.records - bad
+    plan.finished += settled.records - bad
+    plan.settled_replies += sum(number for (_, _, what), number in tally.split("used") if what == "replies")
+    for name, stage in plan.stages.items():
+        rejected = sum(number for code, number in tally["rejected"].items() if code.startswith(f"{name}/"))
+        stage.records += tally["passed"][name] + rejected
+        stage.known += tally["passed"][name] + rejected
 
 
 def _note_missing(ask: Ask, record: Record, stages: Sequence[Stage], plan: _Plan, buys: frozenset[str] | None) -> None:

@@ -38,6 +38,8 @@ LINGER_S = 0.01
 BATCH = 256
 _LAST_BATCH = 16
 """Jobs of one commit when the rest is tried for the last time: what does not fit must not take down what does."""
+_VIEW_AFTER = 8
+"""Replies that are looked up in a row, and none stored, before one view serves for those that follow."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS replies(
     key BLOB PRIMARY KEY, stage TEXT NOT NULL, model TEXT NOT NULL, created REAL NOT NULL,
@@ -99,6 +101,7 @@ class SqliteLedger:
         except BaseException:
             self._lock.close()
             raise
+        self._in_a_row = self._viewed = self._commits = 0
         self._jobs: deque[_Job] = deque()
         self._has_jobs = threading.Event()
         self._is_closing = False
@@ -112,6 +115,7 @@ class SqliteLedger:
         # Most keys are new, and a query beside a busy writer costs a tenth of all that a call costs.
         if key not in self._known:
             return None
+        self._hold_view()
         try:
             row = self._reader.execute("SELECT body FROM replies WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as why:
@@ -148,6 +152,7 @@ class SqliteLedger:
         done: asyncio.Future[None] = loop.create_future()
         tokens = (usage.tokens_in, usage.tokens_out, usage.tokens_cached)
         row = (key, ask.stage, reply.model, time.time(), *tokens, self.job, body)
+        self._release_view()
         self._known.add(key)
         self._queue((_PUT, row, (loop, done, self._journal.note(row))))
         await done
@@ -208,7 +213,25 @@ class SqliteLedger:
             raise self._damaged(why) from why
         return known
 
+    def _hold_view(self) -> None:
+        """Keeps one view of the database open while replies are looked up in a row: opening it is half of a look-up.
+
+        A view does not see later commits and keeps the WAL from being emptied, so it ends with the next of either.
+        """
+        if self._reader.in_transaction and self._viewed != self._commits:
+            self._release_view()
+        self._in_a_row += 1
+        if self._in_a_row > _VIEW_AFTER and not self._reader.in_transaction:
+            self._viewed = self._commits
+            self._reader.execute("BEGIN")
+
+    def _release_view(self) -> None:
+        self._in_a_row = 0
+        if self._reader.in_transaction:
+            self._reader.execute("COMMIT")
+
     def _read(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        self._release_view()
         try:
             return self._reader.execute(query, values).fetchall()
         except sqlite3.Error as why:
@@ -223,6 +246,7 @@ class SqliteLedger:
         Raises:
             LedgerError: replies that were paid for could be written nowhere.
         """
+        self._release_view()
         self._is_closing = True
         self._has_jobs.set()
         self._writer.join()
@@ -267,6 +291,7 @@ class SqliteLedger:
             if database is None or self._commit(database, jobs) is not None:
                 self._unstored += jobs
                 return
+        self._commits += 1
         for file, rows in Counter(waiting[2] for _, _, waiting in jobs if waiting is not None).items():
             if file is not None:
                 self._journal.forget(file, rows)

@@ -69,6 +69,8 @@ def funnel(summary: dict[str, Any]) -> list[Row]:
 def asked(summary: dict[str, Any]) -> list[Row]:
     """What was asked, what it cost by stage and model, and what was asked again."""
     run, rows = summary["run"], []
+    if run["taken_over"]:
+        rows.append(Row("taken over", run["taken_over"], "records of shards with nothing new: not worked on again"))
     if summary["asked"] or run["calls"]:
         rows.append(Row("calls", run["calls"], f"{run['replayed']:,} more replies came from the ledger"))
         tokens = f"in {run['tokens_in']:,}  out {run['tokens_out']:,}"

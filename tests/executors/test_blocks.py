@@ -133,4 +133,9 @@ def test_no_file_of_a_block_that_is_outdated_is_left(tmp_path: Path) -> None:
         run(tmp_path / "out", records(30), Shout(break_at="text 25"))
     rows = [replace(row, messages=(Message("user", "no"),)) for row in records(30)]
     run(tmp_path / "out", rows, Shout())
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["README.md", "manifest.json", "rejects"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        ".blocks.json",
+        "README.md",
+        "manifest.json",
+        "rejects",
+    ]

@@ -80,6 +80,6 @@ def test_a_link_in_the_folder_of_the_unfinished_run_leads_nowhere(tmp_path: Path
 def test_a_settled_block_is_found_again_under_its_whole_number(tmp_path: Path) -> None:
     with DatasetWriter(tmp_path / "out", shard_records=1) as writer:
         writer.write(100_000, kept=[b"late\n"])
-        writer.settle(100_000, {"digest": "d"})
+        writer.settle(100_000, {"digest": "d", "tally": {}, "bad_rows": []})
     with DatasetWriter(tmp_path / "out", shard_records=1) as writer:
-        assert [writer.settled(block) for block in (0, 100_000)] == ["", "d"]
+        assert [[note.digest for note in writer.notes.of(block)] for block in (0, 100_000)] == [[], ["d"]]

@@ -3,11 +3,13 @@
     OUT/part-00000.jsonl.zst          kept records, one JSON object a line (records.py)
     OUT/rejects/part-00000.jsonl.zst  {"id", "stage", "code", "detail", "file", "line", "reply", "history", "record"}
     OUT/manifest.json                 counts, sha256 of each shard, inputs, prompts, models; without it: unfinished
+    OUT/.blocks.json                  by what each shard's input is known again (block_notes.py)
 
 Shard k holds what became of input records k*N to (k+1)*N-1, so its bytes depend on the input alone. Everything is
 built in OUT/.building, the manifest too, and moved when it is whole and durable: a kill leaves the old data set, or a
-folder without a manifest whose new set lies whole in .building, and the next run moves that first. One run at a time
-works on a folder. Reading is rows' part, what may take the place of a finished set is in outputs/.
+folder without a manifest whose new set lies whole in .building, and the next run moves that first. A shard that is
+taken over from the old data set is one file with two names until then. One run at a time works on a folder. Reading is
+rows' part, what may take the place of a finished set is in outputs/.
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import os
 import re
 import shutil
@@ -28,15 +29,18 @@ import orjson
 import zstandard
 
 from blossom_data.errors import BlossomError, ConfigError, Locked
+from blossom_data.shards.block_notes import BLOCKS, BUILDING, NOTES, BlockNotes, Note, note_file, sha256_of
+from blossom_data.shards.folder import (
+    CARD,
+    FORMAT,
+    MANIFEST,
+    REJECTS,
+    TRAINER_FILES,
+    read_manifest,
+    refuse_foreign_folder,
+)
 
-MANIFEST = "manifest.json"
-BUILDING = ".building"
-FORMAT = 1
 SHARD_RECORDS = 10_000
-CARD = "README.md"
-REJECTS = "rejects"
-TRAINER_FILES = ("dataset_info.json", "axolotl.yml", "trl_sft.py")
-_SHARD = re.compile(r"part-\d{5}\.(?:jsonl|jsonl\.zst|parquet)")
 _LEVEL = 3
 # What JSON leaves as it is: DEL and C1, bidirectional controls, line separators, lone surrogates.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -77,20 +81,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest of the finished data set in `folder`, or None where there is none that can be read."""
-    try:
-        manifest = orjson.loads((folder / MANIFEST).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return manifest if isinstance(manifest, dict) and manifest.get("format") == FORMAT else None
-
-
-def holds_shards(folder: Path) -> bool:
-    """Whether `folder` holds shards, kept or rejected, under the very names that a data set gives them."""
-    return any(_SHARD.fullmatch(file.name) for file in (*folder.glob("part-*"), *folder.glob(f"{REJECTS}/part-*")))
-
-
 class ShardWriter:
     """Lines into part-NNNNN.jsonl.zst files of one folder; a shard without a line is not written.
 
@@ -126,7 +116,7 @@ class ShardWriter:
         self._raw.close()
         self._raw = None
         size = path.stat().st_size
-        self.shards.append({"file": path.name, "records": self._lines, "bytes": size, "sha256": _sha256(path)})
+        self.shards.append({"file": path.name, "records": self._lines, "bytes": size, "sha256": sha256_of(path)})
 
     def abandon(self) -> None:
         """Lets go of the shard that is open, as it is."""
@@ -140,7 +130,10 @@ class ShardWriter:
         self.close()
         self.folder.mkdir(parents=True, exist_ok=True)
         self._number, self._lines = number, 0
-        self._raw = (self.folder / f"part-{number:05d}.{self.suffix}").open("wb")
+        path = self.folder / f"part-{number:05d}.{self.suffix}"
+        # What an earlier run left here may be the old data set's shard by another name.
+        path.unlink(missing_ok=True)
+        self._raw = path.open("xb")
         self._open_stream = self._stream(self._raw)
 
     def _stream(self, raw: IO[bytes]) -> Any:
@@ -176,6 +169,7 @@ class DatasetWriter:
         self._is_whole = False
         """Whether the new set lies in .building, whole."""
         self._lock: int | None = None
+        self._noted: dict[int, dict[str, Any]] = {}
         refuse_foreign_folder(folder, is_replacing=is_replacing)
         self._made = [place for place in (folder, *folder.parents) if not place.exists()]
         try:
@@ -186,6 +180,7 @@ class DatasetWriter:
             self._lock = _take_lock(folder)
             self._end_cut_exchange()
             self.building.mkdir(exist_ok=True)
+            self.notes = BlockNotes(folder)
             self._clean()
         except OSError as why:
             self._unlock()
@@ -200,7 +195,7 @@ class DatasetWriter:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         self._kept.abandon()
         self._rejects.abandon()
-        has_settled = self._is_resumed and any(self.building.glob("block-*.json"))
+        has_settled = self._is_resumed and any(self.building.glob(NOTES))
         if not self._is_whole and not has_settled:
             shutil.rmtree(self.building, ignore_errors=True)
         for made in self._made:
@@ -214,10 +209,6 @@ class DatasetWriter:
             os.close(self._lock)
             self._lock = None
 
-    def settled(self, block: int) -> str:
-        """The digest under which an earlier, unfinished run settled `block`, "" when it did not."""
-        return str(self._blocks[block]["digest"]) if block in self._blocks else ""
-
     def settle(self, block: int, about: dict[str, Any]) -> None:
         """Makes the shards of `block` durable and notes `about` (its digest and counts) for a later run."""
         try:
@@ -229,7 +220,8 @@ class DatasetWriter:
             kind: [shard for shard in writer.shards[-1:] if shard["file"].startswith(name)]
             for kind, writer in (("kept", self._kept), ("rejects", self._rejects))
         }
-        write_atomic(self.building / f"block-{block:05d}.json", orjson.dumps({**about, "shards": shards}))
+        self._noted[block] = {**about, "shards": shards}
+        write_atomic(note_file(self.building, block), orjson.dumps(self._noted[block]))
 
     def _close_shards(self) -> None:
         self._kept.close()
@@ -238,29 +230,20 @@ class DatasetWriter:
             if folder.is_dir():
                 sync_folder(folder)
 
-    def adopt(self, block: int) -> dict[str, Any]:
-        """Takes the shards of a settled block over as they are; gives what was noted about it."""
-        about = self._blocks[block]
-        self._kept.shards += about["shards"]["kept"]
-        self._rejects.shards += about["shards"]["rejects"]
-        return about
+    def adopt(self, block: int, note: Note) -> None:
+        """Takes the shards of a block that an earlier run settled over as they are."""
+        try:
+            for kind, writer in (("kept", self._kept), ("rejects", self._rejects)):
+                for path, shard in note.shards(kind):
+                    _give_name(path, writer.folder / path.name)
+                    writer.shards.append(shard)
+        except OSError as why:
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
+        self._noted[block] = note.about
 
     def _clean(self) -> None:
-        """Reads what settled blocks an unfinished run left, and removes everything else that it left."""
-        self._blocks: dict[int, dict[str, Any]] = {}
-        keep: set[Path] = set()
-        for note in self.building.glob("block-*.json"):
-            try:
-                about = orjson.loads(note.read_bytes())
-                shards = {self.building / shard["file"]: shard["sha256"] for shard in about["shards"]["kept"]}
-                shards |= {
-                    self.building / REJECTS / shard["file"]: shard["sha256"] for shard in about["shards"]["rejects"]
-                }
-                if all(_sha256(file) == digest for file, digest in shards.items()):
-                    self._blocks[int(note.stem.removeprefix("block-"))] = about
-                    keep |= {note, *shards}
-            except (OSError, ValueError, KeyError, TypeError):
-                continue
+        """Removes what an unfinished run left, but for its notes and the shards that they name."""
+        keep = self.notes.files_in(self.building)
         for file in self.building.rglob("*"):
             if file not in keep and not file.is_dir():
                 file.unlink()
@@ -302,6 +285,10 @@ class DatasetWriter:
             for name, data in (files or {}).items():
                 write_atomic(self.building / name, data)
             text = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode()
+            if self._noted:
+                notes = orjson.dumps({str(block): note for block, note in self._noted.items()}).decode()
+                write_atomic(self.building / BLOCKS, steerless(notes).encode())
+            self._drop_outdated()
             write_atomic(self.building / MANIFEST, steerless(text).encode())
             self._is_whole = True
             if judge is not None:
@@ -312,12 +299,21 @@ class DatasetWriter:
             raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=_SPACE_HINT) from why
         return manifest
 
+    def _drop_outdated(self) -> None:
+        """Removes the shards that an earlier run settled and this one has no use for."""
+        for writer in (self._kept, self._rejects):
+            of_us = {shard["file"] for shard in writer.shards}
+            for file in writer.folder.glob("part-*"):
+                if file.name not in of_us:
+                    file.unlink()
+
     def _end_cut_exchange(self) -> None:
         """Ends the exchange that an earlier run was killed in: else its set, whole as it is, would be lost."""
         if (self.folder / MANIFEST).exists() or (manifest := read_manifest(self.building)) is None:
             return
         with contextlib.suppress(KeyError, TypeError):
             self._switch(manifest)
+            shutil.rmtree(self.building, ignore_errors=True)
 
     def _switch(self, manifest: dict[str, Any]) -> None:
         """Takes the old data set away, manifest first, and moves the new files to their names, manifest last."""
@@ -326,14 +322,15 @@ class DatasetWriter:
         (self.folder / MANIFEST).unlink(missing_ok=True)
         sync_folder(self.folder)
         # Shards move first: when all of them are still here, no file has moved, and what lies there is the old set.
+        # It goes whole before the first move: a shard that was taken over is the same file, and would not move onto it.
         if all(file.exists() for file in (*shards, *rejects)):
-            for old in (*self.folder.glob("part-*"), *(self.folder / name for name in TRAINER_FILES)):
+            for old in (*self.folder.glob("part-*"), *(self.folder / name for name in (BLOCKS, *TRAINER_FILES))):
                 old.unlink(missing_ok=True)
             if (self.folder / REJECTS).is_dir():
                 shutil.rmtree(self.folder / REJECTS)
         if rejects:
             (self.folder / REJECTS).mkdir(exist_ok=True)
-        for new in (*shards, *rejects, *(self.building / name for name in (CARD, *TRAINER_FILES))):
+        for new in (*shards, *rejects, *(self.building / name for name in (CARD, *TRAINER_FILES, BLOCKS))):
             if new.exists():
                 new.replace(self.folder / new.relative_to(self.building))
         for folder in (self.folder, self.folder / REJECTS):
@@ -363,32 +360,18 @@ def _take_lock(folder: Path) -> int | None:
     return descriptor
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def refuse_foreign_folder(folder: Path, *, is_replacing: bool = False) -> None:
-    """Raises ConfigError when `folder` is a file, a link, or holds files that blossom-data did not write.
-
-    It knows its own by a manifest, or by the folder of a run that is not finished: other programs write part-* too,
-    and are not touched unless `is_replacing` and every name is one that a data set has.
-    """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise ConfigError(f"output {folder} is not a folder", hint="name a new folder with -o")
-    if not folder.is_dir():
+def _give_name(path: Path, name: Path) -> None:
+    """Gives the durable file at `path` a further `name`; a copy where it is a link, or can have no other name."""
+    if path.absolute() == name.absolute():
         return
-    named = (f".{MANIFEST}", BUILDING, REJECTS, MANIFEST, CARD, *TRAINER_FILES)
-    entries = sorted(entry.name for entry in folder.iterdir())
-    is_known = (folder / BUILDING).is_dir() or read_manifest(folder) is not None
-    if is_known:
-        foreign = [name for name in entries if not name.startswith((*named, "part-"))]
-    elif holds_shards(folder) and ((folder / MANIFEST).is_file() or is_replacing):
-        foreign = [name for name in entries if not name.startswith(named) and _SHARD.fullmatch(name) is None]
-    else:
-        foreign = [name for name in entries if not name.startswith((BUILDING, f".{MANIFEST}"))]
-    if foreign:
-        hint = "name a new folder with -o"
-        if not is_known and holds_shards(folder):
-            hint += "; or, where it is a data set that lost its manifest, replace it: --replace"
-        raise ConfigError(f"output folder {folder} holds other files ({foreign[0]} ...)", hint=hint)
+    name.parent.mkdir(parents=True, exist_ok=True)
+    name.unlink(missing_ok=True)
+    try:
+        if path.is_symlink():
+            raise OSError(errno.EXDEV, "a link")
+        name.hardlink_to(path)
+    except OSError:
+        with path.open("rb") as source, name.open("xb") as target:
+            shutil.copyfileobj(source, target)
+            target.flush()
+            os.fsync(target.fileno())
