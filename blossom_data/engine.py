@@ -12,14 +12,16 @@ from __future__ import annotations
 import asyncio
 import heapq
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
+from blossom_data.config import STAGES, Endpoint, further_of
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Interrupted, RecordRefused
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.budget import Budget
+from blossom_data.llm.reply.watch import ReplyWatch
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
 
@@ -177,6 +179,7 @@ class Engine:
     Args:
         workers: records driven at once; more than the calls in flight, so that none waits for the ledger's disk.
         budget: asked before each call, counts what it cost; None for neither.
+        endpoints: who answers; what they add to every request is part of the ledger keys.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
@@ -189,9 +192,12 @@ class Engine:
         workers: int,
         window: int = 0,
         budget: Budget | None = None,
+        endpoints: Sequence[Endpoint] = (),
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
         self.workers, self.window = workers, window or max(2_000, _WINDOW_ROUNDS * workers)
+        self._further = {stage: further_of(endpoints, stage) for stage in (*STAGES, "judge")}
+        self._watch_replies = ReplyWatch(counters)
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -325,6 +331,8 @@ class Engine:
     async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
         """The reply of `ask`: from the ledger, from a twin that is being bought, or bought and stored."""
         model = ask.model or self.asker.model_for(ask.stage)
+        if further := self._further.get(ask.stage):
+            ask = replace(ask, further=further)
         key = ask.key(model)
         if (stored := self.ledger.get(key)) is not None:
             self.counters.replayed += 1
@@ -358,25 +366,14 @@ class Engine:
             raise
         finally:
             if self.budget and hold:
-                self._count_cost(self.budget.settle(hold, usage, model))
+                cost_usd = self.budget.settle(hold, usage, model)
+                self.counters.unpriced_calls += cost_usd is None
+                self.counters.cost_usd += cost_usd or 0.0
         await self.ledger.put(key, ask, reply)
-        return Reply(
-            text=reply.text,
-            finish_reason=reply.finish_reason,
-            refusal=reply.refusal,
-            model=reply.model,
-            usage=reply.usage,
-            key=key.hex(),
-        )
+        return replace(reply, key=key.hex())
 
-    def _count_cost(self, cost_usd: float | None) -> None:
-        if cost_usd is None:
-            self.counters.unpriced_calls += 1
-        else:
-            self.counters.cost_usd += cost_usd
-
-    @staticmethod
-    def _count_use(ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
+    def _count_use(self, ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
+        self._watch_replies.saw(reply)
         if ask.because:
             outcome.again.append(f"{ask.stage}/{ask.because}")
         outcome.used.append((ask.stage, model, reply.usage))

@@ -32,7 +32,7 @@ STAIRS = {
         cli
     """,
     "llm": """
-        policy reading decode reply_models
+        policy reading decode reply_models reply
         pacing governor prices list_prices spending budget structured http
         client
         channel

@@ -127,6 +127,11 @@ class NoLedger:
         """Nothing is open."""
 
 
+def _answering(endpoint: Endpoint) -> str:
+    """What of an endpoint decides its replies; the model's name alone where nothing else does."""
+    return f"{endpoint.model} {endpoint.further}" if endpoint.further else endpoint.model
+
+
 def run_job(job: Job) -> dict[str, Any]:
     """Runs `job` to its end and gives its summary: the manifest, plus what this run did (`run`).
 
@@ -141,7 +146,7 @@ def run_job(job: Job) -> dict[str, Any]:
     allow_open_files(job.endpoints)
     # The ledger is closed last: on a full disk the room that the unfinished shards took is free by then.
     with open_ledger(job) as ledger, DatasetWriter(job.out, shard_records=job.shard_records) as writer:
-        blocks = Blocks(job.work, writer, job.counters, [endpoint.model for endpoint in job.endpoints])
+        blocks = Blocks(job.work, writer, job.counters, [_answering(endpoint) for endpoint in job.endpoints])
         books = Books(writer, job.counters, blocks.digests)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
             runner.run(_drive(job, ledger, blocks, books))
@@ -197,7 +202,14 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
         budget = _budget(job, ledger) if job.endpoints else None
-        engine = Engine(ledger=ledger, asker=asker, counters=job.counters, workers=workers, budget=budget)
+        engine = Engine(
+            ledger=ledger,
+            asker=asker,
+            counters=job.counters,
+            workers=workers,
+            budget=budget,
+            endpoints=job.endpoints,
+        )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
             await engine.run(Piped(blocks) if job.is_piped else blocks, books)
 

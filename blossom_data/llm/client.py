@@ -26,7 +26,7 @@ from blossom_data.llm.http.content_coding import ACCEPTED, as_utf8, too_long, un
 from blossom_data.llm.http.network import route_for
 from blossom_data.llm.http.transport import Transport
 from blossom_data.llm.policy import Action, Failure, classify_status
-from blossom_data.llm.reading import read_reply
+from blossom_data.llm.reading import read_failed_json, read_reply
 from blossom_data.llm.structured import response_format
 
 _ERROR_BYTES = 1 << 16
@@ -75,7 +75,8 @@ class Client:
         Raises:
             RecordRefused: the text cannot be encoded (a lone surrogate).
         """
-        body: dict[str, Any] = {"model": ask.model or self._endpoint.model, "messages": ask.messages}
+        turns = [{"role": turn.role, "content": turn.content} for turn in ask.messages]
+        body: dict[str, Any] = {"model": ask.model or self._endpoint.model, "messages": turns}
         if ask.temperature is not None:
             body["temperature"] = ask.temperature
         if ask.top_p is not None:
@@ -84,6 +85,7 @@ class Client:
             body["max_tokens"] = ask.max_tokens
         if ask.response_schema is not None and mode != "off":
             body["response_format"] = response_format(mode, ask.response_schema)
+        body.update(self._endpoint.further)
         try:
             return orjson.dumps(body)
         except TypeError as error:
@@ -96,7 +98,7 @@ class Client:
                 response = await self._transport.post(self._url, payload, {"X-Blossom-Try": str(ask.attempt)})
                 async with response:
                     if not 200 <= response.status < 300:
-                        return await self._refusal(response)
+                        return await self._refusal(response, ask)
                     body = await self._read(response, self._endpoint.max_body_bytes)
         except aiohttp.ConnectionTimeoutError as error:
             return self._failure(error)
@@ -130,14 +132,17 @@ class Client:
             return body
         return unpack(body, ",".join(response.headers.getall("Content-Encoding")), response.status, most_bytes)
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
-        """What a status other than 2xx means."""
+    async def _refusal(self, response: aiohttp.ClientResponse, ask: Ask) -> Failure | Reply:
+        """What a status other than 2xx means; a sample that is not the JSON asked for is a reply all the same."""
         if response.status < 200:
             detail = "a response that changes the protocol, which was not asked for"
             return Failure(action=Action.RETRY, cause="body", detail=detail, status=response.status)
         body = await self._read(response, _ERROR_BYTES)
         headers = {name.lower(): self._secret.scrub(value) for name, value in response.headers.items()}
-        failure = classify_status(response.status, headers, b"" if isinstance(body, Failure) else self._scrubbed(body))
+        told = b"" if isinstance(body, Failure) else self._scrubbed(body)
+        if response.status == 400 and (sample := read_failed_json(told, ask, ask.model or self._endpoint.model)):
+            return sample
+        failure = classify_status(response.status, headers, told)
         if 300 <= response.status < 400:
             return https_failure(failure, self._endpoint.base_url, headers.get("location", ""))
         if response.status == 407 and self.route.proxy_url:

@@ -16,9 +16,9 @@ import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.llm.policy import Action, Failure, classify_status, excerpt, read_error
+from blossom_data.llm.reply.message_parts import FAILED_JSON, UNKNOWN, finish_kind, read_content
 
 _MOST_TOKENS = 1_000_000_000
-_FINISH = {"eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "max_tokens": "length", "max_length": "length"}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -39,19 +39,21 @@ def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) ->
         return _malformed(body, "a 200 without choices")
     if choice.get("error"):
         return _hidden_error(body, choice["error"], headers)
-    parts = _read_content(message)
+    parts = read_content(message)
     if parts is None:
         return _malformed(body, "a 200 whose content is neither text nor text parts")
-    text, refusal = parts
+    text, reasoning, refusal = parts
     finish_reason = _read_finish(choice, message)
-    usage = _read_usage(whole.get("usage"), ask, text)
+    usage = _read_usage(whole.get("usage"), ask, text + reasoning)
     is_unpaid = usage.is_estimated or usage.tokens_out == 0
-    if message.get("content") is None and finish_reason in ("stop", "unknown") and not refusal and is_unpaid:
+    is_void = message.get("content") is None and not refusal and not reasoning
+    if is_void and finish_reason in ("stop", UNKNOWN) and is_unpaid:
         return _malformed(body, "a 200 whose content is null")
     named = whole.get("model")
     return Reply(
         text=text,
         finish_reason=finish_reason,
+        reasoning=reasoning,
         refusal=refusal,
         model=named if isinstance(named, str) and named else model,
         usage=usage,
@@ -83,35 +85,24 @@ def _hidden_error(body: bytes, error: object, headers: Mapping[str, str]) -> Fai
     return found if found.action is not Action.REFUSED else _malformed(body, f"an error inside a 200: {message}")
 
 
-def _read_content(message: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Text and refusal of a message; None when the content has an unknown shape."""
-    content, refusal = message.get("content"), message.get("refusal")
-    refusal = refusal if isinstance(refusal, str) else ""
-    if content is None or isinstance(content, str):
-        return content or "", refusal
-    if not isinstance(content, list):
+def read_failed_json(body: bytes, ask: Ask, model: str) -> Reply | None:
+    """The sample that an endpoint sends back in a 400, for it is not the JSON that was asked for; None for another."""
+    try:
+        error = orjson.loads(body).get("error")
+    except (orjson.JSONDecodeError, AttributeError):
         return None
-    texts = []
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind in ("text", "output_text") and isinstance(part.get("text"), str):
-            texts.append(part["text"])
-        elif kind == "refusal" and isinstance(part.get("refusal"), str):
-            refusal = refusal or part["refusal"]
-        elif kind not in ("thinking", "reasoning"):
-            return None
-    return "".join(texts), refusal
+    if not isinstance(error, dict) or error.get("code") != FAILED_JSON:
+        return None
+    sample = error.get("failed_generation")
+    text = sample if isinstance(sample, str) else ""
+    return Reply(text=text, finish_reason=FAILED_JSON, model=model, usage=_read_usage(None, ask, text))
 
 
 def _read_finish(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     """The finish reason in OpenAI's words; "unknown" when none is given."""
     if message.get("tool_calls") or message.get("function_call"):
         return "tool_calls"
-    reason = choice.get("finish_reason")
-    if not isinstance(reason, str) or not reason:
-        return "unknown"
-    reason = reason.lower()
-    return _FINISH.get(reason, reason)
+    return finish_kind(choice.get("finish_reason"))
 
 
 def _read_usage(found: object, ask: Ask, text: str) -> Usage:

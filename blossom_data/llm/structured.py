@@ -20,6 +20,8 @@ import orjson
 from blossom_data.asks import Ask, Reply
 from blossom_data.counters import Counters
 from blossom_data.errors import RecordRefused
+from blossom_data.llm.reply.message_parts import FAILED_JSON, finish_kind
+from blossom_data.llm.reply.thinking import split_thinking
 from blossom_data.records import Message
 
 _CANARY_SCHEMA = {
@@ -28,6 +30,8 @@ _CANARY_SCHEMA = {
     "required": ["blossom_canary"],
     "additionalProperties": False,
 }
+_CANARY_TOKENS = 1024
+"""A word takes one; the rest is room for a model that thinks before it."""
 _MARKS = ("response_format", "response format", "json_schema", "json_object", "structured output", "guided_json")
 
 
@@ -46,6 +50,7 @@ def names_format(refusal: RecordRefused) -> bool:
 
 def is_honoured(mode: str, text: str) -> bool:
     """Whether the canary's reply, which without constraint would be a word, was forced into the format."""
+    text = split_thinking(text, is_object=True).text
     if mode == "json_object":
         return text.lstrip().startswith("{")
     try:
@@ -93,23 +98,23 @@ class Negotiation:
         if self.mode == refused_mode:
             self._settle("off", f"{refused_mode} refused later on")
 
-    def _settle(self, mode: str, why: str) -> None:
+    def _settle(self, mode: str, why: str, is_proven: bool = True) -> None:
         self.mode = mode
-        if self._memory:
+        if self._memory and is_proven:
             self._memory.remember(self._name, mode)
         how = "by the prompt alone" if mode == "off" else f"with {mode}"
         self._counters.notes[f"{self._label}: JSON is asked for {how} ({why})"] += 1
 
 
-async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tuple[str, str]:
-    """Mode and reason, by one call where json_object is accepted, two where it is refused."""
+async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tuple[str, str, bool]:
+    """Mode, reason and whether it is proven, by one call where json_object is accepted, two where it is refused."""
     seen = []
     for mode in ("json_object", "json_schema"):
         canary = Ask(
             stage="canary",
             version=1,
             messages=(Message("user", "Say hello in one word of plain text. This is not about JSON."),),
-            max_tokens=32,
+            max_tokens=_CANARY_TOKENS,
             temperature=0.0,
             response_schema=_CANARY_SCHEMA,
             model=model,
@@ -118,11 +123,13 @@ async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tu
             reply = await send(canary, mode)
         except RecordRefused as refusal:
             if not names_format(refusal):
-                return mode, "not checked: the canary was refused for another reason"
+                return mode, "not checked: the canary was refused for another reason", False
             seen.append(f"{mode} refused")
             continue
-        if is_honoured(mode, reply.text):
-            return mode, ", ".join([*seen, f"{mode} honoured"])
+        if reply.finish_reason == FAILED_JSON or is_honoured(mode, reply.text):
+            return mode, ", ".join([*seen, f"{mode} honoured"]), True
+        if finish_kind(reply.finish_reason) == "length":
+            return mode, ", ".join([*seen, f"{mode} not checked: the canary was cut off"]), False
         seen.append(f"{mode} accepted and ignored")
         break
-    return "off", ", ".join(seen)
+    return "off", ", ".join(seen), True

@@ -41,6 +41,8 @@ class TranslateSettings:
     """Reject tasks about the source language itself (grammar, rhyme)."""
     spare_tokens: Whole | None = None
     """Room beyond the translation in a reply; raise it for a model that thinks before it answers."""
+    trust_finish: Flag | None = None
+    """Take replies without a finish_reason for whole."""
 
 
 @with_config(STRICT)
@@ -56,6 +58,10 @@ class AnnotateSettings:
     """Of the samples."""
     max_tokens: Count | None = None
     """Most tokens of an answer."""
+    keep_reasoning: Flag | None = None
+    """Keep what the model thought, as `reasoning_content` of its turn."""
+    trust_finish: Flag | None = None
+    """Take replies without a finish_reason for whole."""
 
 
 @with_config(STRICT)
@@ -73,6 +79,10 @@ class VerifyMathSettings:
     """Most tokens of a sample."""
     symbolic: Flag | None = None
     """Compare labels that are formulas through Math-Verify."""
+    keep_reasoning: Flag | None = None
+    """Keep what the model thought, as `reasoning_content` of its turn."""
+    trust_finish: Flag | None = None
+    """Take replies without a finish_reason for whole."""
 
 
 @with_config(STRICT)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from blossom_data.cli.flags.common import CommonOfLong
-from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.endpoint import Asking, TrustFinish
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Records
 from blossom_data.cli.flags.values import switch
@@ -48,6 +48,7 @@ class Translation:
     drop_lang_tasks: Annotated[
         bool, switch("--drop-lang-tasks", help="Reject tasks about the source language itself (grammar, rhyme).")
     ] = False
+    trust_finish: TrustFinish = False
 
 
 @as_command("translate")

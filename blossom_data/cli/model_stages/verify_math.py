@@ -10,7 +10,7 @@ import typer
 
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import CommonOfLong
-from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.endpoint import Asking, KeepReasoning, TrustFinish
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Records
 from blossom_data.cli.flags.values import switch
@@ -47,6 +47,8 @@ def command(
         bool,
         switch("--symbolic", help="Compare labels that are LaTeX formulas through Math-Verify (an extra)."),
     ] = False,
+    keep_reasoning: KeepReasoning = False,
+    trust_finish: TrustFinish = False,
 ) -> int:
     """Keep records whose final answer equals the gold label; records without one pass.
 
@@ -58,6 +60,7 @@ def command(
     Example: blossom-data verify-math sft/gsm8k -o verified/gsm8k
     """
     settings: dict[str, Any] = {"resample": resample, "prompt": prompt, "temperature": temperature}
+    settings |= {"keep_reasoning": keep_reasoning, "trust_finish": trust_finish}
     if max_tokens:
         settings["max_tokens"] = max_tokens
     if symbolic:

@@ -16,7 +16,7 @@ import orjson
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.llm.policy import Action, Failure, classify_status, read_error
-from blossom_data.llm.reading import read_reply
+from blossom_data.llm.reading import read_failed_json, read_reply
 
 URL: Final = "/v1/chat/completions"
 _KEY_DIGITS = 32
@@ -63,6 +63,8 @@ def judge_line(line: ResultLine, ask: Ask, model: str) -> Reply | Failure:
     """What a result line means, as if it had come online; a RETRY is a line to be sent again."""
     if 200 <= line.status < 300:
         return read_reply(line.body, ask, model, {})
+    if line.status == 400 and (sample := read_failed_json(line.body, ask, model)):
+        return sample
     if line.status:
         return classify_status(line.status, {}, line.body)
     message, codes = read_error(line.body)

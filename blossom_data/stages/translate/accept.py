@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from blossom_data.asks import Reply
 from blossom_data.llm.decode import BadReply
+from blossom_data.llm.reply.message_parts import UNKNOWN, finish_kind
 from blossom_data.llm.reply_models import read_reply
 from blossom_data.stages.translate.guard.finding import Finding, Pair
 from blossom_data.stages.translate.guard.registry import Verdict, find_faults, verdicts
@@ -44,11 +45,16 @@ class Outcome:
         return self.fault or next((finding for finding in found if finding.is_hard), found[0] if found else None)
 
 
-def judge_reply(request: Request, reply: Reply, others: Sequence[tuple[Segment, str]] = ()) -> Outcome:
+def judge_reply(
+    request: Request, reply: Reply, others: Sequence[tuple[Segment, str]] = (), *, trust_finish: bool = False
+) -> Outcome:
     """Decodes and checks a reply; `others` is what the record has already. Raises nothing, whatever the reply holds."""
     if reply.refusal:
         return Outcome(fault=Finding("refusal", True, reply.refusal[:200]))
-    if reply.finish_reason != "stop":
+    finish = finish_kind(reply.finish_reason)
+    if finish == "content_filter":
+        return Outcome(fault=Finding("content_filter", True, "the endpoint filtered the reply"))
+    if not is_whole(reply, trust_finish=trust_finish):
         return Outcome(fault=Finding("finish", True, f"finish reason {reply.finish_reason!r}"))
     try:
         read = read_reply(TranslationReply, reply.text)
@@ -71,6 +77,12 @@ def judge_reply(request: Request, reply: Reply, others: Sequence[tuple[Segment, 
         if not any(finding.is_hard for finding in faults):
             doubtful[segment.index] = segment.restored(clean, request.nonce)
     return Outcome(accepted, doubtful, findings, notes=read.notes)
+
+
+def is_whole(reply: Reply, *, trust_finish: bool = False) -> bool:
+    """Whether a reply ended of itself; one without a finish reason does only where that is trusted."""
+    finish = finish_kind(reply.finish_reason)
+    return finish == "stop" or (trust_finish and finish == UNKNOWN)
 
 
 def pair_of_segment(request: Request, segment: Segment, text: str) -> Pair:

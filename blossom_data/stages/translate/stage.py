@@ -19,7 +19,7 @@ from blossom_data.llm.decode import BadReply
 from blossom_data.llm.reply_models import ReplyFlag, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
-from blossom_data.stages.translate.accept import Outcome, judge_reply
+from blossom_data.stages.translate.accept import Outcome, is_whole, judge_reply
 from blossom_data.stages.translate.guard.finding import Finding
 from blossom_data.stages.translate.masks import find_spans, without_spans
 from blossom_data.stages.translate.protocol import REPLY_SCHEMA, Request, make_nonce
@@ -29,7 +29,7 @@ from blossom_data.stages.translate.segments import KINDS, Plan, Segment, in_call
 REJECT_CODES = (
     "finish", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage", "language",
     "traditional", "residue", "length", "structure", "numbers", "speech_act", "chatter", "ask", "description",
-    "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
+    "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge", "content_filter",
 )  # fmt: skip
 MAX_KEPT_REPLY_CHARS = 64 << 10
 """So much of a rejected reply is kept."""
@@ -117,6 +117,8 @@ class Translate:
     """Rejects tasks about the English language in place of translating their ask."""
     spare_tokens: int = 64
     """Added to the output cap of a call; raise it for a model that thinks within its reply."""
+    trust_finish: bool = False
+    """Takes a reply without a finish reason for whole."""
     name: str = "translate"
     version: int = 1
 
@@ -139,6 +141,8 @@ class Translate:
             if not work.left():
                 return self._finished(work)
             if work.doubted and (self.judge is None and work.doubted > 1):
+                break
+            if work.worst is not None and work.worst.code == "content_filter":
                 break
         finding = work.worst or Finding("quarantine", False, "no reply was accepted")
         code = finding.code if finding.is_hard else "quarantine"
@@ -169,7 +173,7 @@ class Translate:
         is_doubted = False
         for request, reply in zip(requests, replies, strict=True):
             work.heard(reply)
-            outcome = judge_reply(request, reply, work.accepted())
+            outcome = judge_reply(request, reply, work.accepted(), trust_finish=self.trust_finish)
             for note in outcome.notes:
                 yield Note(note)
             work.texts.update(outcome.texts)
@@ -209,7 +213,7 @@ class Translate:
         findings = dict(outcome.findings)
         for segment, verdict in zip(doubtful, verdicts, strict=True):
             work.heard(verdict)
-            if _is_cleared(verdict):
+            if is_whole(verdict, trust_finish=self.trust_finish) and _is_cleared(verdict):
                 work.texts[segment.index] = outcome.doubtful[segment.index]
                 del findings[segment.index]
         return replace(outcome, findings=findings, doubtful={})
@@ -270,7 +274,7 @@ def _is_translated(record: Record, target_lang: str) -> bool:
 
 def _is_cleared(verdict: Reply) -> bool:
     """Whether the judge says, in exactly the shape asked for, that the task is the same and not answered."""
-    if verdict.finish_reason != "stop" or verdict.refusal:
+    if verdict.refusal:
         return False
     try:
         judgement = read_reply(Judgement, verdict.text).value

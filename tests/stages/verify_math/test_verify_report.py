@@ -126,7 +126,7 @@ def test_a_sample_that_was_cut_or_is_unfit_is_not_kept_even_with_the_right_numbe
         done = blossom("verify-math", path, "-o", "out", "--resample", 2, *flags(server), "--json", cwd=tmp_path)
     assert (done.json["kept"], done.json["rejected"]) == (0, {"verify-math/wrong": 3})
     again = done.json["asked_again"]
-    assert {code.split("/")[1] for code in again} == {"wrong", "truncated", "identity", "content_filter"}
+    assert {code.split("/")[1] for code in again} == {"wrong", "truncated", "identity"}
 
 
 def test_unreadable_labels_are_told_before_the_first_call(tmp_path: Path) -> None:
