@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import orjson
 import pytest
 from calls import ask_all, endpoint, question
-from loopback import Loopback, LoopbackRequest, Response, refused
+from loopback import Fault, Loopback, LoopbackRequest, Response, answer, refused
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.errors import EndpointError, RecordRefused
@@ -118,6 +119,45 @@ def test_without_a_schema_nothing_is_negotiated() -> None:
     with Loopback() as server:
         ask_all([endpoint(server)], [question()])
     assert [wanted(request) for request in server.requests] == [""]
+
+
+@pytest.mark.parametrize("said", ['<think>JSON, hm.</think>{"word": "hello"}', 'So {this}.</think>\n{"word": "hello"}'])
+def test_the_canary_has_room_to_think_and_its_answer_counts(said: str) -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        return said if request.body.get("max_tokens", 1000) >= 500 else answer("<think>JSON", finish_reason="length")
+
+    server, _, counters = ask_with_schema(respond)
+    assert {wanted(request) for request in server.requests} == {"json_object"}
+    assert any("json_object honoured" in note for note in counters.notes)
+
+
+def test_a_canary_that_was_cut_off_proves_nothing_and_is_not_remembered() -> None:
+    remembered: dict[str, str] = {}
+
+    class Facts:
+        def recall(self, name: str) -> str | None:
+            return remembered.get(name)
+
+        def remember(self, name: str, value: str) -> None:
+            remembered[name] = value
+
+    asks = [question(n, response_schema=SCHEMA) for n in range(3)]
+    for respond, kept in ((lambda _: answer("<think>Well", finish_reason="length"), []), (serving(), ["off"])):
+        with Loopback(respond=respond) as server:
+            ask_all([endpoint(server)], asks, memory=Facts())
+        assert list(remembered.values()) == kept
+
+
+def test_a_sample_that_the_endpoint_finds_no_json_is_a_reply_that_cannot_be_read() -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        error = {"message": "Failed to generate JSON", "code": "json_validate_failed", "failed_generation": '{"a": tor'}
+        return Fault(status=400, body=orjson.dumps({"error": error}))
+
+    server, outcomes, counters = ask_with_schema(respond)
+    assert {outcome.text for outcome in outcomes} == {'{"a": tor'}
+    assert {outcome.finish_reason for outcome in outcomes} == {"json_validate_failed"}
+    assert (len(server.requests), {wanted(request) for request in server.requests}) == (11, {"json_object"})
+    assert any("json_object honoured" in note for note in counters.notes)
 
 
 def test_two_keys_of_one_address_share_what_was_found() -> None:
