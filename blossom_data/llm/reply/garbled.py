@@ -26,14 +26,21 @@ def find_garbled(text: str, question: str = "") -> str:
     if len(text) < _WINDOW or _CODE.search(text):
         return ""
     dense = "".join(text.split())
-    for start in range(0, max(1, len(dense) - _WINDOW + 1), _WINDOW // 2):
-        piece = dense[start : start + _WINDOW]
-        signs = _SIGNS.findall(piece)
-        if len(piece) < _WINDOW or len(signs) * 5 < _WINDOW or piece in question:
-            continue
-        in_words = sum(map(len, _WORDS.findall(piece)))
-        other_letters = sum(not letter.isascii() for letter in _LETTERS.findall(piece))
-        is_many_kinds = len(set(signs)) >= _FEW_KINDS and max(in_words, other_letters) * 20 < _WINDOW * 9
-        if len(signs) * 10 >= _WINDOW * 9 or is_many_kinds:
-            return f"{_WINDOW} signs without words: {piece[:8]!r}"
+    signs = [sign.start() for sign in _SIGNS.finditer(dense)]
+    least, start = _WINDOW // 5, -_WINDOW
+    for first, last in zip(signs, signs[least - 1 :], strict=False):
+        if last - first < _WINDOW and first >= start + _WINDOW // 2:
+            start = min(first, len(dense) - _WINDOW)
+            piece = dense[max(0, start) :][:_WINDOW]
+            if len(piece) == _WINDOW and _is_noise(piece) and piece not in question:
+                return f"{_WINDOW} signs without words: {piece[:8]!r}"
     return ""
+
+
+def _is_noise(piece: str) -> bool:
+    """Whether a window of signs without white space holds next to no words."""
+    signs = _SIGNS.findall(piece)
+    in_words = sum(map(len, _WORDS.findall(piece)))
+    other_letters = sum(not letter.isascii() for letter in _LETTERS.findall(piece))
+    is_many_kinds = len(set(signs)) >= _FEW_KINDS and max(in_words, other_letters) * 20 < _WINDOW * 9
+    return len(signs) * 10 >= _WINDOW * 9 or is_many_kinds

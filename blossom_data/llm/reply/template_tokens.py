@@ -25,18 +25,22 @@ _BEGINS = re.compile(rf"\s*(?P<token>{_ROLE}(?:<\|end_header_id\|>)?|{_PIECE}|<(
 _ANY = re.compile(f"{_PIECE}|(?P<word>{_WORD})")
 _MARKS = ("<", "[INST", "[/INST")
 _TAIL_CHARS = 200
+_MOST_TOKENS = 20
+"""So many are taken off an end; with more the answer is asked for again."""
 
 
 def without_tokens(text: str, question: str = "") -> str:
     """`text` without the template tokens at its beginning and its end."""
     if not any(map(text.__contains__, _MARKS)):
         return text
-    while end := _ENDS.search(text, max(0, len(text.rstrip()) - _TAIL_CHARS)):
-        if not _is_wrapping(end["token"], text, question):
+    for _ in range(_MOST_TOKENS):
+        end = _ENDS.search(text, max(0, len(text.rstrip()) - _TAIL_CHARS))
+        if end is None or not _is_wrapping(end["token"], text, question):
             break
         text = text[: end.start()].rstrip()
-    while start := _BEGINS.match(text):
-        if not _is_wrapping(start["token"], text, question) or _is_markup(text):
+    for _ in range(_MOST_TOKENS):
+        start = _BEGINS.match(text)
+        if start is None or not _is_wrapping(start["token"], text, question) or _is_markup(text):
             break
         text = text[start.end() :]
     return text

@@ -11,6 +11,7 @@ a word of a sentence, or in the question itself is no tag.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +21,9 @@ _MIND = r"think(?:ing)?|thoughts?|reasoning|思考|思考过程|推理|推理过
 _LEADING = r"reflection|analysis|scratch_?pad|monologue|cot|chain[_-]of[_-]thought"
 """Names that ordinary XML has too: a tag where they begin the reply, nowhere else."""
 _TAG = re.compile(
-    r"(?P<bracket><\||<｜|<|＜|◁|\[|&lt;)\s*(?P<slash>\\?/|／)?\s*(?P<edge>(?:begin|start|end)_(?:of_)?)?"
+    r"(?P<bracket><\||<｜|<|＜|◁|\[|&lt;)[ \t]?(?P<slash>\\?/|／)?[ \t]?(?P<edge>(?:begin|start|end)_(?:of_)?)?"
     rf"(?P<name>(?:[A-Za-z0-9]{{1,20}}[:_-]|ant)?(?:(?P<mind>{_MIND})|{_LEADING})(?:[:_-][A-Za-z0-9_]{{1,60}})?)"
-    r"(?:\s[^<>\[\]\n]{0,200}?)?\s*(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|&gt;)",
+    r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|&gt;)",
     re.IGNORECASE,
 )
 _BRACKETED = re.compile(r"think(?:ing)?|thoughts?", re.IGNORECASE)
@@ -51,11 +52,11 @@ _BARE_CHANNELS = re.compile(
     r"\s*analysis(?=[^\s\da-z_,.;:，。：-])(?P<thought>[\s\S]*?)(?:assistant ?final(?P<text>[\s\S]*)|\Z)"
 )
 """The same where the server has left the special tokens out: `analysisThe user asks ...assistantfinalParis.`"""
-_CODE = re.compile(r"^[ \t]*(```+|~~~+)[^`\n]*\n[\s\S]*?^[ \t]*\1[ \t]*$|`[^`\n]+`", re.MULTILINE)
-_WRAPPED = re.compile(
-    r"\s*<(answer|response|output|solution|final|final[_-]answer|final[_-]response)>\s*([\s\S]*?)\s*</\1>\s*\Z",
-    re.IGNORECASE,
-)
+_FENCE = re.compile(r"[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
+_INLINE = re.compile(r"`[^`\n]+`")
+_WRAPPER = re.compile(r"\s*<(answer|response|output|solution|final|final[_-]answer|final[_-]response)>", re.IGNORECASE)
+_MOST_TAGS = 500
+"""A reply with more of them is no answer."""
 _END_OF_RESPONSE = re.compile(r"\s*\[END FINAL RESPONSE\]\s*\Z")
 _QUOTES = {'"': '"', "'": "'", "“": "”", "‘": "’", "「": "」", "『": "』", "`": "`"}
 _AFTER_A_WORD = ".,;:!?)、。，；：！？）"
@@ -91,15 +92,15 @@ def split_thinking(text: str, question: str = "", *, is_object: bool = False) ->
     """
     found = _by_channels(text, question) or _by_phrase(text, question)
     if found is None:
-        marks = list(_marks(text, question))
+        marks = list(itertools.islice(_marks(text, question), _MOST_TAGS + 1))
         if not marks:
             return Split(text)
+        if len(marks) > _MOST_TAGS:
+            return Split("", text, is_open=True)
         found = _by_marks(text, marks, is_object=is_object)
         if found.text == text:
             return found
-    if wrapped := _WRAPPED.match(found.text):
-        found = found._replace(text=wrapped[2])
-    return Split(found.text.strip(), found.thinking.strip(), found.is_open)
+    return Split(_unwrapped(found.text).strip(), found.thinking.strip(), found.is_open)
 
 
 def is_structure(token: str) -> bool:
@@ -108,8 +109,27 @@ def is_structure(token: str) -> bool:
 
 
 def code_spans(text: str) -> list[tuple[int, int]]:
-    """Where `text` holds fenced or inline code."""
-    return [found.span() for found in _CODE.finditer(text)] if "`" in text or "~~~" in text else []
+    """Where `text` holds fenced or inline code; a fence that never closes is none. In linear time."""
+    if "`" not in text and "~~~" not in text:
+        return []
+    spans, at, opened = [], 0, None
+    for fence in _FENCE.finditer(text):
+        if text[text.rfind("\n", 0, fence.start()) + 1 : fence.start()].strip():
+            continue
+        if opened is None:
+            opened = fence
+        elif fence[1] == opened[1] and not fence[2].strip():
+            spans += [found.span() for found in _INLINE.finditer(text, at, opened.start())]
+            spans.append((opened.start(), fence.end()))
+            at, opened = fence.end(), None
+    return spans + [found.span() for found in _INLINE.finditer(text, at)]
+
+
+def _unwrapped(text: str) -> str:
+    """An answer that is one element (<answer>...</answer>) without it."""
+    if (wrapper := _WRAPPER.match(text)) and text.rstrip().lower().endswith(closing := f"</{wrapper[1].lower()}>"):
+        return text.rstrip()[wrapper.end() : -len(closing)]
+    return text
 
 
 def _by_channels(text: str, question: str) -> Split | None:

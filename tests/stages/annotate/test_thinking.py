@@ -15,6 +15,9 @@ from forked import blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response, answer
 from thinking_forms import FORMS, MORE, TWELVE
 
+from blossom_data.asks import Reply
+from blossom_data.stages.annotate.clean import clean_reply
+
 THOUGHT = {
     "en": "Hm, the user wants the ZEBRA thing. I was trained by nobody.\n\nLet me see: first this, then that.",
     "zh": "嗯，用户想知道斑马的事。\n\n先想一想：第一步这样，第二步那样。",
@@ -113,6 +116,26 @@ def test_a_thought_that_never_ends_is_cut_off(tmp_path: Path, text: str) -> None
     done, _ = annotate(tmp_path, [user(ASK["en"])], lambda request: text)
     assert (done.code, done.json["rejected"]) == (3, {"annotate/truncated": 1})
     assert any("thinking and no answer" in note for note in done.json["run"]["notes"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```x\n" * 20_000 + "</think>",
+        "`a" * 50_000 + "</think>",
+        "<" * 100_000,
+        "<think>" * 9_000,
+        "a</think>" * 9_000,
+        "< " * 50_000,
+        "<|im_end|>" * 9_000,
+        "!?" * 50_000,
+        "<|channel|>final<|message|>a" * 3_000,
+    ],
+    ids=range(9),
+)
+def test_hostile_replies_are_read_in_time(text: str) -> None:
+    clean_reply(Reply(text=text), "What?")
+    clean_reply(Reply(text=text, reasoning=text), text)
 
 
 @pytest.mark.parametrize(
