@@ -148,6 +148,11 @@ class NoLedger:
         """Nothing is open."""
 
 
+def _answering(endpoint: Endpoint) -> str:
+    """What of an endpoint decides its replies; the model's name alone where nothing else does."""
+    return f"{endpoint.model} {endpoint.further}" if endpoint.further else endpoint.model
+
+
 def run_job(job: Job) -> dict[str, Any]:
     """Runs `job` to its end and gives its summary: the manifest, plus what this run did (`run`).
 
@@ -164,7 +169,7 @@ def run_job(job: Job) -> dict[str, Any]:
     with open_ledger(job) as ledger, _writer(job) as writer:
         if job.replacement is not None:
             job.replacement.refuse()
-        decided_by = [endpoint.model for endpoint in job.endpoints] + ["trust finish"] * job.trust_finish
+        decided_by = [_answering(endpoint) for endpoint in job.endpoints] + ["trust finish"] * job.trust_finish
         blocks = Blocks(job.work, writer, job.counters, decided_by)
         books = Books(writer, job.counters, blocks.digests)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
@@ -248,6 +253,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             budget=budget,
             watch=KeptGate(job.stages, job.stop_when_kept_below),
             trusts_finish=job.trust_finish,
+            endpoints=job.endpoints,
         )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
             await engine.run(Piped(blocks) if job.is_piped else blocks, books)

@@ -87,7 +87,7 @@ def plan_job(job: Job) -> dict[str, Any]:
 
 async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     planner = _Planner(job.endpoints)
-    engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1)
+    engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1, endpoints=job.endpoints)
     plan = _Plan({stage: _StagePlan() for stage in job.stages})
     for item, stages in job.work:
         if not isinstance(item, Record):
