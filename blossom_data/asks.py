@@ -41,6 +41,8 @@ class Ask:
     """Hash of the prompt file, for the lineage; the messages already hold its text."""
     model: str = ""
     """Overrides the endpoint's model (another rung of a retry ladder); "" leaves it."""
+    further: Mapping[str, Any] = field(default_factory=dict)
+    """What its endpoint adds to every request (`extra_body`, `reasoning_effort`), if anything."""
     because: str = ""
     """Code of what was wrong with the try before, "" for a first try; counted, not part of the key."""
 
@@ -57,6 +59,8 @@ class Ask:
             "top_p": self.top_p,
             "version": self.version,
         }
+        if self.further:
+            identity["further"] = self.further
         canonical = orjson.dumps(identity, option=orjson.OPT_SORT_KEYS)
         return hashlib.blake2b(canonical, digest_size=16).digest()
 
@@ -77,7 +81,10 @@ class Reply:
     """What the endpoint answered: complete, paid for, and durable in the ledger before a stage sees it."""
 
     text: str
+    """The content as it was sent, thinking within it and all: a stage takes that off when it reads the reply."""
     finish_reason: str = "stop"
+    reasoning: str = ""
+    """What was sent as thinking apart from the content (`reasoning_content`, parts of type thinking)."""
     refusal: str = ""
     """The endpoint's own refusal field, "" when it sent none."""
     model: str = ""

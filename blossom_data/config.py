@@ -8,9 +8,9 @@ Reading files is settings_file.py's part; this file does no I/O.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from blossom_data.errors import ConfigError
@@ -19,6 +19,10 @@ from blossom_data.redaction.urls import MASK, shown_url
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 STAGES = ("translate", "annotate", "verify-math")
+_OWN_FIELDS = (
+    "model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens",
+    "response_format", "stream", "n",
+)  # fmt: skip
 SOURCE_KINDS = ("alpaca", "belle", "orca", "wizard", "gsm8k", "math23k", "sharegpt", "messages", "turns", "custom")
 """The raw layouts that sources/ reads."""
 Made = TypeVar("Made")
@@ -97,6 +101,10 @@ class Endpoint:
     """Stages it serves (translate, annotate, judge, verify-math); empty: all."""
     max_body_bytes: int = 8 << 20
     """A reply body longer than this, after decompression, is refused."""
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    """Further fields of every request, such as {"chat_template_kwargs": {"enable_thinking": False}}."""
+    reasoning_effort: str = ""
+    """How much a model thinks, in its provider's words (none, minimal, low, medium, high); "" says nothing of it."""
     ca_file: str = ""
     """PEM file or folder of the only authorities whose certificates are trusted; empty: see llm/http/network.py."""
 
@@ -112,11 +120,27 @@ class Endpoint:
                 raise ConfigError(f"{window} must be greater than 0, is {value}")
         if self.structured not in STRUCTURED_MODES:
             raise ConfigError(f"structured is {self.structured!r}", hint=f"one of {', '.join(STRUCTURED_MODES)}")
+        check_extra_body(self.extra_body)
+
+    @property
+    def further(self) -> dict[str, Any]:
+        """What every request holds beyond what a stage asks for; part of the ledger key, for it decides the reply."""
+        effort = {"reasoning_effort": self.reasoning_effort} if self.reasoning_effort else {}
+        return {**self.extra_body, **effort}
 
     @property
     def label(self) -> str:
         """The endpoint's name, or its host."""
         return self.name or str(urlsplit(self.base_url).netloc)
+
+
+def check_extra_body(body: Mapping[str, Any]) -> None:
+    """Raises ConfigError for a field that the program itself sends."""
+    if sent := sorted(set(body) & set(_OWN_FIELDS)):
+        raise ConfigError(
+            f"extra_body may not hold {', '.join(sent)}: the program sends that itself",
+            hint='for what has no setting of its own, such as {"chat_template_kwargs": {"enable_thinking": false}}',
+        )
 
 
 def check_base_url(url: str) -> None:
@@ -172,3 +196,9 @@ def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:
     """The endpoints that answer `stage`: those that name it as a role, else those without roles."""
     named = tuple(endpoint for endpoint in endpoints if stage in endpoint.roles)
     return named or tuple(endpoint for endpoint in endpoints if not endpoint.roles)
+
+
+def further_of(endpoints: Sequence[Endpoint], stage: str) -> dict[str, Any]:
+    """What the endpoints of `stage` add to every request; pool.py sees to it that they agree."""
+    found = serving(endpoints, stage)
+    return found[0].further if found else {}

@@ -74,6 +74,13 @@ class Counters:
     notes: Counter[str] = field(default_factory=Counter)
     """Findings that are worth a line in the summary, by text (a tolerated fence, a downgraded JSON mode)."""
 
+    def count_cost(self, cost_usd: float | None) -> None:
+        """Counts what one call cost; None: it has no price."""
+        if cost_usd is None:
+            self.unpriced_calls += 1
+        else:
+            self.cost_usd += cost_usd
+
     def counted(self, reading: str, items: Iterable[Item], *, total: int | None = None) -> Iterator[Item]:
         """`items` as they are, each counted as one that `reading` is done with; of `total`, None while unknown."""
         self.readings[reading] = total

@@ -16,11 +16,13 @@ from typing import Any, Protocol
 
 from blossom_data import shards
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
+from blossom_data.config import STAGES, Endpoint, further_of
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Interrupted, RecordRefused
 from blossom_data.in_order import InOrder
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
+from blossom_data.llm.reply.watch import ReplyWatch
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
 
@@ -153,6 +155,7 @@ class Engine:
         budget: asked before each call, counts what it cost; None where the asker does so (llm/money/account.py).
         watch: sees each outcome at once, and gives the error that is to stop the run, or None.
         trusts_finish: an answer of which the endpoint does not say how it ended counts as whole.
+        endpoints: who answers; what they add to every request is part of the ledger keys.
         window: most records between the oldest unfinished one and the newest begun one.
     """
 
@@ -167,10 +170,12 @@ class Engine:
         budget: Budget | None = None,
         watch: Callable[[Outcome], BlossomError | None] = lambda outcome: None,
         trusts_finish: bool = False,
+        endpoints: Sequence[Endpoint] = (),
     ) -> None:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
-        self._watch, self._trusts_finish = watch, trusts_finish
+        self._watch, self._trusts_finish, self._watch_replies = watch, trusts_finish, ReplyWatch(counters)
         self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
+        self._further = {stage: further_of(endpoints, stage) for stage in (*STAGES, "judge")}
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -258,12 +263,10 @@ class Engine:
         try:
             produced = await self._drive(stage, record, outcome)
         except Reject as why:
-            rejected = Rejected(stage.name, why.code, why.detail, why.reply, why.history, record)
-            outcome.rejected.append(rejected)
+            outcome.rejected.append(Rejected(stage.name, why.code, why.detail, why.reply, why.history, record))
         except RecordRefused as why:
             code = f"refused_{why.status}" if why.status else "unanswered"
-            failure = Rejected(stage.name, code, str(why), why.body, (), record, is_failure=True)
-            outcome.rejected.append(failure)
+            outcome.rejected.append(Rejected(stage.name, code, str(why), why.body, (), record, is_failure=True))
         self.counters.through[stage.name] += 1
         self.counters.paid_through[stage.name] += outcome.is_paid
         if produced is None:
@@ -306,6 +309,8 @@ class Engine:
     async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
         """The reply of `ask`: from the ledger, from a twin that is being bought, or bought and stored."""
         model = ask.model or self.asker.model_for(ask.stage)
+        if further := self._further.get(ask.stage):
+            ask = replace(ask, further=further)
         key = ask.key(model)
         if (stored := self.ledger.get(key)) is not None:
             self.counters.replayed += 1
@@ -338,17 +343,12 @@ class Engine:
             raise
         finally:
             if self.budget and hold:
-                self._count_cost(self.budget.settle(hold, usage, model))
+                self.counters.count_cost(self.budget.settle(hold, usage, model))
         await self.ledger.put(key, ask, reply)
         return replace(reply, key=key.hex())
 
-    def _count_cost(self, cost_usd: float | None) -> None:
-        if cost_usd is None:
-            self.counters.unpriced_calls += 1
-        else:
-            self.counters.cost_usd += cost_usd
-
     def _count_use(self, ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
+        self._watch_replies.saw(reply)
         if ask.because:
             outcome.again.append(f"{ask.stage}/{ask.because}")
         outcome.used.append((ask.stage, model, reply.usage))

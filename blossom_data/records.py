@@ -1,7 +1,8 @@
 """The record: one conversation or instruction, frozen, and the outcome `Reject`.
 
 On disk a record is one JSON object on a line, always with the same keys, in this order, and never null
-(a column that is null in one shard and a string in the next breaks Arrow readers):
+(a column that is null in one shard and a string in the next breaks Arrow readers); a message alone may hold one more,
+`reasoning_content`, where its thinking is kept:
 
     {"id": "9f2c...", "source": "gsm8k", "source_id": "", "lang": "en",
      "messages": [{"role": "user", "content": "Natalia sold clips to 48 of her friends ..."}],
@@ -29,6 +30,14 @@ class Message:
 
     role: str
     content: str
+    reasoning_content: str = ""
+    """What a model thought before it said `content`; "" where nothing is kept of it."""
+
+    def to_dict(self) -> dict[str, str]:
+        """The turn as plain data; `reasoning_content` stands in it only where there is any."""
+        if self.reasoning_content:
+            return {"role": self.role, "content": self.content, "reasoning_content": self.reasoning_content}
+        return {"role": self.role, "content": self.content}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +71,7 @@ class Record:
             "source": self.source,
             "source_id": self.source_id,
             "lang": self.lang,
-            "messages": [{"role": turn.role, "content": turn.content} for turn in self.messages],
+            "messages": [turn.to_dict() for turn in self.messages],
             "gold": self.gold,
             "tags": list(self.tags),
             "lineage": [
@@ -84,7 +93,10 @@ class Record:
 
 def content_id(source: str, source_id: str, messages: tuple[Message, ...], gold: str) -> str:
     """The id of a record: 32 hex digits that depend on its content alone, on any machine and in any run."""
-    turns = [[turn.role, turn.content] for turn in messages]
+    turns = [
+        [turn.role, turn.content, turn.reasoning_content] if turn.reasoning_content else [turn.role, turn.content]
+        for turn in messages
+    ]
     identity = orjson.dumps([source, source_id, turns, gold])
     return hashlib.blake2b(identity, digest_size=16).hexdigest()
 

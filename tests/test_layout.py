@@ -33,7 +33,7 @@ STAIRS = {
         cli
     """,
     "llm": """
-        policy reading decode reply_models access
+        policy reading decode reply_models access reply
         rate_limits money structured http dialect refusals
         client whereabouts
         channel

@@ -65,6 +65,8 @@ class Tally:
             used[asked + "tokens_in"] += usage.tokens_in
             used[asked + "tokens_out"] += usage.tokens_out
         for record in outcome.kept:
+            if any(turn.reasoning_content for turn in record.messages):
+                counts["with_reasoning"] += 1
             sources[f"{record.source}{_PARTS}kept"] += 1
         for rejected in outcome.rejected:
             groups["failed" if rejected.is_failure else "rejected"][rejected.name] += 1
@@ -179,6 +181,7 @@ class Books:
         by_source: dict[str, dict[str, int]] = {}
         for (source, what), number in self.whole.split("sources"):
             by_source.setdefault(source, {})[what] = number
+        with_reasoning = self.whole["counts"]["with_reasoning"]
         return {
             "asked_again": dict(sorted(self.whole["again"].items())),
             "noted": dict(sorted(self.whole["noted"].items())),
@@ -191,4 +194,6 @@ class Books:
                 for (stage, model), counts in used.items()
             ],
             "by_source": by_source,
+            # Left out where no record keeps thinking: its manifest and card stay as they are.
+            **({"with_reasoning": with_reasoning} if with_reasoning else {}),
         }

@@ -253,6 +253,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             budget=budget,
             watch=KeptGate(job.stages, job.stop_when_kept_below),
             trusts_finish=job.trust_finish,
+            endpoints=job.endpoints,
         )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
             await engine.run(Piped(blocks) if job.is_piped else blocks, books)

@@ -92,7 +92,14 @@ def plan_job(job: Job) -> dict[str, Any]:
 
 async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     planner = _Planner(job.endpoints)
-    engine = Engine(ledger=ledger, asker=planner, counters=Counters(), workers=1, trusts_finish=job.trust_finish)
+    engine = Engine(
+        ledger=ledger,
+        asker=planner,
+        counters=Counters(),
+        workers=1,
+        trusts_finish=job.trust_finish,
+        endpoints=job.endpoints,
+    )
     plan = _Plan({stage: _StagePlan() for stage in job.stages})
     notes = BlockNotes(job.out)
     for item, stages in Blocks(job.work, notes, Counters(), decides=job.decides, size=job.shard_records):

@@ -138,6 +138,8 @@ class SqliteLedger:
             {
                 "text": reply.text,
                 "finish_reason": reply.finish_reason,
+                # Absent where there is none, so that an older program reads what it knows.
+                **({"reasoning": reply.reasoning} if reply.reasoning else {}),
                 "refusal": reply.refusal,
                 "model": reply.model,
                 "usage": {

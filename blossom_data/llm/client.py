@@ -74,7 +74,8 @@ class Client:
         Raises:
             RecordRefused: the text cannot be encoded (a lone surrogate).
         """
-        body: dict[str, Any] = {"model": ask.model or self._endpoint.model, "messages": ask.messages}
+        turns = [{"role": turn.role, "content": turn.content} for turn in ask.messages]
+        body: dict[str, Any] = {"model": ask.model or self._endpoint.model, "messages": turns}
         if ask.temperature is not None:
             body["temperature"] = ask.temperature
         if ask.top_p is not None:
@@ -83,6 +84,7 @@ class Client:
             body["max_tokens"] = ask.max_tokens
         if ask.response_schema is not None and mode != "off":
             body["response_format"] = response_format(mode, ask.response_schema)
+        body.update(self._endpoint.further)
         try:
             return orjson.dumps(body)
         except TypeError as error:

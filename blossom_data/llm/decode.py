@@ -3,7 +3,8 @@
     decode_object('<think>..</think>```json\\n{"n": 1}\\n```')  ->  Decoded(value={"n": 1}, notes=("think", "fence"))
     decode_object('Here you are: {"n": 1}')                     ->  BadReply("envelope", "text before the object")
 
-Tolerated, and told as notes: outer white space, a byte order mark, one fence around all, one leading think block.
+Tolerated, and told as notes: outer white space, a byte order mark, one fence around all, what a model thought before
+it, in any form that thinking.py knows, and template tokens at the ends.
 Everything else is refused: prose around the object, duplicate keys, NaN and Infinity, trailing data, deep nesting,
 lone surrogates. It knows nothing of what the object should hold; whoever asked checks that.
 """
@@ -16,11 +17,13 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from blossom_data.llm.reply.template_tokens import without_tokens
+from blossom_data.llm.reply.thinking import split_thinking
+
 MAX_REPLY_CHARS = 4 << 20
 """A longer reply is refused unread."""
 
 _BLANK = " \t\r\n\ufeff"
-_THINK_OPEN, _THINK_CLOSE = "<think>", "</think>"
 _FENCE_OPEN = re.compile(r"```[ \t]*(?:json)?\s", re.IGNORECASE)
 _SURROGATE_ESCAPE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -35,7 +38,7 @@ class BadReply(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The object of a reply and the wrappings that were tolerated around it: `bom`, `think`, `fence`."""
+    """The object of a reply and the wrappings that were tolerated around it: `bom`, `think`, `token`, `fence`."""
 
     value: dict[str, Any]
     notes: tuple[str, ...] = ()
@@ -63,12 +66,16 @@ def _unwrapped(text: str) -> tuple[str, tuple[str, ...]]:
     """`text` without the tolerated wrappings, and their names."""
     body = text.strip(_BLANK)
     notes = ["bom"] if "\ufeff" in text[: len(text) - len(text.lstrip(_BLANK))] else []
-    if body.startswith(_THINK_OPEN):
-        end = body.find(_THINK_CLOSE)
-        if end < 0:
-            raise BadReply("envelope", "a think block that never ends")
-        body = body[end + len(_THINK_CLOSE) :].strip(_BLANK)
+    bare = without_tokens(body).strip(_BLANK)
+    split = split_thinking(bare, is_object=True)
+    if split.is_open:
+        raise BadReply("envelope", "a think block that never ends")
+    if split.text != bare:
         notes.append("think")
+    answer = without_tokens(split.text).strip(_BLANK)
+    if bare != body or answer != split.text.strip(_BLANK):
+        notes.append("token")
+    body = answer
     if opened := _FENCE_OPEN.match(body):
         if len(body) < opened.end() + 3 or not body.endswith("```"):
             raise BadReply("envelope", "a fence that does not span the whole reply")

@@ -146,5 +146,10 @@ class Pool:
                 f"the endpoints for {stage or 'all stages'!r} have different models: {', '.join(models)}",
                 hint="give them roles, so that each stage is answered by one model",
             )
+        if any(channel.endpoint.further != found[0].endpoint.further for channel in found):
+            raise ConfigError(
+                f"the endpoints for {stage or 'all stages'!r} have different extra_body or reasoning_effort",
+                hint="these decide the replies: give them the same, or roles",
+            )
         self._by_stage[stage] = found
         return found

@@ -19,19 +19,9 @@ import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.llm.policy import MESSAGE_NAMES, Action, Failure, classify_hidden, excerpt
+from blossom_data.llm.reply.message_parts import UNKNOWN, finish_kind, read_content
 
 _MOST_TOKENS = 1_000_000_000
-_FINISH = (
-    (
-        re.compile(r"filter|safety|content|prohibit|blocklist|recitation|sensitive|moderat|policy|violat|spii|refus"),
-        "content_filter",
-    ),
-    (re.compile(r"length|max|limit|trunc|exceed"), "length"),
-    (re.compile(r"tool|function"), "tool_calls"),
-    (re.compile(r"(?<![a-z])(?:stop|eos|eot|end|complet|finish|done|normal|success)"), "stop"),
-)
-"""What servers say, by the word in it: EOS, eos_token, COMPLETE, FINISH_REASON_STOP, MAX_TOKENS, SAFETY, ..."""
-_UNTOLD = ("null", "none", "unspecified", "unknown")
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
 
@@ -73,10 +63,10 @@ def _read_whole(
         return _malformed(body, "a 200 without choices")
     if choice.get("error"):
         return classify_hidden(choice["error"], headers)
-    parts = _read_content(message)
+    parts = read_content(message)
     if parts is None:
         return _malformed(body, "a 200 whose content is neither text nor text parts")
-    text, refusal = parts
+    text, reasoning, refusal = parts
     if not _is_whole(text):
         return _malformed(body, "an answer that holds half a surrogate pair")
     if "\ufffd" in text and b"\xef\xbf\xbd" not in body and b"fffd" not in body.lower():
@@ -84,14 +74,16 @@ def _read_whole(
         detail = "a 200 in another charset than UTF-8, which its Content-Type does not name"
         return Failure(action=Action.REFUSED, cause="body", detail=detail, status=200)
     finish_reason = _read_finish(choice, message)
-    usage = _read_usage(whole.get("usage"), ask, text)
+    usage = _read_usage(whole.get("usage"), ask, text + reasoning)
     is_unpaid = usage.is_estimated or usage.tokens_out == 0
-    if message.get("content") is None and finish_reason in ("stop", "unknown") and not refusal and is_unpaid:
+    is_void = message.get("content") is None and not refusal and not reasoning
+    if is_void and finish_reason in ("stop", UNKNOWN) and is_unpaid:
         return _malformed(body, "a 200 whose content is null")
     named = whole.get("model")
     return Reply(
         text=text,
         finish_reason=_whole(finish_reason),
+        reasoning=_whole(reasoning),
         refusal=_whole(refusal),
         model=_whole(named) if isinstance(named, str) and named else model,
         usage=usage,
@@ -133,36 +125,11 @@ def _hidden_error(whole: Mapping[str, Any]) -> object:
     return whole if is_told or whole.get("success") is False or "base_resp" in whole else None
 
 
-def _read_content(message: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Text and refusal of a message; None when the content has an unknown shape."""
-    content, refusal = message.get("content"), message.get("refusal")
-    refusal = refusal if isinstance(refusal, str) else ""
-    if content is None or isinstance(content, str):
-        return content or "", refusal
-    if not isinstance(content, list):
-        return None
-    texts = []
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind in ("text", "output_text") and isinstance(part.get("text"), str):
-            texts.append(part["text"])
-        elif kind == "refusal" and isinstance(part.get("refusal"), str):
-            refusal = refusal or part["refusal"]
-        elif kind not in ("thinking", "reasoning"):
-            return None
-    return "".join(texts), refusal
-
-
 def _read_finish(choice: Mapping[str, Any], message: Mapping[str, Any]) -> str:
     """The finish reason in OpenAI's words; "unknown" when none is given."""
     if message.get("tool_calls") or message.get("function_call"):
         return "tool_calls"
-    reason = choice.get("finish_reason")
-    if not isinstance(reason, str) or not reason:
-        return "unknown"
-    reason = reason.lower()
-    bare = reason.removeprefix("finish_reason_")
-    return next((told for words, told in _FINISH if words.search(bare)), "unknown" if bare in _UNTOLD else reason)
+    return finish_kind(choice.get("finish_reason"))
 
 
 def read_failed_generation(failure: Failure, ask: Ask, model: str) -> Reply | None:

@@ -20,6 +20,7 @@ import orjson
 from blossom_data.asks import Ask, Reply
 from blossom_data.counters import Counters
 from blossom_data.errors import RecordRefused
+from blossom_data.llm.reply.thinking import split_thinking
 from blossom_data.records import Message
 
 _CANARY_SCHEMA = {
@@ -48,6 +49,7 @@ def names_format(refusal: RecordRefused) -> bool:
 
 def is_honoured(mode: str, text: str) -> bool:
     """Whether the canary's reply, which without constraint would be a word, was forced into the format."""
+    text = split_thinking(text, is_object=True).text
     if mode == "json_object":
         return text.lstrip().startswith("{")
     try:

@@ -43,9 +43,9 @@ class ParquetShardWriter(ShardWriter):
 
     suffix = "parquet"
 
-    def __init__(self, folder: Path, shard_records: int, schema: Any) -> None:
+    def __init__(self, folder: Path, shard_records: int, layout: Callable[[], Layout]) -> None:
         super().__init__(folder, shard_records)
-        self._schema = schema
+        self._layout = layout
 
     def abandon(self) -> None:
         """Lets go of the shard that is open, without its last rows and footer."""
@@ -54,21 +54,26 @@ class ParquetShardWriter(ShardWriter):
         super().abandon()
 
     def _stream(self, raw: IO[bytes]) -> Any:
-        return _ParquetStream(raw, self._schema)
+        return _ParquetStream(raw, self._layout())
 
 
 class _ParquetStream:
     """Rows in groups; at most one group is in memory."""
 
-    def __init__(self, raw: IO[bytes], schema: Any) -> None:
+    def __init__(self, raw: IO[bytes], layout: Layout) -> None:
         from pyarrow import parquet
 
-        self._schema, self._rows = schema, list[dict[str, Any]]()
-        self._writer = parquet.ParquetWriter(raw, schema, compression="zstd")
+        self._schema, self._rows = arrow_schema(layout.all_columns), list[dict[str, Any]]()
+        self._texts = [(column.name, dict.fromkeys(column.shape.keys, "")) for column in layout.columns]
+        self._writer = parquet.ParquetWriter(raw, self._schema, compression="zstd")
 
     def write(self, line: bytes) -> None:
-        """Adds the row that a JSON line holds."""
-        self._rows.append(orjson.loads(line))
+        """Adds the row that a JSON line holds; a text that a turn leaves out is empty, for nothing is null."""
+        row = orjson.loads(line)
+        for name, empty in self._texts:
+            if empty:
+                row[name] = [empty | turn for turn in row[name]]
+        self._rows.append(row)
         if len(self._rows) >= _GROUP_ROWS:
             self._flush()
 
@@ -89,8 +94,13 @@ class _ParquetStream:
             self._rows.clear()
 
 
-def shard_writer(file_format: str, layout: Layout) -> Callable[[Path, int], ShardWriter]:
+def shard_writer(
+    file_format: str, layout: Layout, *, found: Callable[[], Layout] | None = None
+) -> Callable[[Path, int], ShardWriter]:
     """What makes the writer of a format (parquet, jsonl or jsonl.zst).
+
+    Args:
+        found: the layout that the rows turn out to need, asked when the first one is written.
 
     Raises:
         ConfigError: Parquet without pyarrow.
@@ -98,10 +108,10 @@ def shard_writer(file_format: str, layout: Layout) -> Callable[[Path, int], Shar
     if file_format != "parquet":
         return PlainShardWriter if file_format == "jsonl" else ShardWriter
     try:
-        schema = arrow_schema(layout.all_columns)
+        arrow_schema(layout.all_columns)
     except ImportError as why:
         raise ConfigError(
             "Parquet needs pyarrow, which is not installed",
             hint=extra_hint("hub"),
         ) from why
-    return lambda folder, shard_records: ParquetShardWriter(folder, shard_records, schema)
+    return lambda folder, shard_records: ParquetShardWriter(folder, shard_records, found or (lambda: layout))

@@ -4,7 +4,9 @@
     sharegpt   {"conversations": [{"from": "human", "value": "..."}, {"from": "gpt", "value": "..."}]}
     alpaca     {"instruction": "...", "input": "", "output": "...", "system": "", "history": [["...", "..."]]}
 
-Every row begins with id, source and lang, has always the same keys, and never a null. ShareGPT and Alpaca rows are what
+Every row begins with id, source and lang, has always the same keys, and never a null. Thinking that a record keeps is
+`reasoning_content` of a message; the other two layouts have no field for it, and it stands before the answer as
+LLaMA-Factory reads it: `<think>\\n...\\n</think>\\n\\n`. ShareGPT and Alpaca rows are what
 LLaMA-Factory takes: a system turn at the front if any, then person and model in turn, the model last; it skips what is
 not so with no more than a warning, which is why it is a counted reject here. Alpaca's instruction holds the whole
 prompt and its input is empty: readers join the two in different ways.
@@ -12,8 +14,9 @@ prompt and its input is empty: readers join the two in different ways.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from blossom_data.mix.plan import LAYOUT_NAMES
@@ -29,6 +32,7 @@ REJECTS = {
     "empty_system": "the layout cannot tell an empty system turn from none",
     "not_alternating": "person and model do not take turns, or the model does not speak last",
 }
+_THOUGHT = re.compile(r"<think>\n([\s\S]*?)\n</think>\n\n")
 _FROM = {"system": "system", "user": "human", "assistant": "gpt"}
 _ROLE = {name: role for role, name in _FROM.items()}
 
@@ -78,25 +82,50 @@ def check_alternates(messages: Sequence[Message]) -> None:
 
 
 def _encode_messages(messages: Sequence[Message]) -> dict[str, Any]:
-    return {"messages": [{"role": turn.role, "content": turn.content} for turn in messages]}
+    return {"messages": [turn.to_dict() for turn in messages]}
 
 
 def _decode_messages(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"role": turn["role"], "content": turn["content"]} for turn in row["messages"]]
+    return [_turn(turn["role"], turn["content"], turn.get("reasoning_content") or "") for turn in row["messages"]]
+
+
+def with_reasoning(layout: Layout) -> Layout:
+    """The layout of a set in which some message has `reasoning_content`."""
+    if layout.name != "messages":
+        return layout
+    return replace(layout, columns=(Column("messages", turns("role", "content", "reasoning_content")),))
+
+
+def _turn(role: str, content: str, reasoning: str = "") -> dict[str, str]:
+    return Message(role, content, reasoning).to_dict()
+
+
+def _said(turn: Message) -> str:
+    """A turn as one text, its thinking before it."""
+    return f"<think>\n{turn.reasoning_content}\n</think>\n\n{turn.content}" if turn.reasoning_content else turn.content
+
+
+def _answer(text: str) -> dict[str, str]:
+    """A turn of the model as `_said` wrote it."""
+    found = _THOUGHT.match(text)
+    return _turn("assistant", text[found.end() :], found[1]) if found and found[1] else _turn("assistant", text)
 
 
 def _encode_sharegpt(messages: Sequence[Message]) -> dict[str, Any]:
     check_alternates(messages)
-    return {"conversations": [{"from": _FROM[turn.role], "value": turn.content} for turn in messages]}
+    return {"conversations": [{"from": _FROM[turn.role], "value": _said(turn)} for turn in messages]}
 
 
 def _decode_sharegpt(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    return [{"role": _ROLE[turn["from"]], "content": turn["value"]} for turn in row["conversations"]]
+    return [
+        _answer(turn["value"]) if turn["from"] == "gpt" else _turn(_ROLE[turn["from"]], turn["value"])
+        for turn in row["conversations"]
+    ]
 
 
 def _encode_alpaca(messages: Sequence[Message]) -> dict[str, Any]:
     check_alternates(messages)
-    system, talk = "", [turn.content for turn in messages]
+    system, talk = "", [_said(turn) for turn in messages]
     if messages[0].role == "system":
         system, *talk = talk
         if not system:
@@ -111,7 +140,7 @@ def _decode_alpaca(row: Mapping[str, Any]) -> list[dict[str, str]]:
         raise ValueError("input is not empty: this row was not written by blossom-data")
     turns = [{"role": "system", "content": row["system"]}] if row["system"] else []
     for question, answer in [*row["history"], (row["instruction"], row["output"])]:
-        turns += [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        turns += [{"role": "user", "content": question}, _answer(answer)]
     return turns
 
 

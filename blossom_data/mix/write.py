@@ -27,7 +27,7 @@ from blossom_data.mix.card import render_mix_card
 from blossom_data.mix.files import shard_writer
 from blossom_data.mix.inputs import Input
 from blossom_data.mix.keys import keyed_hash, prompt_key
-from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable
+from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable, with_reasoning
 from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.sampling import Draws, Taken
@@ -53,6 +53,12 @@ class _Books:
     by_lang: Counter[str] = field(default_factory=Counter)
     not_alternating: int = 0
     is_single_turn: bool = True
+    has_reasoning: bool = False
+    """Whether a record that may be taken keeps thinking."""
+
+    def needed(self, layout: Layout) -> Layout:
+        """The layout with what the records need."""
+        return with_reasoning(layout) if self.has_reasoning else layout
 
 
 def replacement_of(mix: Mix, *, is_allowed: bool = False, least: float = HALF) -> Replacement:
@@ -82,8 +88,8 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
     replacement = replacement or replacement_of(mix)
     inputs = {data: Input(data) for data in dict.fromkeys(part.data for part in mix.parts)}
     layout = LAYOUTS[mix.layout]
-    make_writer = shard_writer(mix.file_format, layout)
     books = _Books()
+    make_writer = shard_writer(mix.file_format, layout, found=lambda: books.needed(layout))
     writing = DatasetWriter(
         mix.out,
         shard_records=mix.shard_records,
@@ -103,7 +109,7 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
             source.require_unchanged()
         manifest = _describe(mix, inputs, draws, taken, books, counters) | {"made_of": replacement.to_dict()}
         files = trainer_files(mix.out.resolve().name, mix.layout, is_single_turn=books.is_single_turn)
-        card = render_mix_card(manifest, mix.out.resolve().name, layout)
+        card = render_mix_card(manifest, mix.out.resolve().name, books.needed(layout))
         return writer.finish(manifest, files={**files, CARD: card}, judge=replacement.judge)
 
 
@@ -147,6 +153,7 @@ def _collect(
         for number in parts:
             draws.add(number, place, drawn, identity, prompt, record.lang, record.source)
         books.candidates += 1
+        books.has_reasoning = books.has_reasoning or any(turn.reasoning_content for turn in record.messages)
         books.characters += sum(len(turn.content) for turn in record.messages)
 
 

@@ -13,7 +13,14 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, ValidationInfo, with_config
 
-from blossom_data.config import SOURCE_KINDS, STAGES, STRUCTURED_MODES, check_base_url, is_web_address
+from blossom_data.config import (
+    SOURCE_KINDS,
+    STAGES,
+    STRUCTURED_MODES,
+    check_base_url,
+    check_extra_body,
+    is_web_address,
+)
 from blossom_data.pipelines.stage_settings import StageTables
 from blossom_data.prompts import bundled
 from blossom_data.settings_types import (
@@ -119,6 +126,11 @@ class EndpointSettings:
     """Shown in progress and errors; the host without one."""
     structured: Annotated[str, OneOf(*STRUCTURED_MODES)] | None = None
     """How JSON is asked for: auto, json_schema, json_object or off."""
+    extra_body: Annotated[Mapping[str, Any], checked(check_extra_body)] | None = None
+    """Further fields of every request, such as {chat_template_kwargs = {enable_thinking = false}}; part of the ledger
+    key."""
+    reasoning_effort: Text | None = None
+    """How much the model thinks, in its provider's words (none, low, medium, high); part of the ledger key."""
     key_env: Annotated[Text, SECRET, AfterValidator(_variable)] | None = None
     """The environment variable that holds this endpoint's key."""
     ca_file: Text | None = None

@@ -56,6 +56,8 @@ class AnnotateSettings:
     """Of the samples."""
     max_tokens: Count | None = None
     """Most tokens of an answer."""
+    keep_reasoning: Flag | None = None
+    """Keep what the model thought, as `reasoning_content` of its turn."""
 
 
 @with_config(STRICT)
@@ -73,6 +75,8 @@ class VerifyMathSettings:
     """Most tokens of a sample."""
     symbolic: Flag | None = None
     """Compare labels that are formulas through Math-Verify."""
+    keep_reasoning: Flag | None = None
+    """Keep what the model thought, as `reasoning_content` of its turn."""
 
 
 @with_config(STRICT)

@@ -52,7 +52,8 @@ def build_version(
         InputError: the parts are no longer what the survey found.
     """
     digest = Digest()
-    with Shards(folder, layout=layout, shard_records=shard_records) as shards:
+    has_reasoning = found.with_reasoning > 0
+    with Shards(folder, layout=layout, shard_records=shard_records, has_reasoning=has_reasoning) as shards:
         for config, record in counters.counted("writing", distinct(parts), total=found.records):
             digest.add(config, record.to_line())
             shards.write(config, record)
@@ -121,6 +122,7 @@ def _described(found: Survey, licences: Mapping[str, str]) -> dict[str, Any]:
         "by_source": {source: {"kept": kept} for source, kept in sorted(found.by_source.items())},
         "by_lang": dict(sorted(found.by_lang.items())),
         "with_gold": found.with_gold,
+        **({"with_reasoning": found.with_reasoning} if found.with_reasoning else {}),
         "made_by": [
             {"stage": stage, "version": version, "model": model, "prompt": prompt, "records": records}
             for (stage, version, model, prompt), records in sorted(found.made_by.items())

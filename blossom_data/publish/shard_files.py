@@ -69,15 +69,19 @@ class _JsonLines:
 
 
 class _Parquet:
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: IO[bytes], *, has_reasoning: bool) -> None:
         from pyarrow import parquet
 
-        self._schema = arrow_schema()
+        self._schema = arrow_schema(has_reasoning=has_reasoning)
+        self._is_wide = has_reasoning
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def write(self, record: Record) -> None:
-        self._rows.append(record.to_dict())
+        row = record.to_dict()
+        if self._is_wide:
+            row["messages"] = [{"reasoning_content": "", **turn} for turn in row["messages"]]
+        self._rows.append(row)
         if len(self._rows) == _ROW_GROUP_RECORDS:
             self._flush()
 
@@ -97,12 +101,13 @@ class _Parquet:
         self._rows.clear()
 
 
-def arrow_schema() -> Any:
-    """The Arrow schema of every Parquet shard."""
+def arrow_schema(*, has_reasoning: bool = False) -> Any:
+    """The Arrow schema of every Parquet shard of a version; wider where any of its records keeps thinking."""
     import pyarrow
 
     text = pyarrow.string()
-    turn = pyarrow.struct([("role", text), ("content", text)])
+    thinking = [("reasoning_content", text)] if has_reasoning else []
+    turn = pyarrow.struct([("role", text), ("content", text), *thinking])
     stage = [("stage", text), ("version", pyarrow.int64()), ("prompt", text), ("model", text), ("reply", text)]
     return pyarrow.schema(
         [
@@ -121,7 +126,10 @@ def arrow_schema() -> Any:
 class Shards:
     """Records of several configurations into shards of one folder; records of one configuration come together."""
 
-    def __init__(self, folder: Path, *, layout: str, shard_records: int = VERSION_SHARD_RECORDS) -> None:
+    def __init__(
+        self, folder: Path, *, layout: str, shard_records: int = VERSION_SHARD_RECORDS, has_reasoning: bool = False
+    ) -> None:
+        self._has_reasoning = has_reasoning
         self.folder, self.layout, self.shard_records = folder, layout, shard_records
         self.written: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
@@ -156,7 +164,10 @@ class Shards:
         self._numbers[config], self._config, self._records = number, config, 0
         name = f"{shard_prefix(config)}-{number:05d}{LAYOUTS[self.layout]}"
         self._file = (self.folder / name).open("xb")
-        self._writer = _Parquet(self._file) if self.layout == "parquet" else _JsonLines(self._file)
+        self._writer = self._make_writer(self._file)
+
+    def _make_writer(self, file: IO[bytes]) -> _Writer:
+        return _Parquet(file, has_reasoning=self._has_reasoning) if self.layout == "parquet" else _JsonLines(file)
 
     def _close(self) -> None:
         """Ends the open shard and makes it durable."""

@@ -51,6 +51,17 @@ _TABLE_ROWS_MAX = 100
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
+def _features(*, has_reasoning: bool) -> list[dict[str, Any]]:
+    """The columns of a data set; its messages have one more where any record keeps thinking."""
+    if not has_reasoning:
+        return _FEATURES
+    thinking = {"name": "reasoning_content", **_STRING}
+    return [
+        {**column, "list": [*column["list"], thinking]} if column["name"] == "messages" else column
+        for column in _FEATURES
+    ]
+
+
 def render_card(about: Mapping[str, Any], name: str) -> bytes:
     """README.md of the data set `name`, from what its manifest says."""
     front = _front_matter(about, name)
@@ -75,7 +86,8 @@ def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
     sources = about.get("sources", ())
     licences = about.get("licences") or {entry["source"]: entry.get("licence", "") for entry in sources}
     configs = about.get("configs", _ONE_CONFIG)
-    info = [{"config_name": config["name"], "features": _FEATURES} for config in configs]
+    features = _features(has_reasoning=bool(about.get("with_reasoning")))
+    info = [{"config_name": config["name"], "features": features} for config in configs]
     return {
         "pretty_name": name,
         "language": list(about.get("by_lang") or ("en", "zh")),

@@ -26,6 +26,7 @@ _TRANSLATE = {
     "ask": "asks for the text instead of translating it",
     "description": "describes the text instead of translating it",
     "refusal": "refuses",
+    "content_filter": "the endpoint filtered the reply",
     "turns": "plays several speakers",
     "loop": "repeats itself",
     "lang_task": "material of a language task is gone",
@@ -43,6 +44,8 @@ _ANNOTATE = {
     "identity": "speaks of itself as a model",
     "wrong_language": "answers in the wrong language",
     "loop": "repeats itself",
+    "template_token": "a token of the chat template with more behind it",
+    "garbled": "signs that are no text",
 }
 _VERIFY = {
     "wrong": "the final answer is not the gold label",

@@ -50,6 +50,8 @@ def render_record(row: dict[str, Any], original: dict[str, Any] | None = None) -
         before = old.pop(0) if old and turn["role"] in ("system", "user") else ""
         if before and before != turn["content"]:
             lines += [f"── {turn['role']} (original)", before]
+        if turn.get("reasoning_content"):
+            lines += [f"── {turn['role']} (thinking)", turn["reasoning_content"]]
         lines += [f"── {turn['role']}", turn["content"]]
     stages = [f"{step['stage']} v{step['version']} {step['model']}".rstrip() for step in row.get("lineage", [])]
     if stages:

@@ -60,6 +60,8 @@ class TurnRow:
     """system, user, assistant or tool."""
     content: ExactText
     """What was said."""
+    reasoning_content: ExactText = ""
+    """What a model thought before it said it."""
 
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
@@ -196,6 +198,8 @@ def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:
     values = dict(values)
     if not values.get("tags"):
         values.pop("tags", None)
+    if isinstance(turns := values.get("messages"), list):
+        values["messages"] = [_without_void_thinking(turn) if isinstance(turn, dict) else turn for turn in turns]
     if isinstance(steps := values.get("lineage"), list):
         values["lineage"] = [
             {key: each for key, each in step.items() if each or key not in _LINEAGE_TEXTS}
@@ -208,6 +212,13 @@ def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:
     except ValidationError as still:
         raise _unreadable(values, still) from why
     return record
+
+
+def _without_void_thinking(turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn whose thinking is no text (null, or another program's objects) without it."""
+    if isinstance(turn.get("reasoning_content", ""), str):
+        return turn
+    return {key: value for key, value in turn.items() if key != "reasoning_content"}
 
 
 def _unreadable(values: dict[str, Any], why: ValidationError) -> Unreadable:

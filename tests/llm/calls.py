@@ -13,6 +13,7 @@ from blossom_data.config import Endpoint, Secret
 from blossom_data.counters import Counters
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.pool import Pool
+from blossom_data.llm.structured import Memory
 from blossom_data.records import Message
 
 CANARY_KEY = "sk-CANARY-5f1e9d0c7b3a"
@@ -32,13 +33,18 @@ def endpoint(server: Loopback, **settings: Any) -> Endpoint:
 
 
 def ask_all(
-    endpoints: Sequence[Endpoint], asks: Sequence[Ask], *, patience: Patience = FAST, seed: int = 0
+    endpoints: Sequence[Endpoint],
+    asks: Sequence[Ask],
+    *,
+    patience: Patience = FAST,
+    seed: int = 0,
+    memory: Memory | None = None,
 ) -> tuple[list[Reply | BaseException], Counters]:
     """What each ask came to, sent side by side, and the counters afterwards."""
     counters = Counters()
 
     async def run() -> list[Reply | BaseException]:
-        async with Pool(endpoints, counters=counters, seed=seed, patience=patience) as pool:
+        async with Pool(endpoints, counters=counters, seed=seed, patience=patience, memory=memory) as pool:
             return await asyncio.gather(*(pool.complete(ask) for ask in asks), return_exceptions=True)
 
     return asyncio.run(run()), counters

@@ -91,6 +91,31 @@ def test_an_answer_without_a_finish_reason_does_not_pass_for_complete() -> None:
     assert read_text(body).finish_reason == "unknown"
 
 
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"content": "Paris.", "reasoning_content": "hm"},
+        {"content": "Paris.", "reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
+        {"content": "Paris.", "reasoning": {"summary": [{"type": "summary_text", "text": "hm"}]}},
+        {"content": "Paris.", "thinking": "hm"},
+        {"content": "Paris.", "reasoning_details": [{"type": "reasoning.encrypted"}, {"text": "hm"}]},
+        {"content": [{"type": "reasoning", "reasoning": "hm"}, {"type": "text", "text": "Paris."}]},
+        {"content": [{"type": "redacted_thinking"}, {"type": "text", "text": "Paris."}], "reasoning": "hm"},
+    ],
+)
+def test_thinking_that_comes_apart_from_the_content_is_kept_apart(parts: dict[str, Any]) -> None:
+    body = answer("")
+    body["choices"][0]["message"] = parts
+    reply = read_text(body)
+    assert (reply.text, reply.reasoning) == ("Paris.", "hm")
+
+
+def test_a_reply_that_is_nothing_but_thinking_is_a_reply() -> None:
+    body = answer(None, reasoning_content="hm")
+    del body["usage"]
+    assert (read_text(body).text, read_text(body).reasoning) == ("", "hm")
+
+
 def test_content_in_parts_is_joined_without_its_thinking() -> None:
     body = answer("")
     body["choices"][0]["message"]["content"] = [

@@ -124,6 +124,33 @@ def test_without_a_schema_nothing_is_negotiated() -> None:
     assert [wanted(request) for request in server.requests] == [""]
 
 
+@pytest.mark.parametrize("said", ['<think>JSON, hm.</think>{"word": "hello"}', 'So {this}.</think>\n{"word": "hello"}'])
+def test_the_canary_has_room_to_think_and_its_answer_counts(said: str) -> None:
+    def respond(request: LoopbackRequest) -> Response:
+        return said if request.body.get("max_tokens", 1000) >= 500 else answer("<think>JSON", finish_reason="length")
+
+    server, _, counters = ask_with_schema(respond)
+    assert {wanted(request) for request in server.requests} == {"json_object"}
+    assert any("json_object honoured" in note for note in counters.notes)
+
+
+def test_a_canary_that_was_cut_off_proves_nothing_and_is_not_remembered() -> None:
+    remembered: dict[str, str] = {}
+
+    class Facts:
+        def recall(self, name: str) -> str | None:
+            return remembered.get(name)
+
+        def remember(self, name: str, value: str) -> None:
+            remembered[name] = value
+
+    asks = [question(n, response_schema=SCHEMA) for n in range(3)]
+    for respond, kept in ((lambda _: answer("<think>Well", finish_reason="length"), []), (serving(), ["off"])):
+        with Loopback(respond=respond) as server:
+            ask_all([endpoint(server)], asks, memory=Facts())
+        assert list(remembered.values()) == kept
+
+
 def test_two_keys_of_one_address_share_what_was_found() -> None:
     with Loopback(respond=serving(honours=("json_object",))) as server:
         pair = [endpoint(server, name="one"), endpoint(server, name="two")]

@@ -60,6 +60,17 @@ def test_the_first_question_of_a_stage_keeps_its_key(name: str, settings: dict[s
     assert ask.key("golden-model").hex() == key
 
 
+def test_what_an_endpoint_adds_to_every_request_is_in_the_key_only_where_there_is_any() -> None:
+    (ask,) = asks_of(build_stage("annotate", {"max_tokens": 500, "keep_reasoning": True}), RECORD)
+    assert ask.key("golden-model").hex() == "cf373ff6e2c49f0d5fa1a6c102550ee0"
+    kept = tuple(replace(turn, reasoning_content="hm") for turn in ask.messages)
+    assert replace(ask, messages=kept, further={}).key("golden-model") == ask.key("golden-model")
+    further = {"reasoning_effort": "low", "chat_template_kwargs": {"enable_thinking": False}}
+    added = replace(ask, further=further).key("golden-model")
+    assert added.hex() == "e6dbdd19a2f18035cac6382c4015fb15"
+    assert replace(ask, further=dict(reversed(further.items()))).key("golden-model") == added
+
+
 def test_the_question_to_the_judge_keeps_its_key() -> None:
     record = replace(RECORD, messages=(Message("user", "Recommend a good short book."),))
     stage = build_stage("translate", {"judge": "judge_translation"})

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import typer
 
 from blossom_data.cli.flags.batch import Batches
 from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.cli.flags.money import Money
-from blossom_data.cli.flags.values import choice, share, switch
+from blossom_data.cli.flags.values import choice, json_object, share, switch
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
 
@@ -24,6 +24,29 @@ CaFile = Annotated[
         metavar="FILE",
         help="PEM file of the authorities that certificates are checked against, in place of the system's.",
     ),
+]
+
+ExtraBody = Annotated[
+    dict[str, Any] | None,
+    typer.Option(
+        "--extra-body",
+        parser=json_object,
+        metavar="JSON",
+        help="Further fields of every request, such as "
+        '\'{"chat_template_kwargs": {"enable_thinking": false}}\'; part of the ledger key.',
+    ),
+]
+ReasoningEffort = Annotated[
+    str,
+    typer.Option(
+        "--reasoning-effort",
+        metavar="WORD",
+        help="How much the model thinks, in its provider's words (none, low, medium, high); part of the ledger key.",
+    ),
+]
+KeepReasoning = Annotated[
+    bool,
+    switch("--keep-reasoning", help="Keep what the model thought, as reasoning_content of its turn."),
 ]
 
 
@@ -61,6 +84,8 @@ class EndpointFlags:
             help=f"How JSON replies are asked for: {', '.join(STRUCTURED_MODES)}; auto finds out with one call.",
         ),
     ] = "auto"
+    extra_body: ExtraBody = None
+    reasoning_effort: ReasoningEffort = ""
     ca_file: CaFile = ""
     ledger: Annotated[
         Path | None,
@@ -89,6 +114,8 @@ class AddressFlags:
     model: Annotated[
         str, typer.Option("--model", metavar="NAME", help="Model; overrides the environment and the file.")
     ] = ""
+    extra_body: ExtraBody = None
+    reasoning_effort: ReasoningEffort = ""
     ca_file: CaFile = ""
 
 
@@ -158,6 +185,8 @@ def build_endpoint(flags: EndpointFlags, local: EngineEndpoint | None = None) ->
         requests_per_minute=flags.rpm,
         tokens_per_minute=flags.tpm,
         structured=flags.structured,
+        extra_body=flags.extra_body or {},
+        reasoning_effort=flags.reasoning_effort,
         ca_file=flags.ca_file,
     )
     return local.fit(endpoint) if local else endpoint

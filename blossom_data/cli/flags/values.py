@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -56,6 +57,19 @@ def span_s(value: str | float) -> float:
     if found is None or not (seconds := float(found[1]) * _SECONDS[found[2]]):
         raise typer.BadParameter(f"{value!r} is not a span such as 90s, 30m or 5h")
     return seconds
+
+
+def json_object(value: str | dict[str, Any]) -> dict[str, Any]:
+    """A JSON object."""
+    if isinstance(value, dict):
+        return value
+    try:
+        found = json.loads(value)
+    except ValueError as why:
+        raise typer.BadParameter(f"{value[:80]!r} is not JSON: {why}") from None
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{value[:80]!r} is not a JSON object")
+    return found
 
 
 def above_zero(value: str | float) -> float:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from blossom_data.cli.flags.common import CommonOfLong
-from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.endpoint import Asking, KeepReasoning
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Records
 
@@ -28,6 +28,7 @@ def command(
         int | None,
         typer.Option("--max-tokens", min=1, metavar="N", help="Longest answer; none: what the endpoint allows."),
     ] = None,
+    keep_reasoning: KeepReasoning = False,
 ) -> int:
     """Write every assistant turn again, in order, with one model in one style.
 
@@ -35,7 +36,12 @@ def command(
 
     Example: blossom-data annotate zh/gsm8k -o sft/gsm8k --base-url http://127.0.0.1:8000/v1 --model qwen2.5-72b
     """
-    settings: dict[str, Any] = {"prompt": prompt, "tries": tries, "temperature": temperature}
+    settings: dict[str, Any] = {
+        "prompt": prompt,
+        "tries": tries,
+        "temperature": temperature,
+        "keep_reasoning": keep_reasoning,
+    }
     if max_tokens:
         settings["max_tokens"] = max_tokens
     from blossom_data.cli.jobs import run_stage

@@ -6,6 +6,7 @@ The reply is the one in the ledger, if there is one; no call is made.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,10 @@ def explain_record(
     stage = build_stage("translate", settings)
     assert isinstance(stage, Translate)
     attempts = stage.explain(record)
+    effort = {"reasoning_effort": endpoint.reasoning_effort} if endpoint.reasoning_effort else {}
+    asks = [replace(ask, further={**(endpoint.extra_body or {}), **effort}) for _, ask in attempts]
     ledger = endpoint.ledger or find_ledger(given.out or Path("out"), given.records)
-    replies = _replies([ask for _, ask in attempts], ledger, endpoint.model)
+    replies = _replies(asks, ledger, endpoint.model)
     told = [_tell(request, ask, reply) for (request, ask), reply in zip(attempts, replies, strict=True)]
     if is_json:
         output.json_result({"id": record.id, "calls": told})

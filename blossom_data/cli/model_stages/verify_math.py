@@ -10,7 +10,7 @@ import typer
 
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import CommonOfLong
-from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.endpoint import Asking, KeepReasoning
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Records
 from blossom_data.cli.flags.values import switch
@@ -51,6 +51,7 @@ def command(
         bool,
         switch("--marked-only", help="Accept only answers behind a marker: a box, ####, Answer:, 答案是 ..."),
     ] = False,
+    keep_reasoning: KeepReasoning = False,
 ) -> int:
     """Keep records whose final answer equals the gold label; records without one pass.
 
@@ -62,6 +63,7 @@ def command(
     Example: blossom-data verify-math sft/gsm8k -o verified/gsm8k
     """
     settings: dict[str, Any] = {"resample": resample, "prompt": prompt, "temperature": temperature}
+    settings["keep_reasoning"] = keep_reasoning
     if max_tokens:
         settings["max_tokens"] = max_tokens
     if symbolic:

@@ -15,7 +15,7 @@ from blossom_data.cli.flags.money import build_spending
 from blossom_data.cli.flags.pipeline import Wanted
 from blossom_data.cli.jobs import count_skipped, describe_source, input_of
 from blossom_data.cli.pipelines.endpoints import build_endpoints, endpoint_settings, engine_of
-from blossom_data.config import STAGES, Endpoint, serving
+from blossom_data.config import STAGES, Endpoint, further_of, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.local import Job
@@ -182,9 +182,18 @@ def _identity(
         digest.update(repr((replace(source, path="", licence=""), origin.licence, source.licence, content)).encode())
     for name, stage in stages.items():
         models = sorted({endpoint.model for endpoint in serving(endpoints, name)})
-        digest.update(repr((name, stage, models)).encode())
+        digest.update(repr((name, stage, models, *filter(None, [further_of(endpoints, name)]))).encode())
     models = sorted({endpoint.model for endpoint in serving(endpoints, "judge")})
     digest.update(
-        repr((models, pipeline.shard_records, pipeline.max_bad, wanted.part.limit, wanted.part.only)).encode()
+        repr(
+            (
+                *filter(None, [further_of(endpoints, "judge")]),
+                models,
+                pipeline.shard_records,
+                pipeline.max_bad,
+                wanted.part.limit,
+                wanted.part.only,
+            )
+        ).encode()
     )
     return digest.hexdigest()

@@ -16,7 +16,7 @@ import orjson
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.llm.policy import Action, Failure, classify_status, encode_part, read_error
-from blossom_data.llm.reading import read_reply
+from blossom_data.llm.reading import read_failed_generation, read_reply
 
 URL: Final = "/v1/chat/completions"
 _KEY_DIGITS = 32
@@ -64,7 +64,8 @@ def judge_line(line: ResultLine, ask: Ask, model: str) -> Reply | Failure:
     if 200 <= line.status < 300:
         return read_reply(line.body, ask, model, {})
     if line.status:
-        return classify_status(line.status, {}, line.body)
+        failure = classify_status(line.status, {}, line.body)
+        return read_failed_generation(failure, ask, model) or failure
     message, codes = read_error(line.body)
     found = classify_status(400, {}, line.body)
     if found.action in (Action.AUTH, Action.ENDPOINT):

@@ -1,6 +1,6 @@
 """What makes an annotated answer unfit for training: pure checks on one reply.
 
-    find_fault(reply, "中国的首都是哪里？", record) -> None, or ("refusal", "抱歉，我无法…")
+    find_fault(reply, clean_reply(reply, ...), "中国的首都是哪里？", record) -> None, or ("refusal", "抱歉，我无法…")
 
 Each check errs on the side of keeping: an answer *about* language models, or one that has to say no to part of a
 question, is fine. It does not judge whether an answer is right.
@@ -11,7 +11,9 @@ from __future__ import annotations
 import re
 
 from blossom_data.asks import Reply
+from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.records import Record
+from blossom_data.stages.annotate.clean import Cleaned
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _NOT_LATIN = bytes(sorted(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")))
@@ -57,26 +59,43 @@ _ASKS_WHO = re.compile(
     r"你是谁|你叫什么|你的名字|介绍(?:一下)?你自己|who are you|your name|introduce yourself|are you an? (?:AI|bot)",
     re.I,
 )
-FAULT_CODES = ("content_filter", "refusal", "truncated", "empty", "identity", "loop", "wrong_language")
+FAULT_CODES = (
+    "content_filter",
+    "refusal",
+    "truncated",
+    "empty",
+    "template_token",
+    "garbled",
+    "identity",
+    "loop",
+    "wrong_language",
+)
 _HEAD_CHARS = 300
 """A refusal stands at the start of an answer, an identity claim at its start or end."""
 
 
-def find_fault(reply: Reply, question: str, record: Record) -> tuple[str, str] | None:
+def find_fault(reply: Reply, cleaned: Cleaned, question: str, record: Record) -> tuple[str, str] | None:
     """The first fault of an answer as (code, detail), or None when it is fit.
 
     Args:
+        cleaned: what the reply says, which is what is judged.
         question: the user turn that was answered; what it says itself is no fault of the answer.
     """
-    if reply.finish_reason == "content_filter":
+    # A ledger may hold reasons that were stored as they came.
+    finish = finish_kind(reply.finish_reason or "stop")
+    if finish == "content_filter":
         return "content_filter", "the endpoint filtered the answer"
     if reply.refusal:
         return "refusal", reply.refusal[:80]
-    if reply.finish_reason not in ("stop", "end_turn", "eos", ""):
+    if finish != "stop":
         return "truncated", f"finish_reason is {reply.finish_reason!r}"
-    text = reply.text.strip()
+    if cleaned.is_open:
+        return "truncated", "the thinking never ends"
+    text = cleaned.text.strip()
     if not text:
-        return "empty", "the answer is empty"
+        return "empty", "nothing but thinking" if cleaned.reasoning else "the answer is empty"
+    if cleaned.damage:
+        return cleaned.damage
     if refusal := _REFUSAL.match(text[:_HEAD_CHARS]):
         return "refusal", refusal.group(0)[:80]
     ends = text if len(text) <= 2 * _HEAD_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_HEAD_CHARS:]}"

@@ -2,9 +2,10 @@
 
     user A, user B   ->   user A, assistant 1, user B, assistant 2
 
-Each turn is asked with the answers already written above it, so a chat stays one conversation. What is there of
-assistant and tool turns is dropped first. An answer that is cut off, refuses, speaks of itself, is in the wrong
-language or loops is asked for again; a record whose turn never comes out right is rejected whole.
+Each turn is asked with the answers already written above it, so a chat stays one conversation; what the model thought
+is no part of them. What is there of assistant and tool turns is dropped first. An answer that is cut off, refuses,
+speaks of itself, is in the wrong language or loops is asked for again; a record whose turn never comes out right is
+rejected whole.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from blossom_data.asks import Ask, Reply
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
+from blossom_data.stages.annotate.clean import Cleaned, asked_in, clean_reply
 from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
 REJECT_CODES = ("no_user_turn", *FAULT_CODES)
@@ -30,6 +32,8 @@ class Annotate:
     """Samples per turn before the record is rejected."""
     temperature: float | None = 0.7
     max_tokens: int | None = None
+    keep_reasoning: bool = False
+    """Keeps what the model thought as `reasoning_content` of its turn."""
     name: str = "annotate"
     version: int = 1
 
@@ -53,16 +57,19 @@ class Annotate:
                 style = f"{style}\n\n{turn.content}".strip()
                 continue
             told.append(self.prompt.fill(text=turn.content)[-1])
-            reply = yield from self._answer(record, (Message("system", style), *told))
-            told.append(Message("assistant", reply.text))
-            written.append(Message("assistant", reply.text.strip()))
+            question = asked_in(record, turn.content)
+            reply, cleaned = yield from self._answer(record, (Message("system", style), *told), question)
+            told.append(Message("assistant", cleaned.text))
+            written.append(cleaned.turn(keep_reasoning=self.keep_reasoning))
             keys.append(reply.key)
             model = reply.model
         step = Lineage(self.name, self.version, self.prompt.hash, model, ",".join(keys))
         return replace(record, messages=tuple(written), lineage=(*record.lineage, step))
 
-    def _answer(self, record: Record, messages: tuple[Message, ...]) -> Generator[Ask, Reply, Reply]:
-        """One acceptable answer to the conversation `messages`."""
+    def _answer(
+        self, record: Record, messages: tuple[Message, ...], question: str
+    ) -> Generator[Ask, Reply, tuple[Reply, Cleaned]]:
+        """One acceptable answer to the conversation `messages`, whose last turn asks `question`."""
         history: list[str] = []
         code = detail = ""
         for attempt in range(self.tries):
@@ -76,9 +83,10 @@ class Annotate:
                 prompt_hash=self.prompt.hash,
                 because=code,
             )
-            fault = find_fault(reply, messages[-1].content, record)
+            cleaned = clean_reply(reply, question)
+            fault = find_fault(reply, cleaned, messages[-1].content, record)
             if fault is None:
-                return reply
+                return reply, cleaned
             code, detail = fault
             history.append(f"try {attempt}: {code}: {detail}")
             if code == "content_filter":

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from blossom_data.asks import Reply
 from blossom_data.llm.decode import BadReply
+from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.llm.reply_models import read_reply
 from blossom_data.stages.translate.guard.finding import Finding, Pair
 from blossom_data.stages.translate.guard.registry import Verdict, find_faults, verdicts
@@ -48,9 +49,10 @@ def judge_reply(request: Request, reply: Reply, others: Sequence[tuple[Segment, 
     """Decodes and checks a reply; `others` is what the record has already. Raises nothing, whatever the reply holds."""
     if reply.refusal:
         return Outcome(fault=Finding("refusal", True, reply.refusal[:200]))
-    if reply.finish_reason == "content_filter":
+    finish = finish_kind(reply.finish_reason)
+    if finish == "content_filter":
         return Outcome(fault=Finding("content_filter", True, "the endpoint filtered the answer"))
-    if reply.finish_reason != "stop":
+    if finish != "stop":
         return Outcome(fault=Finding("finish", True, f"finish reason {reply.finish_reason!r}"))
     try:
         read = read_reply(TranslationReply, reply.text)

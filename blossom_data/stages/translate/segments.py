@@ -65,10 +65,12 @@ class Plan:
     lang_task: bool
 
     def rebuild(self, translations: Mapping[int, str]) -> tuple[Message, ...]:
-        """The turns with each segment replaced by its translation (by Segment.index)."""
+        """The turns with each segment replaced by its translation (by Segment.index), without their thinking."""
         return tuple(
             replace(
-                turn, content="".join(piece if isinstance(piece, str) else translations[piece.index] for piece in row)
+                turn,
+                content="".join(piece if isinstance(piece, str) else translations[piece.index] for piece in row),
+                reasoning_content="",
             )
             for turn, row in zip(self.messages, self.pieces, strict=True)
         )

@@ -16,6 +16,7 @@ from typing import Any
 
 from blossom_data.asks import Ask, Note, Reply
 from blossom_data.llm.decode import BadReply
+from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.llm.reply_models import ReplyFlag, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
@@ -272,7 +273,7 @@ def _is_translated(record: Record, target_lang: str) -> bool:
 
 def _is_cleared(verdict: Reply) -> bool:
     """Whether the judge says, in exactly the shape asked for, that the task is the same and not answered."""
-    if verdict.finish_reason != "stop" or verdict.refusal:
+    if verdict.refusal or finish_kind(verdict.finish_reason) != "stop":
         return False
     try:
         judgement = read_reply(Judgement, verdict.text).value

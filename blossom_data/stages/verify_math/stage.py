@@ -21,7 +21,8 @@ from typing import Any
 from blossom_data.answers import CheckedAnswer, NotCompared, Verdict, check_answer, parse_gold
 from blossom_data.asks import Ask, Note, Question, Reply
 from blossom_data.prompts import Prompt
-from blossom_data.records import Lineage, Message, Record, Reject
+from blossom_data.records import Lineage, Record, Reject
+from blossom_data.stages.annotate.clean import Cleaned, asked_in, clean_reply
 from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
 REJECT_CODES = (
@@ -102,6 +103,8 @@ class VerifyMath:
     """Compare labels that are formulas through Math-Verify; the others are compared exactly all the same."""
     marked_only: bool = False
     """Accept an answer only behind a marker such as `Answer:` or a box."""
+    keep_reasoning: bool = False
+    """Keeps what the model thought as `reasoning_content` of a new answer."""
     name: str = "verify-math"
     version: int = 1
 
@@ -121,13 +124,13 @@ class VerifyMath:
         if course.verdict == "bad_gold":
             yield Note(f"verify|{UNREADABLE}||bad_gold||0|{record.source}")
             raise Reject("bad_gold", f"the gold label {record.gold[:80]!r} is not a number that can be compared")
-        reply = yield from self._sample(record, question, course, check)
+        found = yield from self._sample(record, question, course, check)
         outcome, detail = _outcome(course, record.gold)
         yield course.note(outcome, record.source)
         if outcome != "correct":
             raise Reject(outcome, detail, reply=course.text, history=tuple(course.history))
-        if reply is not None:
-            return self._with_answer(record, reply)
+        if found is not None:
+            return self._with_answer(record, *found)
         return replace(record, lineage=(*record.lineage, Lineage(self.name, self.version)))
 
     def _comparison(self, gold_text: str) -> tuple[str, Check]:
@@ -141,23 +144,24 @@ class VerifyMath:
 
     def _sample(
         self, record: Record, question: str, course: _Course, check: Check
-    ) -> Generator[Question, Any, Reply | None]:
-        """Asks for new samples until one is correct; gives its reply, or None."""
+    ) -> Generator[Question, Any, tuple[Reply, Cleaned] | None]:
+        """Asks for new samples until one is correct; gives it, or None."""
         because = course.verdict
         while course.verdict != "correct" and course.tries < self.resample and question:
             reply: Reply = yield self._ask(question, course.tries, because)
             course.tries += 1
-            if fault := find_fault(reply, question, record):
+            cleaned = clean_reply(reply, asked_in(record, question))
+            if fault := find_fault(reply, cleaned, question, record):
                 because = fault[0]
                 course.faults[because] += 1
                 course.history.append(f"sample {course.tries - 1}: {fault[0]}: {fault[1]}")
                 if because == "content_filter":
                     break
                 continue
-            course.check(check, reply.text, record, question)
+            course.check(check, cleaned.text, record, question)
             because = course.verdict
             if course.verdict == "correct":
-                return reply
+                return reply, cleaned
         return None
 
     def _ask(self, question: str, attempt: int, because: str) -> Ask:
@@ -172,12 +176,12 @@ class VerifyMath:
             because=because,
         )
 
-    def _with_answer(self, record: Record, reply: Reply) -> Record:
+    def _with_answer(self, record: Record, reply: Reply, cleaned: Cleaned) -> Record:
         """`record` with its last assistant turn replaced (or added)."""
         turns = list(record.messages)
         if turns and turns[-1].role == "assistant":
             turns.pop()
-        turns.append(Message("assistant", reply.text.strip()))
+        turns.append(cleaned.turn(keep_reasoning=self.keep_reasoning))
         step = Lineage(self.name, self.version, self.prompt.hash, reply.model, reply.key)
         return replace(record, messages=tuple(turns), lineage=(*record.lineage, step))
 

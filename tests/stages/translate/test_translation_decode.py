@@ -7,8 +7,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thinking_forms import FORMS
 
 from blossom_data.llm.decode import BadReply, decode_object
+from blossom_data.llm.reply.message_parts import read_content
 
 OBJECT = '{"a": [1, {"b": "x"}]}'
 
@@ -22,6 +24,8 @@ OBJECT = '{"a": [1, {"b": "x"}]}'
         (f"```json\n{OBJECT}\n```", ("fence",)),
         (f"```\n{OBJECT}```", ("fence",)),
         (f"<think>{{not json}}</think>\n\n{OBJECT}", ("think",)),
+        (f"<think>a</think><think>b</think>{OBJECT}", ("think",)),
+        (f"{OBJECT}<|im_end|>", ("token",)),
         (f"\ufeff<think>x</think>```json\n{OBJECT}\n```\n", ("bom", "think", "fence")),
     ],
 )
@@ -29,6 +33,14 @@ def test_tolerated_wrappings_give_the_same_object(text: str, notes: tuple[str, .
     decoded = decode_object(text)
     assert decoded.value == json.loads(OBJECT)
     assert decoded.notes == notes
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_thinking_in_any_form_is_tolerated_and_tags_within_the_object_are_text(name: str) -> None:
+    own = {"text": "Explain <think> and </think>.", "n": 1}
+    reply = read_content(FORMS[name]("First { this }. <x>", json.dumps(own)))
+    assert reply is not None
+    assert decode_object(reply.text).value == own
 
 
 @pytest.mark.parametrize(
@@ -40,7 +52,6 @@ def test_tolerated_wrappings_give_the_same_object(text: str, notes: tuple[str, .
         (f"```json\n{OBJECT}\n```\nDone.", "envelope"),
         (f"Sure:\n```json\n{OBJECT}\n```", "envelope"),
         (f"<think>never closed {OBJECT}", "envelope"),
-        (f"<think>a</think><think>b</think>{OBJECT}", "envelope"),
         (f"[{OBJECT}]", "envelope"),
         (f"{OBJECT}\n{OBJECT}", "json"),
         ('{"a": 1, "a": 2}', "json"),

@@ -1,0 +1,61 @@
+"""The forms in which servers send what a model thought: a thought and an answer in, the message of a completion out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Form = Callable[[str, str], dict[str, Any]]
+
+
+def _text(pattern: str) -> Form:
+    return lambda thought, said: {"content": pattern.replace("THOUGHT", thought).replace("SAID", said)}
+
+
+TWELVE: dict[str, Form] = {
+    "pair": _text("<think>\nTHOUGHT\n</think>\n\nSAID"),
+    "the template opens": _text("THOUGHT\n</think>\n\nSAID"),
+    "thinking": _text("<thinking>THOUGHT</thinking>\nSAID"),
+    "capital": _text("<Think>THOUGHT</Think>SAID"),
+    "thought": _text("<thought>\nTHOUGHT\n</thought>\n\nSAID"),
+    "reasoning": _text("<reasoning>THOUGHT</reasoning>\n\nSAID"),
+    "channels": _text(
+        "<|channel|>analysis<|message|>THOUGHT<|end|><|start|>assistant<|channel|>final<|message|>SAID<|return|>"
+    ),
+    "bare channels": _text("analysisTHOUGHTassistantfinalSAID"),
+    "parts": lambda thought, said: {
+        "content": [
+            {"type": "thinking", "thinking": [{"type": "text", "text": thought}]},
+            {"type": "text", "text": said},
+        ]
+    },
+    "reasoning_content": lambda thought, said: {"content": said, "reasoning_content": thought},
+    "reasoning field": lambda thought, said: {
+        "content": said,
+        "reasoning": thought,
+        "reasoning_details": [{"type": "reasoning.text", "text": thought}],
+    },
+    "brackets": _text("[THINK]THOUGHT[/THINK]SAID"),
+}
+MORE: dict[str, Form] = {
+    "Kimi": _text("◁think▷THOUGHT◁/think▷SAID"),
+    "Seed": _text("<seed:think>THOUGHT</seed:think>SAID"),
+    "Cohere": _text("<|START_THINKING|>THOUGHT<|END_THINKING|><|START_RESPONSE|>SAID<|END_RESPONSE|>"),
+    "Sky": _text(
+        "<|begin_of_thought|>\nTHOUGHT\n<|end_of_thought|>\n\n<|begin_of_solution|>\nSAID\n<|end_of_solution|>"
+    ),
+    "Gemma": _text("<|channel>thought\nTHOUGHT<channel|>SAID<turn|>"),
+    "Granite": _text("Here is my thought process:\nTHOUGHT\n\nHere is my response:\nSAID"),
+    "Ollama": _text("Thinking...\nTHOUGHT\n...done thinking.\n\nSAID"),
+    "attributes": _text('<think duration="3.2">THOUGHT</think >\nSAID'),
+    "escaped": _text("&lt;think&gt;THOUGHT&lt;/think&gt;\nSAID"),
+    "closed by another": _text("<thinking>THOUGHT</think>\n\nSAID"),
+    "nested": _text("<think>so <think> THOUGHT</think> hm</think>\nSAID"),
+    "answer tag": _text("<think>THOUGHT</think>\n<answer>SAID</answer>"),
+    "twice": _text("<think>THOUGHT</think>\n\n<think>THOUGHT</think>\n\nSAID"),
+    "empty": _text("<think>\n\n</think>\n\nSAID"),
+    "blocks": lambda thought, said: {"content": said, "thinking_blocks": [{"type": "thinking", "thinking": thought}]},
+    "pair and token": _text("<think>THOUGHT</think>SAID<|im_end|>"),
+    "both": lambda thought, said: {"content": f"{thought}</think>\n\n{said}", "reasoning_content": thought},
+}
+FORMS = TWELVE | MORE
