@@ -18,11 +18,13 @@ from sets import chat, ids, numbered
 
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.mix import Mix, Part, write_mix
+from blossom_data.mix.write import replacement_of
 from blossom_data.shards import read_manifest
 
 
-def mixed(out: Path, *parts: Part, **further: Any) -> dict[str, Any]:
-    return write_mix(Mix(name=out.name, out=out, parts=parts, **further))
+def mixed(out: Path, *parts: Part, may_replace: bool = False, **further: Any) -> dict[str, Any]:
+    mix = Mix(name=out.name, out=out, parts=parts, **further)
+    return write_mix(mix, replacement_of(mix, is_allowed=may_replace))
 
 
 def test_stage_one_and_a_fifth_of_it_again(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_caps_and_sources_hold_over_all_parts(tmp_path: Path) -> None:
     assert manifest["by_source"] == {"cot": {"kept": 50}, "flan": {"kept": 60}}
     assert [part["over_cap"] for part in manifest["parts"]] == [0, 40]
     only = mixed(
-        tmp_path / "out", Part(data=str(one), sources=("cot",), count=7), Part(data=str(one), sources=("flan",))
+        tmp_path / "only", Part(data=str(one), sources=("cot",), count=7), Part(data=str(one), sources=("flan",))
     )
     assert only["by_source"] == {"cot": {"kept": 7}, "flan": {"kept": 50}}
     assert only["read"] == 100
@@ -216,10 +218,10 @@ def test_any_mix_can_be_mixed_again(
     data = write_lines(tmp_path / "data.jsonl", rows)
     file_format, is_plain = files
     further: dict[str, Any] = {"layout": layout, "format": file_format, "is_plain": is_plain, "seed": seed}
-    first = mixed(tmp_path / "one", Part(data=str(data)), shard_records=7, **further)
+    first = mixed(tmp_path / "one", Part(data=str(data)), shard_records=7, may_replace=True, **further)
     assert first["kept"] == len(set(prompts))
     assert len(first["shards"]) == -(-first["kept"] // 7)
-    mixed(tmp_path / "two", Part(data=str(tmp_path / "one"), is_replay=True))
+    mixed(tmp_path / "two", Part(data=str(tmp_path / "one"), is_replay=True), may_replace=True)
     kept = {row["id"]: row["messages"] for row in values(tmp_path / "two")}
     assert kept == {row["id"]: row["messages"] for row in rows if row["id"] in kept}
     assert len(kept) == len(set(prompts))

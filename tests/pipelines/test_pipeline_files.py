@@ -192,7 +192,7 @@ def test_only_the_dotenv_beside_the_file_is_read(tmp_path: Path) -> None:
         done = blossom("run", "../deep/small.toml", cwd=tmp_path / "other", env=flags(server))
         assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {KEY}"}
         given = flags(server) | {"OPENAI_API_KEY": "from-the-environment"}
-        again = ["run", "../deep/small.toml", "--limit", 1, "--ledger", "new.sqlite"]
+        again = ["run", "../deep/small.toml", "--limit", 1, "--replace", "--ledger", "new.sqlite"]
         assert blossom(*again, cwd=tmp_path / "other", env=given).code == 0
         assert server.requests[-1].headers["authorization"] == "Bearer from-the-environment"
     assert done.code == 0, done

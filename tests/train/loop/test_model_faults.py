@@ -124,7 +124,7 @@ def test_a_disk_that_fills_up_during_a_run_ends_it_and_room_lets_it_go_on(place:
     assert run_group(recipe, place / "zero", world=2) == [0, 0]
     script = """
     mkdir disk; mount -t tmpfs -o size=20m none disk
-    (until ls disk/out/checkpoints/stage-*/manifest.json; do sleep 0.02; done
+    (until set -- disk/out/checkpoints/stage-*/manifest.json; test -e "$1"; do sleep 0.01; done
      cat /dev/zero > disk/filler) 2> /dev/null &
     code=0; "$PYTHON" -m blossom_data train run zero.toml -o disk/out --gpus 2 2> full.txt || code=$?
     wait
