@@ -20,6 +20,7 @@ from command import Result, blossom, user, values, write_lines
 from blossom_data.cli.flags.engine import EngineFlags, plan_engine
 from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.serve import fill_command
+from blossom_data.shards.block_notes import BLOCKS
 
 ENGINE = Path(__file__).with_name("fake_engine.py")
 PATIENCE_S = 30.0
@@ -74,6 +75,7 @@ def test_a_slow_engine_is_waited_for_and_ended_with_the_run(folder: Path) -> Non
 
 def test_a_run_that_only_replays_starts_no_engine(folder: Path) -> None:
     assert annotate(folder).code == 0
+    (folder / "out" / BLOCKS).unlink()  # else the shards are taken over, and no reply is read
     again = annotate(folder, "error")
     assert (again.code, again.json["run"]["calls"], again.json["run"]["replayed"]) == (0, 0, 30)
     assert len(lives(folder)) == 1
