@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from blossom_data.errors import BlossomError
-from blossom_data.shards import steerless
 
 if TYPE_CHECKING:
     from typer import TyperException
@@ -55,6 +54,8 @@ def escaped(value: dict[str, Any]) -> str:
         text = orjson.dumps(value).decode()
     except TypeError:  # a lone surrogate, of a file name that is not UTF-8
         text = _decoded(json.dumps(value, ensure_ascii=False, default=str))
+    from blossom_data.shards import steerless
+
     return steerless(text)
 
 
