@@ -93,8 +93,4 @@ class Account:
         return believed
 
     def _settle(self, hold: Hold, usage: Usage | None, model: str) -> None:
-        cost_usd = self.budget.settle(hold, usage, model)
-        if cost_usd is None:
-            self._counters.unpriced_calls += 1
-        else:
-            self._counters.cost_usd += cost_usd
+        self._counters.count_cost(self.budget.settle(hold, usage, model))
