@@ -10,6 +10,8 @@ from command import blossom, user, write_lines
 from loopback import Loopback, LoopbackRequest, answer
 
 ROWS = 1_000
+# A reply is judged once it is durable: without a wait, a slow disk lets an endpoint answer hundreds before that.
+LATENCY_S = 0.05
 
 
 def rows_of(folder: Path) -> Path:
@@ -33,7 +35,7 @@ def annotate(folder: Path, server: Loopback, *further: str) -> Any:
 
 def test_next_to_nothing_kept_ends_the_run_and_0_goes_on(tmp_path: Path) -> None:
     rows_of(tmp_path)
-    with Loopback(respond=cut_but_each(2_000)) as server:
+    with Loopback(respond=cut_but_each(2_000), latency_s=LATENCY_S) as server:
         done = annotate(tmp_path, server)
         assert (done.code, done.json["error"]["kind"]) == (3, "QualityGate")
         assert "of 200 records that were bought 1 were kept" in done.json["error"]["message"]
@@ -54,9 +56,10 @@ def test_the_share_is_the_users(tmp_path: Path, share: str, code: int) -> None:
 
 def test_translations_that_are_no_json_end_a_run(tmp_path: Path) -> None:
     rows_of(tmp_path)
-    with Loopback(respond=lambda request: "Of course! What would you like to know?") as server:
+    chatter = "Of course! What would you like to know?"
+    with Loopback(respond=lambda request: chatter, latency_s=LATENCY_S) as server:
         place = ["translate", str(tmp_path / "in.jsonl"), "-o", "out", "--base-url", server.base_url, "--model", "m"]
-        done = blossom(*place, "--structured", "off", "--tries", "1", "--json", cwd=tmp_path)
+        done = blossom(*place, "--structured", "off", "--tries", "1", "--max-in-flight", "16", "--json", cwd=tmp_path)
     assert done.code == 3
     assert "of 200 records that were bought 0 were kept" in done.json["error"]["message"]
     assert server.paid < 500
