@@ -42,7 +42,7 @@ STAIRS = {
     """,
     "stages": """
         translate annotate
-        verify_math
+        verify_math judge
         build
     """,
     "train": """

@@ -34,6 +34,7 @@ PANELS = (
             "translate": "Translate records; replies that answer the text are caught.",
             "check-translations": "Check existing translation pairs without any call.",
             "annotate": "Write every assistant turn again with one model in one style.",
+            "judge": "Score answers by a second model; keep the good ones, or the best of several.",
             "verify-math": "Keep records whose final answer equals the gold label.",
         },
     ),

@@ -59,7 +59,19 @@ _VERIFY = {
     "symbolic_timeout": "comparing the formulas takes too long",
     "symbolic_memory": "comparing the formulas takes too much memory",
 }
-_MEANINGS = {"translate": _TRANSLATE, "annotate": _ANNOTATE, "verify-math": {**_ANNOTATE, **_VERIFY}}
+_JUDGE = {
+    "no_answer": "the conversation does not end with an answer",
+    "low_score": "scored below what is kept",
+    "unreadable": "no verdict that can be read",
+    "content_filter": "the endpoint filtered the verdict",
+    "no_annotation": "no annotation came out right",
+}
+_MEANINGS = {
+    "translate": _TRANSLATE,
+    "annotate": _ANNOTATE,
+    "verify-math": {**_ANNOTATE, **_VERIFY},
+    "judge": _JUDGE,
+}
 
 
 def meaning(stage: str, code: str) -> str:

@@ -17,6 +17,7 @@ _KINDS = {
     "translate": ("Translate", "translate"),
     "annotate": ("Annotate", "annotate"),
     "verify-math": ("VerifyMath", "solve_math"),
+    "judge": ("Judge", "judge_answer"),
 }
 """Stage -> its class in the module of the same name, imported when it is built, and its default prompt."""
 _PROMPTS = ("prompt", "judge")

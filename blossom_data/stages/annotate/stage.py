@@ -32,6 +32,8 @@ class Annotate:
     """Samples per turn before the record is rejected."""
     temperature: float | None = 0.7
     max_tokens: int | None = None
+    first_attempt: int = 0
+    """Number of the first sample; another one gives another annotation."""
     keep_reasoning: bool = False
     """Keeps what the model thought as `reasoning_content` of its turn."""
     name: str = "annotate"
@@ -72,7 +74,7 @@ class Annotate:
         """One acceptable answer to the conversation `messages`, whose last turn asks `question`."""
         history: list[str] = []
         code = detail = ""
-        for attempt in range(self.tries):
+        for attempt in range(self.first_attempt, self.first_attempt + self.tries):
             reply = yield Ask(
                 stage=self.name,
                 version=self.version,

@@ -1,0 +1,72 @@
+"""blossom-data judge."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+import typer
+
+from blossom_data.cli.flags.common import CommonOfLong
+from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.flags.records import Records
+from blossom_data.errors import ConfigError
+
+_LEAST, _MOST = 1, 10
+_SCORE = re.compile(r"(>=|>|)\s*(\d{1,2})")
+
+
+def score(value: str | int) -> int:
+    """The smallest score that `>=7`, `>6` or `7` lets through."""
+    found = _SCORE.fullmatch(str(value).strip())
+    least = int(found[2]) + (found[1] == ">") if found else 0
+    if not _LEAST <= least <= _MOST:
+        raise typer.BadParameter(f"{value!r} is not a score from {_LEAST} to {_MOST}, such as '>=7'")
+    return least
+
+
+@as_command("judge")
+def command(
+    given: Records,
+    asking: Asking,
+    common: CommonOfLong,
+    keep: Annotated[
+        int, typer.Option("--keep", parser=score, metavar="'>=N'", help="Scores that are kept; all without it.")
+    ] = _LEAST,
+    rubric: Annotated[
+        str, typer.Option("--rubric", metavar="PROMPT", help="What is scored how: prompt name or .toml file.")
+    ] = "judge_answer",
+    tries: Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Most verdicts until one can be read.")] = 3,
+    best_of: Annotated[
+        int, typer.Option("--best-of", min=1, max=64, metavar="N", help="Annotate each record N times, keep the best.")
+    ] = 1,
+    prompt: Annotated[
+        str, typer.Option("--prompt", metavar="PROMPT", help="Style of the annotations of --best-of.")
+    ] = "annotate",
+    annotator: Annotated[
+        str, typer.Option("--annotator", metavar="NAME", help="Model of the annotations; the judge itself without it.")
+    ] = "",
+    temperature: Annotated[
+        float, typer.Option("--temperature", min=0, max=2, metavar="T", help="Of the annotations; verdicts have 0.")
+    ] = 0.7,
+) -> int:
+    """Score the last answer of each record from 1 to 10 by a second model, and keep the good ones.
+
+    A kept record carries its score as a tag (judge:8), a rejected one the judge's reason. With --best-of, answers are
+    annotated anew and the best one is kept; annotations that `annotate` bought before are not bought again.
+
+    Example: blossom-data judge sft/orca -o judged/orca --keep '>=7' --base-url http://127.0.0.1:8000/v1 --model judge
+    """
+    settings: dict[str, Any] = {"prompt": rubric, "keep": keep, "tries": tries, "best_of": best_of}
+    if best_of == 1 and annotator:
+        raise ConfigError("--annotator is for --best-of", hint="such as --best-of 4")
+    from blossom_data.cli.jobs import run_stage
+    from blossom_data.stages.build import build_stage
+
+    if best_of > 1:
+        settings |= {
+            "annotate": build_stage("annotate", {"prompt": prompt, "temperature": temperature}),
+            "annotator": annotator,
+        }
+    return run_stage("judge", settings, given, asking, common)

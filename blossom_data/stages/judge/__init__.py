@@ -1,0 +1,1 @@
+"""Stage `judge`: what a second model thinks of an answer, as a number."""
