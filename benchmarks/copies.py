@@ -42,11 +42,8 @@ _OPPOSITES = {
     "zh": (("上午", "下午"), ("增加", "减少"), ("最大", "最小"), ("多", "少"), ("买", "卖"), ("左", "右"), ("前", "后"), ("快", "慢")),
 }  # fmt: skip
 _THINGS = {
-    "en": """cats dogs rain mountains coffee autumn friendship trains silence bread oceans winter gardens music bicycles
-    sleep bridges honey lanterns clouds rivers kittens robots libraries snow markets candles horses owls islands tea
-    maps deserts violins airports apples orchards comets fireflies harbours""".split(),
-    "zh": """猫 狗 雨 山 咖啡 秋天 友谊 火车 寂静 面包 大海 冬天 花园 音乐 自行车 睡眠 桥 蜂蜜 灯笼 云 河流 机器人 图书馆 雪 集市 蜡烛 马 猫头鹰 岛屿
-    茶 地图 沙漠 小提琴 机场 苹果 果园 彗星 萤火虫 港口 竹子""".split(),
+    "en": ["cats", "dogs", "rain", "mountains", "coffee", "autumn", "friendship", "trains", "silence", "bread", "oceans", "winter", "gardens", "music", "bicycles", "sleep", "bridges", "honey", "lanterns", "clouds", "rivers", "kittens", "robots", "libraries", "snow", "markets", "candles", "horses", "owls", "islands", "tea", "maps", "deserts", "violins", "airports", "apples", "orchards", "comets", "fireflies", "harbours"],
+    "zh": ["猫", "狗", "雨", "山", "咖啡", "秋天", "友谊", "火车", "寂静", "面包", "大海", "冬天", "花园", "音乐", "自行车", "睡眠", "桥", "蜂蜜", "灯笼", "云", "河流", "机器人", "图书馆", "雪", "集市", "蜡烛", "马", "猫头鹰", "岛屿", "茶", "地图", "沙漠", "小提琴", "机场", "苹果", "果园", "彗星", "萤火虫", "港口", "竹子"],
 }  # fmt: skip
 _TEMPLATES = {
     "en": ("Write a short poem about {}.", "Explain the history of {} to a child.", "Give me ten facts about {}.",
@@ -55,7 +52,7 @@ _TEMPLATES = {
     "zh": ("写一首关于{}的诗。", "向孩子解释{}的历史。", "列出关于{}的十个事实。",
            "你是一位为月刊写文章的细心作者。请写一段关于{}的开头，让读者想继续读下去，并至少提到一个很少有人知道的细节。"),
 }  # fmt: skip
-_NAMES = "Patrick Lisa Natalia Weng Betty Julie James Mark Albert Ken Alexis Tina Toula Joy Maila Roque".split()
+_NAMES = ["Patrick", "Lisa", "Natalia", "Weng", "Betty", "Julie", "James", "Mark", "Albert", "Ken", "Alexis", "Tina", "Toula", "Joy", "Maila", "Roque"]
 _FORMS = {"en": ("as JSON", "as a table", "in one sentence", "as a bulleted list", "as an email"),
           "zh": ("用表格回答", "用一句话回答", "用JSON格式回答", "用列表回答", "写成一封邮件")}  # fmt: skip
 _LANGUAGES = {"en": ("French", "German", "Spanish", "Japanese"), "zh": ("法语", "德语", "英语", "日语")}
@@ -191,7 +188,9 @@ def _wide(text: str, lang: str, chance: _Chance, draw: random.Random) -> str:
     wrapped = "".join(word + ("\n" if place % every == 0 and "\u4e00" <= word <= "\u9fff" and not _KEEP.search(word) else "")
                       for place, word in enumerate(words))  # fmt: skip
     if lang == "en":
-        wrapped = "\n".join(" ".join(word.strip() for word in words[at : at + every]) for at in range(0, len(words), every))
+        wrapped = "\n".join(
+            " ".join(word.strip() for word in words[at : at + every]) for at in range(0, len(words), every)
+        )
     return "".join(chr(ord(sign) + 0xFEE0) if sign.isalnum() and sign.isascii() else sign for sign in wrapped) if (
         draw.random() < 0.5) else wrapped  # fmt: skip
 
@@ -273,12 +272,20 @@ def _grammar(text: str, lang: str, chance: _Chance, draw: random.Random) -> str 
     if len(words) < 10:
         return None
     if lang == "zh":
-        places = [place for place, word in enumerate(words[:-1]) if word in "的了地是在就也" and not _KEEP.search(words[place + 1])]
+        places = [
+            place
+            for place, word in enumerate(words[:-1])
+            if word in "的了地是在就也" and not _KEEP.search(words[place + 1])
+        ]
         if places:
             del words[draw.choice(places)]
             return "".join(words)
         return None
-    places = [place for place, word in enumerate(words) if word.strip().lower() in ("the", "a", "an", "is", "that", "of", "are")]
+    places = [
+        place
+        for place, word in enumerate(words)
+        if word.strip().lower() in ("the", "a", "an", "is", "that", "of", "are")
+    ]
     if not places:
         return None
     words[draw.choice(places)] = draw.choice(("", "the ", "a "))
@@ -291,7 +298,13 @@ def _digits(text: str, lang: str, chance: _Chance, draw: random.Random) -> str |
         names = dict(zip("23456789", "两三四五六七八九", strict=True))
         found = re.sub(r"(?<![\d.,/(%])[2-9](?=[个只本支张名人米元])", lambda one: names[one[0]], text)
     else:
-        names = dict(zip("2 3 4 5 6 7 8 9 10 12".split(), "two three four five six seven eight nine ten twelve".split(), strict=True))
+        names = dict(
+            zip(
+                ["2", "3", "4", "5", "6", "7", "8", "9", "10", "12"],
+                ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "twelve"],
+                strict=True,
+            )
+        )
         found = re.sub(r"(?<![\d.,/$(%-])\b(?:[2-9]|10|12)\b(?![\d.,/%:-])", lambda one: names[one[0]], text)
     found = re.sub(r"(?<![\d.,/])([1-9])(\d{3})(?![\d.,])", r"\1,\2", found)
     return found if found != text else None
@@ -376,7 +389,9 @@ def _opposite(texts: list[str], lang: str, draw: random.Random) -> tuple[str, st
 def _form(texts: list[str], lang: str, draw: random.Random) -> tuple[str, str]:
     one, other = draw.sample(_FORMS[lang], 2)
     text = _with(texts, draw, "")
-    return (f"{text} Answer {one}.", f"{text} Answer {other}.") if lang == "en" else (f"{text}{one}。", f"{text}{other}。")
+    return (
+        (f"{text} Answer {one}.", f"{text} Answer {other}.") if lang == "en" else (f"{text}{one}。", f"{text}{other}。")
+    )
 
 
 def _language(texts: list[str], lang: str, draw: random.Random) -> tuple[str, str]:

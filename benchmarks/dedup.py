@@ -103,12 +103,13 @@ def judge(made: Made, gone: dict[str, Any], show: int) -> None:
     lang = {row["id"]: row["lang"] for row in made.rows}
     found: Counter[tuple[str, str]] = Counter()
     planted: Counter[tuple[str, str]] = Counter()
+    missed: set[str] = set()
     for copy, (original, kind) in made.copies.items():
         planted[kind, lang[copy]] += 1
         # Of an original and its copy the longer one stays.
         is_found = copy in gone or original in gone
         found[kind, lang[copy]] += is_found
-        if not is_found and show > 0 and found[kind, lang[copy]] % 20 == 0:
+        if not is_found and kind in EDITS and len(missed := missed | {copy}) <= show:
             print(f"missed {kind}: {text[original]!r}\n       {text[copy]!r}")
     for kind in ALL:
         cells = [f"{name} {found[kind, name] / max(1, planted[kind, name]):.3f}" for name in ("en", "zh")]
@@ -146,16 +147,16 @@ def main() -> None:
     if given.job:
         work(given.job, given.input)
         return
-    made = make_rows(
-        given.data, rows=given.rows, negatives=given.negatives, template=given.template, seed=given.seed
-    )
+    made = make_rows(given.data, rows=given.rows, negatives=given.negatives, template=given.template, seed=given.seed)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rows.jsonl"
         path.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in made.rows))
         gone, cpu_s, peak_mb = measure("dedup", path)
         print(f"{len(made.rows):,} rows, {len(made.copies):,} planted copies, {len(made.negatives):,} look-alikes")
         judge(made, gone, given.show)
-        print(f"  dedup           {cpu_s:8.1f} CPU-s   {1e6 * cpu_s / len(made.rows):6.0f} us a row   {peak_mb:6.0f} MB")
+        print(
+            f"  dedup           {cpu_s:8.1f} CPU-s   {1e6 * cpu_s / len(made.rows):6.0f} us a row   {peak_mb:6.0f} MB"
+        )
         if given.only:
             return
         _, plain_s, _ = measure("shingles", path)

@@ -18,8 +18,8 @@ from blossom_data.answers.numerals.chinese import parse_chinese
 from blossom_data.curate.lexicon import lexicon
 from blossom_data.rows.normal import compatible
 
-CONTENT, FUNCTION, NUMBER, NEGATION = range(4)
-_KIND_BITS = 2
+CONTENT, FUNCTION, COURTESY, NUMBER, NEGATION = range(5)
+KIND_BITS = 3
 _KEPT_WORDS = 300_000
 """Distinct words that are remembered; then the memory begins anew."""
 # Scripts that are written without blanks between words: a character is a token.
@@ -40,18 +40,8 @@ _TOKEN = re.compile(
     rf"{_LETTER}+(?:['’]{_LETTER}+)*|{'|'.join(lexicon().phrases)}|[{_NUMERALS}]{{2,20}}|[{SINGLE}]"
     rf"|{_DIGITS}|[^\W_]|{_OPERATOR}"
 )
+_BLANK_INSIDE = re.compile(rf"(?<=[{SINGLE}])\s+(?=[{SINGLE}])")
 _ASCII_TOKEN = re.compile(rf"[A-Za-z]+(?:'[A-Za-z]+)*|{_DIGITS}|{_OPERATOR}")
-_VALUES = {
-    **{word: str(value) for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split())},
-    **dict(zip("thirty forty fifty sixty seventy eighty ninety hundred thousand million billion".split(),
-               "30 40 50 60 70 80 90 100 1000 1000000 1000000000".split(), strict=True)),
-    **{"half": "1/2", "半": "1/2", "twice": "2", "double": "2", "triple": "3", "thrice": "3", "dozen": "12"},
-    **{word: f"{rank}." for rank, word in enumerate("first second third fourth fifth sixth seventh".split(), 1)},
-    **dict(zip("零〇一二两三四五六七八九十百千万亿",
-               "0 0 1 2 2 3 4 5 6 7 8 9 10 100 1000 10000 100000000".split(), strict=True)),
-}  # fmt: skip
 _ONE = frozenset(("one", "一"))
 """As often an article as a number."""
 _SAME = {"%": "percent", "−": "-", "–": "-"}
@@ -61,7 +51,7 @@ TURN = "\ue01e"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is known of a word: its plain spelling, its kind, and 64 bits of hash whose last two are the kind."""
+    """What is known of a word: its plain spelling, its kind, and 64 bits of hash whose last three are the kind."""
 
     text: str
     kind: int
@@ -75,7 +65,10 @@ class Tokenizer(dict[str, Token]):
         """The raw words of `text`, in their own case; each is a key of this dict."""
         if len(self) > _KEPT_WORDS:
             self.clear()
-        words = _ASCII_TOKEN.findall(text) if text.isascii() else _TOKEN.findall(compatible(text))
+        if text.isascii():
+            words = _ASCII_TOKEN.findall(text)
+        else:
+            words = _TOKEN.findall(_BLANK_INSIDE.sub("", compatible(text)))
         # Of a text without a word its signs are the words.
         return words or text.split()
 
@@ -86,7 +79,7 @@ class Tokenizer(dict[str, Token]):
     def __missing__(self, word: str) -> Token:
         text, kind = _read(word)
         digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
-        made = Token(text, kind, int.from_bytes(digest, "little") >> _KIND_BITS << _KIND_BITS | kind)
+        made = Token(text, kind, int.from_bytes(digest, "little") >> KIND_BITS << KIND_BITS | kind)
         self[word] = made
         return made
 
@@ -94,7 +87,7 @@ class Tokenizer(dict[str, Token]):
 def _read(word: str) -> tuple[str, int]:
     """Plain spelling and kind of one word."""
     if word == TURN:
-        return word, FUNCTION
+        return word, COURTESY
     text = word.strip().casefold().replace("’", "").replace("'", "") or word
     text = _SAME.get(text, text)
     words = lexicon()
@@ -104,12 +97,17 @@ def _read(word: str) -> tuple[str, int]:
         return text, FUNCTION
     if text[0].isdecimal():
         return _plain_number(text.replace(",", "")), NUMBER
-    if text in _VALUES:
-        return _VALUES[text], NUMBER
+    if text in words.numbers:
+        return words.numbers[text], NUMBER
     if len(text) > 1 and all(sign in _NUMERALS for sign in text) and text not in words.phrases:
         value = parse_chinese(text)
         return (str(value) if value is not None else text), NUMBER
-    return text, FUNCTION if text in words.function or text in words.framing else CONTENT
+    return text, FUNCTION if text in words.function else COURTESY if text in words.framing else CONTENT
+
+
+def is_single(text: str) -> bool:
+    """Whether a token is one character of a script without blanks."""
+    return len(text) == 1 and not text.isascii()
 
 
 def _plain_number(text: str) -> str:

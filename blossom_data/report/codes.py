@@ -59,7 +59,18 @@ _VERIFY = {
     "symbolic_timeout": "comparing the formulas takes too long",
     "symbolic_memory": "comparing the formulas takes too much memory",
 }
-_MEANINGS = {"translate": _TRANSLATE, "annotate": _ANNOTATE, "verify-math": {**_ANNOTATE, **_VERIFY}}
+_DEDUP = {
+    "exact": "the same request as one that stays",
+    "near": "the request of one that stays, in all but a few words",
+}
+_DECONTAMINATE = {"leak": "an item of a test set"}
+_MEANINGS = {
+    "dedup": _DEDUP,
+    "decontaminate": _DECONTAMINATE,
+    "translate": _TRANSLATE,
+    "annotate": _ANNOTATE,
+    "verify-math": {**_ANNOTATE, **_VERIFY},
+}
 
 
 def meaning(stage: str, code: str) -> str:

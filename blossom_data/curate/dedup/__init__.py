@@ -3,7 +3,7 @@
     for content, tag in Dedup(threshold=0.7)(items): ...
     Ruled("dedup", record, Reject("near", "stays: 9f2c... score 0.91 differs: clips|clip"))
 
-request.py makes the tokens of a record, signatures.py its band keys, candidates.py pairs of them, evidence.py counts
+request.py makes the tokens of a record, signatures.py its band keys, candidates.py pairs of them, known_words.py counts
 words, difference.py compares two requests, dedup.py puts it together.
 """
 

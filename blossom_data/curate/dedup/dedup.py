@@ -21,12 +21,12 @@ import numpy as np
 
 from blossom_data.curate.dedup.candidates import BandFiles, pairs_of
 from blossom_data.curate.dedup.difference import Verdict, compare
-from blossom_data.curate.dedup.evidence import Evidence
+from blossom_data.curate.dedup.known_words import KnownWords
 from blossom_data.curate.dedup.request import Request, codes_of, request_of
 from blossom_data.curate.dedup.signatures import Array, band_keys, facts, shingles
 from blossom_data.curate.item import Item, Ruled
 from blossom_data.curate.spool import Spool
-from blossom_data.curate.tokens import FUNCTION, Tokenizer
+from blossom_data.curate.tokens import CONTENT, NUMBER, Tokenizer
 from blossom_data.records import Record, Reject
 
 NAME = "dedup"
@@ -59,7 +59,9 @@ class _Columns:
     def rank(self) -> Array:
         """The place of each item in the order of who stays."""
         count = len(self.exact)
-        order = np.lexsort((-np.frombuffer(self.length, np.uint32).astype(np.int64), ~np.frombuffer(self.has_gold, bool)))
+        order = np.lexsort(
+            (-np.frombuffer(self.length, np.uint32).astype(np.int64), ~np.frombuffer(self.has_gold, bool))
+        )
         rank = np.empty(count, np.int32)
         rank[order] = np.arange(count, dtype=np.int32)
         return rank
@@ -78,11 +80,11 @@ class Dedup:
 
     def __call__(self, items: Iterable[Item]) -> Iterator[Item]:
         with Spool() as spool, BandFiles() as bands:
-            columns, evidence = _Columns(), Evidence()
-            _read(items, spool, bands, columns, evidence)
+            columns, known = _Columns(), KnownWords()
+            _read(items, spool, bands, columns, known)
             if not len(spool):
                 return
-            copies = _Copies(spool, columns, evidence, self._threshold)
+            copies = _Copies(spool, columns, known, self._threshold)
             copies.find_exact()
             copies.find_near(bands, is_exhaustive=self._is_exhaustive)
             for place, (content, tag) in enumerate(spool):
@@ -90,7 +92,7 @@ class Dedup:
                 yield (Ruled(NAME, content, reject), tag) if reject and isinstance(content, Record) else (content, tag)
 
 
-def _read(items: Iterable[Item], spool: Spool, bands: BandFiles, columns: _Columns, evidence: Evidence) -> None:
+def _read(items: Iterable[Item], spool: Spool, bands: BandFiles, columns: _Columns, known: KnownWords) -> None:
     """Keeps all items, with the band keys of each."""
     tokenizer = Tokenizer()
     block: list[list[int]] = []
@@ -103,25 +105,25 @@ def _read(items: Iterable[Item], spool: Spool, bands: BandFiles, columns: _Colum
         block.append(codes)
         langs.append(zlib.crc32(record.lang.encode(errors="surrogatepass")) if record is not None else 0)
         if len(block) == _BLOCK_RECORDS:
-            _sign(block, langs, bands, evidence)
+            _sign(block, langs, bands, known)
             block, langs = [], []
     if block:
-        _sign(block, langs, bands, evidence)
+        _sign(block, langs, bands, known)
 
 
-def _sign(block: list[list[int]], langs: list[int], bands: BandFiles, evidence: Evidence) -> None:
+def _sign(block: list[list[int]], langs: list[int], bands: BandFiles, known: KnownWords) -> None:
     codes = np.array([code for row in block for code in row], np.uint64)
     rows = np.repeat(np.arange(len(block)), [len(row) for row in block])
     found = shingles(codes, rows, len(block))
-    evidence.add(found.hashes)
+    known.add(codes)
     bands.add(band_keys(found, facts(codes, rows, len(block)) ^ np.array(langs, np.uint32)))
 
 
 class _Copies:
     """Which rows are copies, of which row, and why."""
 
-    def __init__(self, spool: Spool, columns: _Columns, evidence: Evidence, threshold: float) -> None:
-        self._spool, self._evidence, self._threshold = spool, evidence, threshold
+    def __init__(self, spool: Spool, columns: _Columns, known: KnownWords, threshold: float) -> None:
+        self._spool, self._known, self._threshold = spool, known, threshold
         self._tokenizer = Tokenizer()
         self._exact = np.frombuffer(columns.exact, np.uint64)
         self._is_open = np.frombuffer(columns.is_open, bool).copy()
@@ -190,13 +192,13 @@ class _Copies:
                 self._note(place, kept, verdict)
 
     def _compare(self, kept: int, other: int) -> Verdict:
-        return compare(self._request(kept), self._request(other), self._evidence, self._threshold)
+        return compare(self._request(kept), self._request(other), self._known, self._threshold)
 
     def _read_request(self, place: int) -> Request:
         return request_of(self._record(place), self._tokenizer)
 
     def _content(self, place: int) -> list[int]:
-        return [token.code for token in self._request(place).tokens if token.kind != FUNCTION]
+        return [token.code for token in self._request(place).tokens if token.kind in (CONTENT, NUMBER)]
 
     def _record(self, place: int) -> Record:
         content = self._spool[place][0]

@@ -1,13 +1,13 @@
 """Whether two requests ask for the same, judged by what differs between them.
 
-    compare(kept, other, evidence, 0.7)      Verdict(is_same=True, score=0.91, words="clips|clip +please")
+    compare(kept, other, known, 0.7)      Verdict(is_same=True, score=0.91, words="clips|clip +please")
 
     How many clips did Natalia sell?  /  Please: how many clip did natalia sell     the same
     Write a poem about cats           /  Write a poem about dogs                    not: another word in its place
     3 more apples than Ann            /  3 fewer apples than Ann                    not: its opposite
 
 What may differ: case, width, punctuation, grammar and courtesy, the writing of numbers; a misspelling, an inflection; half
-of the text that stands elsewhere; and, where there is much text around it, a single word that is lost. Everything else
+of the text that stands elsewhere; and, where there is much text around it, a single word (of a script with blanks) that is lost. Everything else
 is another request: a word in place of another one, words in another order, other numbers, negations, question words and
 forms.
 """
@@ -17,17 +17,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from blossom_data.curate.dedup.evidence import Evidence
+from blossom_data.curate.dedup.known_words import KnownWords
 from blossom_data.curate.dedup.request import Request
 from blossom_data.curate.lexicon import lexicon
-from blossom_data.curate.tokens import CONTENT, FUNCTION, NUMBER, Token
+from blossom_data.curate.tokens import CONTENT, COURTESY, FUNCTION, NUMBER, Token, is_single
 
 _WORDS_PER_FAULT = 12
 """A word may be lost for every so many tokens of its turn."""
 _WORDS_PER_MISSPELLING = 5
 _MOVED_LEAST = 4
 """Tokens of a passage that counts as the same one elsewhere."""
-_SPELT_LEAST = 6
+_SPELT_LEAST, _SPELT_LONG = 6, 9
 _SHOWN_WORDS = 8
 _ARTICLES = frozenset(("one", "a", "an", "一"))
 """What a 1 may stand for."""
@@ -60,17 +60,17 @@ class _Span:
 
     def content(self) -> list[int]:
         """The places of what is left when grammar and courtesy are taken away."""
-        return [place for place in range(self.start, self.end) if self.turn[place].kind != FUNCTION]
+        return [place for place in range(self.start, self.end) if self.turn[place].kind not in (FUNCTION, COURTESY)]
 
 
-def compare(kept: Request, other: Request, evidence: Evidence, threshold: float) -> Verdict:
+def compare(kept: Request, other: Request, known: KnownWords, threshold: float) -> Verdict:
     """Whether `other` is a copy of `kept`."""
     score = similarity(kept, other)
     if score < threshold or not _may_be_same(kept, other):
         return Verdict(False, score)
     told: list[str] = []
     for number in range(len(kept.turns)):
-        if not _Turns(kept, other, number, evidence).are_same(told):
+        if not _Turns(kept, other, number, known).are_same(told):
             return Verdict(False, score)
     return Verdict(True, score, " ".join(told[:_SHOWN_WORDS]) + (" ..." if len(told) > _SHOWN_WORDS else ""))
 
@@ -83,7 +83,7 @@ def similarity(one: Request, other: Request) -> float:
 
 
 def _shingles(request: Request) -> set[object]:
-    told = [token.code for token in request.tokens if token.kind in (CONTENT, NUMBER)]
+    told = [token.code for token in request.tokens if token.kind != COURTESY]
     if len(told) < 2:
         told = [token.code for token in request.tokens]
     return {*told, *zip(told, told[1:], strict=False)}
@@ -102,9 +102,9 @@ def _may_be_same(kept: Request, other: Request) -> bool:
 class _Turns:
     """One turn of each of two requests."""
 
-    def __init__(self, kept: Request, other: Request, number: int, evidence: Evidence) -> None:
+    def __init__(self, kept: Request, other: Request, number: int, known: KnownWords) -> None:
         self._a, self._b = kept.turns[number], other.turns[number]
-        self._evidence = evidence
+        self._known = known
 
     def are_same(self, told: list[str]) -> bool:
         """Whether they ask the same; what differs is added to `told`."""
@@ -166,19 +166,14 @@ class _Turns:
         return (1, 0) if self._may_be_lost(lost, place) else None
 
     def _may_be_lost(self, turn: Sequence[Token], places: list[int]) -> bool:
-        """Whether a text with these words and one without them ask the same: one word, missed where it is lost."""
+        """Whether a text with these words and one without them ask the same: one word; a character says more."""
         token = turn[places[0]]
-        if len(places) > 1 or token.kind != CONTENT:
+        if len(places) > 1 or token.kind != CONTENT or is_single(token.text):
             return False
         before = _neighbour(turn, range(places[0] - 1, -1, -1))
         behind = _neighbour(turn, range(places[0] + 1, len(turn)))
         # At the end of a text, or beside a number, a word says more than in between.
-        if before is None or behind is None or NUMBER in (before.kind, behind.kind):
-            return False
-        if len(token.text) == 1:
-            known = all(self._evidence.is_known(near.code) for near in (before, behind))
-            return known and not self._evidence.is_seen(before.code, behind.code)
-        return True
+        return before is not None and behind is not None and NUMBER not in (before.kind, behind.kind)
 
     def _is_misspelt(self, one: Token, other: Token) -> bool:
         """Whether one is an inflection or a misspelling of the other."""
@@ -191,11 +186,11 @@ class _Turns:
             return True
         if len(short) < _SPELT_LEAST - 1 or len(long) < _SPELT_LEAST or short[0] != long[0]:
             return False
-        if self._evidence.is_known(one.code) and self._evidence.is_known(other.code):
+        if self._known.has(one.code) and self._known.has(other.code):
             return False
         from rapidfuzz.distance import OSA
 
-        return OSA.distance(short, long) <= 1
+        return OSA.distance(short, long) <= (1 if len(short) < _SPELT_LONG else 2)
 
 
 def _is_harmless(left: set[str], right: set[str]) -> bool:
@@ -225,13 +220,13 @@ def _is_turned(one: Sequence[Token], other: Sequence[Token]) -> bool:
 
 def _neighbour(turn: Sequence[Token], places: range) -> Token | None:
     """The next word that shingles are made of."""
-    return next((turn[place] for place in places if turn[place].kind in (CONTENT, NUMBER)), None)
+    return next((turn[place] for place in places if turn[place].kind != COURTESY), None)
 
 
 def _are_reordered(spans: list[tuple[_Span, _Span]]) -> bool:
     """Whether a word is taken away in one place and added in another: who does what to whom has changed."""
-    gone = {token.text for one, _ in spans for token in one.tokens if token.kind != FUNCTION}
-    come = {token.text for _, other in spans for token in other.tokens if token.kind != FUNCTION}
+    gone = {token.text for one, _ in spans for token in one.tokens if token.kind not in (FUNCTION, COURTESY)}
+    come = {token.text for _, other in spans for token in other.tokens if token.kind not in (FUNCTION, COURTESY)}
     return bool(gone & come)
 
 

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from blossom_data.curate.tokens import CONTENT, FUNCTION, NUMBER
+from blossom_data.curate.tokens import COURTESY, KIND_BITS, NUMBER
 
 BANDS, ROWS = 32, 4
 _LEAST_CONTENT = 2
 """A row with fewer content words is told by all of its words."""
-_KIND = np.uint64(3)
+_KIND = np.uint64((1 << KIND_BITS) - 1)
 _MIX_A, _MIX_B = np.uint64(0xFF51AFD7ED558CCD), np.uint64(0xC4CEB9FE1A85EC53)
 _BIGRAM = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(32)
@@ -54,21 +54,10 @@ def mixed(values: Array) -> Array:
     return values ^ (values >> np.uint64(33))
 
 
-def bigram(first: int, second: int) -> int:
-    """The shingle of two content words that stand side by side, of their codes."""
-    value = np.array([first], np.uint64) * _BIGRAM + np.array([second], np.uint64)
-    return int(mixed(value)[0])
-
-
-def unigram(code: int) -> int:
-    """The shingle of one word."""
-    return int(mixed(np.array([code], np.uint64))[0])
-
-
 def shingles(codes: Array, rows: Array, count: int) -> Shingles:
     """The words and bigrams of `count` rows: `codes` uint64 of all their words, `rows` the row of each."""
     kinds = codes & _KIND
-    is_content = (kinds == CONTENT) | (kinds == NUMBER)
+    is_content = kinds != COURTESY
     few = np.bincount(rows[is_content], minlength=count) < _LEAST_CONTENT
     is_told = is_content | few[rows]
     words, of = codes[is_told], rows[is_told]
@@ -86,7 +75,7 @@ def shingles(codes: Array, rows: Array, count: int) -> Shingles:
 
 def facts(codes: Array, rows: Array, count: int) -> Array:
     """uint32 of each row: equal where the same numbers and negations stand in it, in any order."""
-    is_fact = (codes & _KIND) > FUNCTION
+    is_fact = (codes & _KIND) >= NUMBER
     # The number 1 is as often an article.
     is_fact &= codes != _ONE_CODE
     sums = np.zeros(count, np.uint64)

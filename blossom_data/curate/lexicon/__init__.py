@@ -21,6 +21,8 @@ class Lexicon:
     form: frozenset[str]
     opposites: frozenset[tuple[str, str]]
     """Both ways round."""
+    numbers: dict[str, str]
+    """Words that are numbers, with their value."""
 
 
 @functools.cache
@@ -38,4 +40,5 @@ def lexicon() -> Lexicon:
         asking=frozenset(words["asking_en"].split()),
         form=frozenset(words["form_en"].split()),
         opposites=frozenset(order for one, other in pairs for order in ((one, other), (other, one))),
+        numbers=dict(pair.split("=") for pair in words["numbers"].split()),
     )
