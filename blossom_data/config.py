@@ -19,6 +19,8 @@ from blossom_data.redaction.urls import MASK, shown_url
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 STAGES = ("translate", "annotate", "verify-math")
+MEASURES = ("dedup", "decontaminate")
+"""What looks at a whole set, before the first stage (curate/); its rejects are told under these names."""
 _OWN_FIELDS = (
     "model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens",
     "response_format", "stream", "n",

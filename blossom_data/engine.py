@@ -44,7 +44,8 @@ class Settled:
     note: shards.Note
 
 
-Work = tuple["Record | BadRow | Settled", Sequence[Stage]]
+Work = tuple["Record | BadRow | Rejected | Settled", Sequence[Stage]]
+"""A Rejected was ruled out before any stage, and is handed on as it is."""
 
 
 class Asker(Protocol):
@@ -241,13 +242,15 @@ class Engine:
         except Exception as why:
             self.stop(why)
 
-    async def one(self, item: Record | BadRow | Settled, stages: Sequence[Stage]) -> Outcome:
+    async def one(self, item: Record | BadRow | Rejected | Settled, stages: Sequence[Stage]) -> Outcome:
         """What becomes of one record on its way through `stages`."""
         outcome = Outcome()
         if isinstance(item, Record):
             await self._through(item, stages, outcome)
         elif isinstance(item, Settled):
             outcome.settled = item
+        elif isinstance(item, Rejected):
+            outcome.rejected.append(item)
         else:
             text = item.raw.decode("utf-8", "replace")
             outcome.rejected.append(Rejected("read", item.code, item.detail, reply=text, row=item))

@@ -24,6 +24,7 @@ PANELS = (
         "blossom_data.cli.data",
         {
             "pull": "Read raw instructions; drop every original output, keep gold labels.",
+            "dedup": "Leave out records that ask what another one asks.",
             "mix": "Blend data sets into training sets, by counts, shares or weights.",
         },
     ),

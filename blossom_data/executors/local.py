@@ -11,7 +11,7 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,6 +79,8 @@ class Job:
     """A local engine to run meanwhile, behind the job's endpoint."""
     batch: BatchSettings | None = None
     """Ask through the endpoint's batches instead of call by call."""
+    measures: tuple[str, ...] = ()
+    """What has looked at the whole set before the first stage (curating.py), in order."""
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
@@ -355,9 +357,20 @@ def describe(job: Job, books: Books) -> dict[str, Any]:
         "not_drawn": counters.not_drawn,
         "rejected": dict(sorted(counters.rejected.items())),
         "failed": dict(sorted(counters.failed.items())),
-        "passed": {stage: counters.passed[stage] for stage in job.stages},
+        "passed": passed_measures(job) | {stage: counters.passed[stage] for stage in job.stages},
         **split_notes(books.describe()),
     }
+
+
+def passed_measures(job: Job) -> dict[str, int]:
+    """The records that each measure has left."""
+    rejected = job.counters.rejected
+    left = job.counters.read - job.counters.skipped - _sum_of(rejected, "read")
+    return {measure: (left := left - _sum_of(rejected, measure)) for measure in job.measures}
+
+
+def _sum_of(rejected: Mapping[str, int], stage: str) -> int:
+    return sum(number for name, number in rejected.items() if name.partition("/")[0] == stage)
 
 
 def describe_run(counters: Counters) -> dict[str, Any]:

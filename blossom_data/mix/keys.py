@@ -6,18 +6,11 @@ and a record that comes or goes moves at most one other across the line. The fin
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
 from blossom_data.records import Message
-
-# Characters that never combine with the one before them; what lies between them is what normalising can reorder.
-_LONG_RUN = re.compile(
-    "[^\x00-\u02ff\u3000-\u3029\u3030-\u3098\u309f-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff01-\uff9d]{64}"
-)
-_BREAK = "\u034f"
+from blossom_data.rows.normal import normal
 
 
 def keyed_hash(seed: int, purpose: str) -> Callable[[str], int]:
@@ -41,14 +34,3 @@ def prompt_key(messages: Iterable[Message]) -> bytes | None:
     if not any(turns):
         return None
     return blake2b("\0".join(turns).encode(errors="surrogatepass"), digest_size=16).digest()
-
-
-def normal(text: str) -> str:
-    """`text` in NFKC, without case, its white space single blanks.
-
-    Source: the break in long runs is the stream-safe text format of Unicode Annex 15; without it the time to normalise
-    grows with the square of a run of combining marks (17 s for 128,000 of them).
-    """
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", _LONG_RUN.sub(rf"\g<0>{_BREAK}", text))
-    return " ".join(text.casefold().split())

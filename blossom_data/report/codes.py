@@ -66,7 +66,14 @@ _JUDGE = {
     "content_filter": "the endpoint filtered the verdict",
     "no_annotation": "no annotation came out right",
 }
+_DEDUP = {
+    "exact": "the same request as one that stays",
+    "near": "the request of one that stays, in all but a few words",
+}
+_DECONTAMINATE = {"leak": "an item of a test set"}
 _MEANINGS = {
+    "dedup": _DEDUP,
+    "decontaminate": _DECONTAMINATE,
     "translate": _TRANSLATE,
     "annotate": _ANNOTATE,
     "verify-math": {**_ANNOTATE, **_VERIFY},

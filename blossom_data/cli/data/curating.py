@@ -1,0 +1,105 @@
+"""What the commands that measure a whole set share: its flags, and the job that writes what is left."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+
+from blossom_data.cli import output
+from blossom_data.cli.flags.common import Common
+from blossom_data.cli.flags.records import PANEL, Bad, Replace
+from blossom_data.cli.jobs import finish, refuse_same_folder, sources_of
+from blossom_data.counters import Counters
+from blossom_data.curate import Step
+from blossom_data.executors.curating import curated
+from blossom_data.executors.local import Job
+from blossom_data.outputs.replacing import STDIN, Replacement
+from blossom_data.rows import read_records
+from blossom_data.rows.facts import count_records, fingerprint
+from blossom_data.shards import SHARD_RECORDS
+
+_TOLD_FROM = 100_000
+"""Rows from which on it is said what the work takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """Input and output of a measure."""
+
+    panel: ClassVar[str] = PANEL
+
+    records: Annotated[
+        str,
+        typer.Argument(metavar="IN", help="Data set folder, JSONL or Parquet file, or - for standard input."),
+    ]
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder that the data set is written to.")]
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="Work on the first N records only.")
+    ] = None
+    bad: Bad = field(default_factory=Bad)
+    replace: Replace = field(default_factory=Replace)
+
+
+def replacement_of(name: str, given: Whole) -> Replacement:
+    """What the measure `name` is about to put into its output; raises ConfigError where something else stands there."""
+    replacement = Replacement(
+        out=given.out,
+        command=name,
+        inputs=(STDIN if given.records == "-" else Path(given.records),),
+        limit=given.limit,
+        limit_flag=f"--limit {given.limit}",
+        is_allowed=given.replace.is_replacing,
+    )
+    refuse_same_folder(given.records, given.out)
+    replacement.refuse()
+    return replacement
+
+
+def run_measure(
+    name: str, steps: Sequence[Step], given: Whole, replacement: Replacement, common: Common, settings: dict[str, Any]
+) -> int:
+    """Writes the records that the measures leave, and the others as rejects; gives the exit code."""
+    total = count_records(given.records)
+    counters = Counters(records_total=min(total, given.limit) if total and given.limit else total)
+    records = itertools.islice(read_records(given.records), given.limit)
+    job = Job(
+        label=name,
+        work=curated(((record, ()) for record in records), steps, counters),
+        is_piped=True,
+        out=given.out,
+        replacement=replacement,
+        about={
+            "inputs": [fingerprint(given.records)],
+            "sources": sources_of(given.records),
+            "curate": {name: settings},
+        },
+        counters=counters,
+        measures=(name,),
+        max_bad=given.bad.max_bad,
+        shard_records=SHARD_RECORDS,
+    )
+    return finish(job, common)
+
+
+def tell_needs(name: str, rows: int | None, memory: tuple[int, int], disk_row_bytes: int, common: Common) -> None:
+    """Says how much memory and disk a large set takes, before the work begins.
+
+    Args:
+        memory: bytes at all, and a row.
+        disk_row_bytes: a row, beside the rows themselves.
+    """
+    if common.is_quiet or (rows is not None and rows < _TOLD_FROM):
+        return
+    count = rows or 1_000_000
+    told = f"{count:,} rows" if rows else "each million rows"
+    base = memory[0] if rows else 0
+    output.say(
+        f"{name}: {told} take about {(base + memory[1] * count) / 1e9:.1f} GB of memory, and their own size and "
+        f"{disk_row_bytes * count / 1e9:.1f} GB in {tempfile.gettempdir()}"
+    )

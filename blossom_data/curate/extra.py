@@ -1,0 +1,18 @@
+"""The optional parts that measures are made of, and the one line that says how to get what is missing."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from blossom_data.errors import ConfigError, extra_hint
+
+
+def is_there(*modules: str) -> bool:
+    """Whether all of these modules are installed."""
+    return all(find_spec(module) is not None for module in modules)
+
+
+def require(what: str, extra: str, *modules: str) -> None:
+    """Raises ConfigError when `what` cannot be done, for one of `modules` is not installed."""
+    if not is_there(*modules):
+        raise ConfigError(f"{what} needs {' and '.join(modules)}, which are not installed", hint=extra_hint(extra))
