@@ -25,6 +25,7 @@ PANELS = (
         {
             "pull": "Read raw instructions; drop every original output, keep gold labels.",
             "dedup": "Leave out records that ask what another one asks.",
+            "sample": "Draw records: evenly, or so that they cover what a set asks.",
             "mix": "Blend data sets into training sets, by counts, shares or weights.",
         },
     ),

@@ -62,11 +62,19 @@ def replacement_of(name: str, given: Whole) -> Replacement:
 
 
 def run_measure(
-    name: str, steps: Sequence[Step], given: Whole, replacement: Replacement, common: Common, settings: dict[str, Any]
+    name: str,
+    steps: Sequence[Step],
+    given: Whole,
+    replacement: Replacement,
+    common: Common,
+    settings: dict[str, Any],
+    *,
+    counters: Counters | None = None,
 ) -> int:
     """Writes the records that the measures leave, and the others as rejects; gives the exit code."""
     total = count_records(given.records)
-    counters = Counters(records_total=min(total, given.limit) if total and given.limit else total)
+    counters = counters or Counters()
+    counters.records_total = min(total, given.limit) if total and given.limit else total
     records = itertools.islice(read_records(given.records), given.limit)
     job = Job(
         label=name,
