@@ -176,7 +176,9 @@ class Engine:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
         self._watch, self._trusts_finish, self._watch_replies = watch, trusts_finish, ReplyWatch(counters)
         self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
-        self._further = {stage: further_of(endpoints, stage) for stage in (*STAGES, "judge", "judge-answer")}
+        self._further = {
+            stage: further_of(endpoints, stage) for stage in (*STAGES, "judge", "judge-answer", "classify")
+        }
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()

@@ -42,7 +42,7 @@ STAIRS = {
     """,
     "stages": """
         translate annotate
-        verify_math judge
+        verify_math judge classify
         build
     """,
     "train": """

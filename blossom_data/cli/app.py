@@ -36,6 +36,7 @@ PANELS = (
             "translate": "Translate records; replies that answer the text are caught.",
             "check-translations": "Check existing translation pairs without any call.",
             "annotate": "Write every assistant turn again with one model in one style.",
+            "classify": "Tag records with what they ask for; find personal data, and take it out.",
             "judge": "Score answers by a second model; keep the good ones, or the best of several.",
             "verify-math": "Keep records whose final answer equals the gold label.",
         },

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,8 @@ from blossom_data.executors.local import Job, run_job
 from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import STDIN, Replacement
-from blossom_data.rows import read_records
+from blossom_data.records import Record
+from blossom_data.rows import BadRow, read_records
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import read_manifest
 from blossom_data.sources.hub import is_hub_id
@@ -44,8 +45,13 @@ def run_stage(
     common: CommonOfLong,
     *,
     needs_endpoint: bool = True,
+    prepare: Callable[[Record | BadRow], Record | BadRow] | None = None,
 ) -> int:
-    """Runs the stage `name` over the records that are given; gives the exit code."""
+    """Runs the stage `name` over the records that are given; gives the exit code.
+
+    Args:
+        prepare: done to each record and each row that could not be read, before anything else.
+    """
     replacement = replacement_of(name, given)
     refuse_same_folder(given.records, replacement.out)
     refuse(replacement, is_dry_run=asking.endpoint.dry_run)
@@ -63,7 +69,7 @@ def run_stage(
         endpoints = (build_endpoint(flags, local),)
     job = Job(
         label=name,
-        work=stage_work(given.records, [stage], given.limit),
+        work=stage_work(given.records, [stage], given.limit, prepare),
         is_piped=given.records == "-",
         stages=(name,),
         out=replacement.out,
@@ -131,9 +137,15 @@ def sources_of(records: str) -> list[dict[str, Any]]:
     return sources if isinstance(sources, list) else []
 
 
-def stage_work(records: str, stages: Sequence[Stage], limit: int | None) -> Iterator[Work]:
-    """Each record of the data set or file `records`, with the stages it goes through."""
-    return ((record, stages) for record in itertools.islice(read_records(records), limit))
+def stage_work(
+    records: str,
+    stages: Sequence[Stage],
+    limit: int | None,
+    prepare: Callable[[Record | BadRow], Record | BadRow] | None = None,
+) -> Iterator[Work]:
+    """Each record of the data set or file `records`, prepared, with the stages it goes through."""
+    read: Iterator[Record | BadRow] = itertools.islice(read_records(records), limit)
+    return ((record, stages) for record in (map(prepare, read) if prepare else read))
 
 
 def refuse_same_folder(records: str, out: Path) -> None:

@@ -78,6 +78,7 @@ _MEANINGS = {
     "annotate": _ANNOTATE,
     "verify-math": {**_ANNOTATE, **_VERIFY},
     "judge": _JUDGE,
+    "classify": {"unreadable": "no reply that can be read", "content_filter": "the endpoint filtered the reply"},
 }
 
 

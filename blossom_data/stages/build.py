@@ -18,6 +18,7 @@ _KINDS = {
     "annotate": ("Annotate", "annotate"),
     "verify-math": ("VerifyMath", "solve_math"),
     "judge": ("Judge", "judge_answer"),
+    "classify": ("Classify", "classify"),
 }
 """Stage -> its class in the module of the same name, imported when it is built, and its default prompt."""
 _PROMPTS = ("prompt", "judge")

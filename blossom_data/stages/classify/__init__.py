@@ -1,0 +1,1 @@
+"""Stage `classify`: what a record asks for, as tags."""
