@@ -26,7 +26,7 @@ STAIRS = {
         llm answers
         sources pull stages curate
         engine
-        mix report publish
+        mix report publish evaluate
         train
         executors
         refresh doctor demo schemas

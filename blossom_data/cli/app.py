@@ -67,6 +67,11 @@ PANELS = (
         {"train": "Fine-tune a base model: pack, preview, plan, run, export."},
     ),
     Panel(
+        "Evaluation",
+        "blossom_data.cli.evaluation",
+        {"evaluate": "Score models by the published rules of a suite, out of judgement files."},
+    ),
+    Panel(
         "Look and diagnose",
         "blossom_data.cli.diagnose",
         {

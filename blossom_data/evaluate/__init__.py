@@ -1,0 +1,1 @@
+"""Did it work? Scores of models on benchmarks, and what may be concluded from them."""
