@@ -52,7 +52,24 @@ _TEMPLATES = {
     "zh": ("写一首关于{}的诗。", "向孩子解释{}的历史。", "列出关于{}的十个事实。",
            "你是一位为月刊写文章的细心作者。请写一段关于{}的开头，让读者想继续读下去，并至少提到一个很少有人知道的细节。"),
 }  # fmt: skip
-_NAMES = ["Patrick", "Lisa", "Natalia", "Weng", "Betty", "Julie", "James", "Mark", "Albert", "Ken", "Alexis", "Tina", "Toula", "Joy", "Maila", "Roque"]
+_NAMES = [
+    "Patrick",
+    "Lisa",
+    "Natalia",
+    "Weng",
+    "Betty",
+    "Julie",
+    "James",
+    "Mark",
+    "Albert",
+    "Ken",
+    "Alexis",
+    "Tina",
+    "Toula",
+    "Joy",
+    "Maila",
+    "Roque",
+]
 _FORMS = {"en": ("as JSON", "as a table", "in one sentence", "as a bulleted list", "as an email"),
           "zh": ("用表格回答", "用一句话回答", "用JSON格式回答", "用列表回答", "写成一封邮件")}  # fmt: skip
 _LANGUAGES = {"en": ("French", "German", "Spanish", "Japanese"), "zh": ("法语", "德语", "英语", "日语")}

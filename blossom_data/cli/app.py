@@ -25,6 +25,7 @@ PANELS = (
         {
             "pull": "Read raw instructions; drop every original output, keep gold labels.",
             "dedup": "Leave out records that ask what another one asks.",
+            "decontaminate": "Leave out records that hold an item of a test set.",
             "mix": "Blend data sets into training sets, by counts, shares or weights.",
         },
     ),
