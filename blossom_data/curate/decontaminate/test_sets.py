@@ -1,7 +1,7 @@
 """The items of test sets: files, data sets, and names that stand for them.
 
     read_items("gsm8k-test", None)            comes with blossom-data (bundled/NOTICE.md)
-    read_items("math23k-test", Path("bench")) bench/math23k-test.jsonl, bench/math23k_test.json, bench/math23k/test.jsonl
+    read_items("math23k-test", Path("bench")) bench/math23k-test.jsonl, math23k_test.json or math23k/test.jsonl in it
     read_items("eval/mine.jsonl", None)       [TestItem("eval/mine.jsonl", "3", "Which of these ..."), ...]
 
 A row gives its question alone: the answer of a test item is its own text only where a row is a conversation.

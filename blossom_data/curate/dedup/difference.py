@@ -6,14 +6,15 @@
     Write a poem about cats           /  Write a poem about dogs                    not: another word in its place
     3 more apples than Ann            /  3 fewer apples than Ann                    not: its opposite
 
-What may differ: case, width, punctuation, grammar and courtesy, the writing of numbers; a misspelling, an inflection; half
-of the text that stands elsewhere; and, where there is much text around it, a single word (of a script with blanks) that is lost. Everything else
-is another request: a word in place of another one, words in another order, other numbers, negations, question words and
-forms.
+What may differ: case, width, punctuation, grammar and courtesy, the writing of numbers; a misspelling, an inflection;
+half of the text that stands elsewhere; and, where there is much text around it, a single word (of a script with blanks)
+that is lost. Everything else is another request: a word in place of another one, words in another order, other numbers,
+negations, question words and forms.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -86,7 +87,7 @@ def _shingles(request: Request) -> set[object]:
     told = [token.code for token in request.tokens if token.kind != COURTESY]
     if len(told) < 2:
         told = [token.code for token in request.tokens]
-    return {*told, *zip(told, told[1:], strict=False)}
+    return {*told, *itertools.pairwise(told)}
 
 
 def _may_be_same(kept: Request, other: Request) -> bool:
