@@ -35,7 +35,8 @@ MEMORY_BYTES, MEMORY_ROW_BYTES = 200_000_000, 90
 """What it takes: so much, and so much a row."""
 DISK_ROW_BYTES = 140
 _BLOCK_RECORDS = 1_024
-_REQUESTS_KEPT = 20_000
+_REQUESTS_KEPT = 4_000
+_EQUAL = Verdict(True, 1.0)
 _DETAIL_MOST = 300
 
 
@@ -46,6 +47,7 @@ class _Columns:
     exact: array[int] = field(default_factory=lambda: array("Q"))
     length: array[int] = field(default_factory=lambda: array("I"))
     has_gold: bytearray = field(default_factory=bytearray)
+    has_system: bytearray = field(default_factory=bytearray)
     is_open: bytearray = field(default_factory=bytearray)
 
     def add(self, record: Record | None, codes: list[int]) -> None:
@@ -54,6 +56,7 @@ class _Columns:
         self.exact.append(int.from_bytes(digest, "little"))
         self.length.append(len(codes))
         self.has_gold.append(record is not None and bool(record.gold))
+        self.has_system.append(record is not None and any(turn.role == "system" for turn in record.messages))
         self.is_open.append(bool(codes))
 
     def rank(self) -> Array:
@@ -127,6 +130,7 @@ class _Copies:
         self._tokenizer = Tokenizer()
         self._exact = np.frombuffer(columns.exact, np.uint64)
         self._is_open = np.frombuffer(columns.is_open, bool).copy()
+        self._has_gold, self._has_system = columns.has_gold, columns.has_system
         self._rank = columns.rank()
         self._kept_of = np.full(len(spool), -1, np.int32)
         self._why: dict[int, Verdict] = {}
@@ -192,6 +196,11 @@ class _Copies:
                 self._note(place, kept, verdict)
 
     def _compare(self, kept: int, other: int) -> Verdict:
+        has_beside = (
+            (self._has_gold[kept] and self._has_gold[other]) or self._has_system[kept] or self._has_system[other]
+        )
+        if self._exact[kept] == self._exact[other] and not has_beside:
+            return _EQUAL
         return compare(self._request(kept), self._request(other), self._known, self._threshold)
 
     def _read_request(self, place: int) -> Request:
