@@ -83,11 +83,11 @@ class Dedup:
 
     def __call__(self, items: Iterable[Item]) -> Iterator[Item]:
         with Spool() as spool, BandFiles() as bands:
-            columns, known = _Columns(), KnownWords()
-            _read(items, spool, bands, columns, known)
+            columns, known, tokenizer = _Columns(), KnownWords(), Tokenizer()
+            _read(items, spool, bands, columns, known, tokenizer)
             if not len(spool):
                 return
-            copies = _Copies(spool, columns, known, self._threshold)
+            copies = _Copies(spool, columns, known, tokenizer, self._threshold)
             copies.find_exact()
             copies.find_near(bands, is_exhaustive=self._is_exhaustive)
             for place, (content, tag) in enumerate(spool):
@@ -95,9 +95,15 @@ class Dedup:
                 yield (Ruled(NAME, content, reject), tag) if reject and isinstance(content, Record) else (content, tag)
 
 
-def _read(items: Iterable[Item], spool: Spool, bands: BandFiles, columns: _Columns, known: KnownWords) -> None:
+def _read(
+    items: Iterable[Item],
+    spool: Spool,
+    bands: BandFiles,
+    columns: _Columns,
+    known: KnownWords,
+    tokenizer: Tokenizer,
+) -> None:
     """Keeps all items, with the band keys of each."""
-    tokenizer = Tokenizer()
     block: list[list[int]] = []
     langs: list[int] = []
     for item in items:
@@ -125,9 +131,11 @@ def _sign(block: list[list[int]], langs: list[int], bands: BandFiles, known: Kno
 class _Copies:
     """Which rows are copies, of which row, and why."""
 
-    def __init__(self, spool: Spool, columns: _Columns, known: KnownWords, threshold: float) -> None:
+    def __init__(
+        self, spool: Spool, columns: _Columns, known: KnownWords, tokenizer: Tokenizer, threshold: float
+    ) -> None:
         self._spool, self._known, self._threshold = spool, known, threshold
-        self._tokenizer = Tokenizer()
+        self._tokenizer = tokenizer
         self._exact = np.frombuffer(columns.exact, np.uint64)
         self._is_open = np.frombuffer(columns.is_open, bool).copy()
         self._has_gold, self._has_system = columns.has_gold, columns.has_system
