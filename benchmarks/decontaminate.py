@@ -2,10 +2,10 @@
 
     python benchmarks/decontaminate.py [--data ../shared/data] [--meaning 1500]
 
-Planted are all items of GSM8K's test split: verbatim, wrapped to eight words a line, with a word in ten replaced, in upper
-case among three times as much other text. No leaks are GSM8K train, Math23K and Alpaca. By meaning (--meaning rows of each;
-0 leaves it out): the cuts in meaning.py were set on other rows of the same files than are measured here. Translations are
-the good ones of translation_cases/, of instructions: half of their sources are the test set.
+Planted are all items of GSM8K's test split: verbatim, wrapped to eight words a line, with a word in ten replaced, in
+upper case among three times as much other text. No leaks are GSM8K train, Math23K and Alpaca. By meaning (--meaning
+rows of each; 0 leaves it out). Translations are the good ones of translation_cases/, of instructions: half of their
+sources are the test set, and those of the other half are no leaks.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main() -> None:
     index = Ngrams([*items, *read_items("mt-bench", None)], tokenizer)
     for name, edit in edits(train, others["Alpaca"], draw).items():
         print(
-            f"  words    found  {name:<24} {share([index.find([tokenizer.tokens(edit(item.text))]) for item in items]):.4f}"
+            f"  words    found  {name:<24} {share([index.find([tokenizer.tokens(edit(item.text))]) for item in items]):.4f}"  # noqa: E501
         )
     for name, texts in others.items():
         began = time.process_time()
@@ -104,7 +104,7 @@ def measure_meaning(items: list[TestItem], others: dict[str, list[str]], rows: i
         began = time.process_time()
         hits = meaning.find(texts[:rows])
         print(
-            f"  meaning  false  {name:<24} {share(hits):.4f}   {1e3 * (time.process_time() - began) / rows:.1f} ms a row"
+            f"  meaning  false  {name:<24} {share(hits):.4f}   {1e3 * (time.process_time() - began) / rows:.1f} ms a row"  # noqa: E501
         )
     pairs = translations()
     random.Random(5).shuffle(pairs)

@@ -1,4 +1,4 @@
-"""Prompts that contradict themselves are told by `mix` and `publish`, with the records; nothing is taken away for it."""
+"""Prompts that contradict themselves are told by `mix` and `publish`, with the records; nothing goes for it."""
 
 from __future__ import annotations
 

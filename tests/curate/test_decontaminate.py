@@ -25,8 +25,8 @@ DUCKS_ZH = (
     "出售剩下的蛋。她每天在农贸市场能赚多少美元？"
 )
 DUCKS_REWORDED = (
-    "Every day Janet collects 16 eggs from her ducks. Three of them are her breakfast, and four go into muffins that she "
-    "makes for friends. The rest she takes to the market, where an egg brings her 2 dollars. What are her daily earnings?"
+    "Every day Janet collects 16 eggs from her ducks. Three of them are her breakfast, and four go into muffins that she "  # noqa: E501
+    "makes for friends. The rest she takes to the market, where an egg brings her 2 dollars. What are her daily earnings?"  # noqa: E501
 )
 POND = "小明有30本书，他借给小红12本，又从图书馆借来8本，请问小明现在手里一共有多少本书？"
 FILLER = (

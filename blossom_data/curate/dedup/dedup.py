@@ -5,7 +5,7 @@ copy of the one that stays, not of another copy: nothing chains. What is compare
 conversation; two gold labels that differ, or two system prompts, make two records.
 
 It reads everything before it gives the first item: rows lie in the temporary folder (about their size, and 140 bytes
-a row more), memory is about 90 bytes a row.
+a row more), memory is about 200 bytes a row.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from blossom_data.records import Record, Reject
 
 NAME = "dedup"
 THRESHOLD = 0.7
-MEMORY_BYTES, MEMORY_ROW_BYTES = 200_000_000, 90
-"""What it takes: so much, and so much a row."""
+MEMORY_BYTES, MEMORY_ROW_BYTES = 200_000_000, 200
+"""What it takes: so much, and so much a row, where a fifth of them are near copies."""
 DISK_ROW_BYTES = 140
 _BLOCK_RECORDS = 1_024
 _REQUESTS_KEPT = 4_000
