@@ -1,4 +1,4 @@
-"""What `dedup` finds and costs: planted copies and look-alikes in real rows; a plain shingle pass and datasketch beside.
+"""What `dedup` finds and costs: planted copies and look-alikes in real rows; beside a plain pass and datasketch.
 
     python benchmarks/dedup.py [--data ../shared/data] [--rows 50000] [--negatives 5000] [--template 4000] [--show 0]
 
@@ -6,7 +6,7 @@ Recall is the share of planted copies that went, by kind of edit; a look-alike t
 planted copies among all planted rows that went. A plain shingle pass reads the records as the command does, lowers and
 splits each text and hashes the set of its bigrams. datasketch (optional) signs the same bigrams with 128 permutations
 and asks its LSH, without any confirmation. Each job runs in a process of its own; CPU seconds leave imports out.
-"""  # noqa: E501
+"""
 
 from __future__ import annotations
 

@@ -160,6 +160,19 @@ def test_signatures_find_what_all_comparisons_find() -> None:
     assert len(found) >= 40
 
 
+def test_long_texts_cost_little() -> None:
+    draw = random.Random(1)
+    long = " ".join(str(draw.randrange(100)) + draw.choice(("apples", "pears", "plums")) for _ in range(60_000))
+    other = " ".join(reversed(long.split()))
+    rows = [
+        record(long, "a", gold="1"),
+        record(long + " thanks", "b", gold="1"),
+        record(other, "c"),
+        record("a " * 90_000, "d"),
+    ]
+    assert set(left_out(rows)) <= {"a", "b"} and len(left_out(rows)) == 1
+
+
 def test_items_come_back_as_they_were_and_in_order() -> None:
     bad = BadRow("x.jsonl", 3, "bad_json", "torn", b"{\xff")
     ruled = Ruled("other", record("hello there", "r"), Reject("leak", "found"))
