@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 from command import write_lines
 from forked import blossom
+
+from blossom_data.curate.extra import require
+from blossom_data.errors import ConfigError
 
 
 def answered(identifier: str, question: str, answer: str, gold: str = "", source: str = "a") -> dict[str, Any]:
@@ -60,3 +64,10 @@ def test_conflicts_are_reported_across_sources_and_agreement_is_not(tmp_path: Pa
     )
     kept = blossom("dedup", "both.jsonl", "-o", "both", "--json", cwd=tmp_path)
     assert (kept.code, kept.json["kept"]) == (0, 2), kept
+
+
+def test_a_missing_part_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("blossom_data.curate.extra.find_spec", lambda name: None)
+    with pytest.raises(ConfigError, match="dedup needs numpy and rapidfuzz, which are not installed") as told:
+        require("dedup", "curate", "numpy", "rapidfuzz")
+    assert "'.[curate]'" in told.value.hint
