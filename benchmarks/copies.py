@@ -11,6 +11,7 @@ alone: with another one it would not be a copy.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -28,37 +29,54 @@ _KEEP = re.compile(
 )
 _PREFIXES = {
     "en": ("Please answer the following question: ", "Hi! Can you help me with this? ", "Question: ",
-           "Here is a problem for you. ", "I need some help with the following task.\n\n", "Please solve this problem. "),
+           "Here is a problem for you. ", "I need some help with the following task.\n\n", "Please solve this problem. "),  # noqa: E501
     "zh": ("请回答下面的问题：", "你好，请问：", "题目：", "麻烦帮我看看这道题。", "请解答以下问题：\n", "请问"),
 }  # fmt: skip
 _SUFFIXES = {
-    "en": (" Thanks!", " Thank you very much in advance.", "\n\nPlease help me with this.", " Answer:", " Please answer.",
+    "en": (" Thanks!", " Thank you very much in advance.", "\n\nPlease help me with this.", " Answer:", " Please answer.",  # noqa: E501
            " I would appreciate your help."),
     "zh": ("谢谢！", "非常感谢。", "\n请回答。", "请问怎么解答？谢谢", "帮我解答一下。", "多谢！"),
 }  # fmt: skip
 _OPPOSITES = {
     "en": (("more", "fewer"), ("before", "after"), ("increase", "decrease"), ("largest", "smallest"),
            ("advantages", "disadvantages"), ("buys", "sells"), ("morning", "evening"), ("north", "south")),
-    "zh": (("上午", "下午"), ("增加", "减少"), ("最大", "最小"), ("多", "少"), ("买", "卖"), ("左", "右"), ("前", "后"), ("快", "慢")),
+    "zh": (("上午", "下午"), ("增加", "减少"), ("最大", "最小"), ("多", "少"), ("买", "卖"), ("左", "右"), ("前", "后"), ("快", "慢")),  # noqa: E501
 }  # fmt: skip
 _THINGS = {
-    "en": ["cats", "dogs", "rain", "mountains", "coffee", "autumn", "friendship", "trains", "silence", "bread", "oceans", "winter", "gardens", "music", "bicycles", "sleep", "bridges", "honey", "lanterns", "clouds", "rivers", "kittens", "robots", "libraries", "snow", "markets", "candles", "horses", "owls", "islands", "tea", "maps", "deserts", "violins", "airports", "apples", "orchards", "comets", "fireflies", "harbours"],
-    "zh": ["猫", "狗", "雨", "山", "咖啡", "秋天", "友谊", "火车", "寂静", "面包", "大海", "冬天", "花园", "音乐", "自行车", "睡眠", "桥", "蜂蜜", "灯笼", "云", "河流", "机器人", "图书馆", "雪", "集市", "蜡烛", "马", "猫头鹰", "岛屿", "茶", "地图", "沙漠", "小提琴", "机场", "苹果", "果园", "彗星", "萤火虫", "港口", "竹子"],
+    "en": ["cats", "dogs", "rain", "mountains", "coffee", "autumn", "friendship", "trains", "silence", "bread", "oceans", "winter", "gardens", "music", "bicycles", "sleep", "bridges", "honey", "lanterns", "clouds", "rivers", "kittens", "robots", "libraries", "snow", "markets", "candles", "horses", "owls", "islands", "tea", "maps", "deserts", "violins", "airports", "apples", "orchards", "comets", "fireflies", "harbours"],  # noqa: E501
+    "zh": ["猫", "狗", "雨", "山", "咖啡", "秋天", "友谊", "火车", "寂静", "面包", "大海", "冬天", "花园", "音乐", "自行车", "睡眠", "桥", "蜂蜜", "灯笼", "云", "河流", "机器人", "图书馆", "雪", "集市", "蜡烛", "马", "猫头鹰", "岛屿", "茶", "地图", "沙漠", "小提琴", "机场", "苹果", "果园", "彗星", "萤火虫", "港口", "竹子"],  # noqa: E501
 }  # fmt: skip
 _TEMPLATES = {
     "en": ("Write a short poem about {}.", "Explain the history of {} to a child.", "Give me ten facts about {}.",
-           "You are a careful writer for a monthly magazine. Write an opening paragraph about {} that makes readers want "
+           "You are a careful writer for a monthly magazine. Write an opening paragraph about {} that makes readers want "  # noqa: E501
            "to go on, and name at least one detail that few of them know."),
     "zh": ("写一首关于{}的诗。", "向孩子解释{}的历史。", "列出关于{}的十个事实。",
            "你是一位为月刊写文章的细心作者。请写一段关于{}的开头，让读者想继续读下去，并至少提到一个很少有人知道的细节。"),
 }  # fmt: skip
-_NAMES = ["Patrick", "Lisa", "Natalia", "Weng", "Betty", "Julie", "James", "Mark", "Albert", "Ken", "Alexis", "Tina", "Toula", "Joy", "Maila", "Roque"]
+_NAMES = [
+    "Patrick",
+    "Lisa",
+    "Natalia",
+    "Weng",
+    "Betty",
+    "Julie",
+    "James",
+    "Mark",
+    "Albert",
+    "Ken",
+    "Alexis",
+    "Tina",
+    "Toula",
+    "Joy",
+    "Maila",
+    "Roque",
+]
 _FORMS = {"en": ("as JSON", "as a table", "in one sentence", "as a bulleted list", "as an email"),
           "zh": ("用表格回答", "用一句话回答", "用JSON格式回答", "用列表回答", "写成一封邮件")}  # fmt: skip
 _LANGUAGES = {"en": ("French", "German", "Spanish", "Japanese"), "zh": ("法语", "德语", "英语", "日语")}
-_QUESTIONS = {"en": ("What is the main idea of the text?", "Who is it written for?", "How does the author feel about it?",
+_QUESTIONS = {"en": ("What is the main idea of the text?", "Who is it written for?", "How does the author feel about it?",  # noqa: E501
                      "Which event comes first?", "Why does this matter?", "Give the text a title."),
-              "zh": ("这段文字的主要内容是什么？", "作者的态度是什么？", "文中最先发生了什么？", "请给这段文字起一个标题。",
+              "zh": ("这段文字的主要内容是什么？", "作者的态度是什么？", "文中最先发生了什么？", "请给这段文字起一个标题。",  # noqa: E501
                      "这段文字是写给谁看的？", "为什么这件事很重要？")}  # fmt: skip
 
 
@@ -76,10 +94,10 @@ def read_texts(data: Path) -> dict[str, list[str]]:
     en = [json.loads(line)["question"] for line in (data / "gsm8k/train.jsonl").open()]
     zh = [json.loads(line)["original_text"] for line in (data / "math23k/math23k.jsonl").open()]
     for row in map(json.loads, (data / "raw/alpaca_en_2000.jsonl").open()):
-        en.append("\n".join(filter(None, (row["instruction"], row["input"]))))
+        en.append("\n".join(filter(None, (row["instruction"], row["input"]))))  # noqa: PERF401
     en += [json.loads(line)["prompt"] for line in (data / "raw/flan_t0_p3.jsonl").open()]
     for row in json.loads((data / "raw/alpaca_zh_demo.json").read_text()):
-        zh.append("\n".join(filter(None, (row["instruction"], row["input"]))))
+        zh.append("\n".join(filter(None, (row["instruction"], row["input"]))))  # noqa: PERF401
     return {"en": [text for text in dict.fromkeys(en) if len(text) < 4_000], "zh": list(dict.fromkeys(zh))}
 
 
@@ -148,7 +166,7 @@ class _Chance:
         for text in texts:
             words = words_of(text, lang)
             self._starts.append(words[0])
-            for one, other in zip(words, words[1:], strict=False):
+            for one, other in itertools.pairwise(words):
                 self._next[one].append(other)
             plain = re.findall(r"\b[a-z]{4,}\b", text) if lang == "en" else re.findall(r"[\u4e00-\u9fff]{2}", text)
             self._words += [word for word in plain if not _KEEP.search(word)]
@@ -185,7 +203,7 @@ def _punctuation(text: str, lang: str, chance: _Chance, draw: random.Random) -> 
 def _wide(text: str, lang: str, chance: _Chance, draw: random.Random) -> str:
     words = words_of(text, lang)
     every = draw.randrange(4, 9)
-    wrapped = "".join(word + ("\n" if place % every == 0 and "\u4e00" <= word <= "\u9fff" and not _KEEP.search(word) else "")
+    wrapped = "".join(word + ("\n" if place % every == 0 and "\u4e00" <= word <= "\u9fff" and not _KEEP.search(word) else "")  # noqa: E501
                       for place, word in enumerate(words))  # fmt: skip
     if lang == "en":
         wrapped = "\n".join(
@@ -213,7 +231,7 @@ def _misspell(text: str, lang: str, chance: _Chance, draw: random.Random) -> str
     place = draw.choice(places)
     word, at = words[place], draw.randrange(1, 5)
     words[place] = draw.choice((
-        word[:at] + word[at + 1] + word[at] + word[at + 2 :], word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:]
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :], word[:at] + word[at + 1 :], word[:at] + word[at] + word[at:]  # noqa: E501
     ))  # fmt: skip
     return "".join(words)
 

@@ -26,6 +26,7 @@ PANELS = (
             "pull": "Read raw instructions; drop every original output, keep gold labels.",
             "dedup": "Leave out records that ask what another one asks.",
             "sample": "Draw records: evenly, or so that they cover what a set asks.",
+            "decontaminate": "Leave out records that hold an item of a test set.",
             "mix": "Blend data sets into training sets, by counts, shares or weights.",
         },
     ),

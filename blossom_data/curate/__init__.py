@@ -6,7 +6,7 @@
 
 A measure looks at records alone; what an earlier one ruled out, and rows that could not be read, go through it as they
 are. `tag` is the caller's (which stages come next). No measure asks a model, prints, or writes a file that outlives
-it. A folder each: dedup/ and decontaminate/; conflicts.py counts what contradicts itself, style.py the voices.
+it. A folder each: dedup/ and decontaminate/; conflicts.py counts what contradicts itself, style.py the voices of a set.
 """
 
 from __future__ import annotations

@@ -61,10 +61,18 @@ class Token:
 class Tokenizer(dict[str, Token]):
     """Cuts texts; remembers the words that it has met."""
 
+    def __init__(self) -> None:
+        self._codes = _Codes(self)
+
+    def codes(self, text: str) -> list[int]:
+        """The codes of the tokens of `text`."""
+        return list(map(self._codes.__getitem__, self.cut(text)))
+
     def cut(self, text: str) -> list[str]:
         """The raw words of `text`, in their own case; each is a key of this dict."""
         if len(self) > _KEPT_WORDS:
             self.clear()
+            self._codes.clear()
         if text.isascii():
             words = _ASCII_TOKEN.findall(text)
         else:
@@ -82,6 +90,17 @@ class Tokenizer(dict[str, Token]):
         made = Token(text, kind, int.from_bytes(digest, "little") >> KIND_BITS << KIND_BITS | kind)
         self[word] = made
         return made
+
+
+class _Codes(dict[str, int]):
+    """The codes alone: looked up for every word of a set."""
+
+    def __init__(self, tokens: Tokenizer) -> None:
+        self._tokens = tokens
+
+    def __missing__(self, word: str) -> int:
+        code = self[word] = self._tokens[word].code
+        return code
 
 
 def _read(word: str) -> tuple[str, int]:

@@ -11,14 +11,14 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from blossom_data.asks import Ask, Reply, Stage
-from blossom_data.config import Endpoint, serving
+from blossom_data.config import MEASURES, Endpoint, serving
 from blossom_data.counters import Counters
-from blossom_data.engine import Engine, Outcome, Settled
+from blossom_data.engine import Engine, Outcome, Rejected, Settled
 from blossom_data.executors.accounting import Tally
 from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.limits import ASKED_BY
@@ -82,6 +82,8 @@ class _Plan:
     text_tokens: int = 0
     settled_replies: int = 0
     """Replies behind the shards that are taken over as they are."""
+    left_out: Counter[str] = field(default_factory=Counter)
+    """Records that measures of the whole set leave out, by "measure/code"."""
 
 
 def plan_job(job: Job) -> dict[str, Any]:
@@ -100,32 +102,46 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
         trusts_finish=job.trust_finish,
         endpoints=job.endpoints,
     )
-    plan = _Plan({stage: _StagePlan() for stage in job.stages})
+    plan, saved = (_Plan({stage: _StagePlan() for stage in job.stages}) for _ in range(2))
     notes = BlockNotes(job.out)
     for item, stages in Blocks(job.work, notes, Counters(), decides=job.decides, size=job.shard_records):
         if isinstance(item, Settled):
             _note_settled(item, plan)
-        if not isinstance(item, Record):
-            continue
-        plan.records += 1
-        plan.text_tokens += sum(estimate_tokens(turn.content) for turn in item.messages)
-        try:
-            _note_done(await engine.one(item, stages), stages, plan)
-        except _NeedsCall:
-            _note_missing(planner.asked[0], item, stages, plan, job.buys)
-        planner.asked.clear()
+        if isinstance(item, Record):
+            plan.text_tokens += sum(estimate_tokens(turn.content) for turn in item.messages)
+            await _note(item, stages, plan, engine, planner, job)
+        elif isinstance(item, Rejected) and item.record is not None:
+            plan.left_out[item.name] += 1
+            await _note(item.record, stages, saved, engine, planner, job)
     history = glance(job.ledger) if job.ledger is not None else None
-    rows = [_stage_row(name, stage, planner, job, history) for name, stage in plan.stages.items()]
+    rows, saved_rows = (
+        [_stage_row(name, stage, planner, job, history) for name, stage in each.stages.items()]
+        for each in (plan, saved)
+    )
     return {
         "records": plan.records,
         "finished": plan.finished,
         "in_ledger": engine.counters.replayed + plan.settled_replies,
         "stages": rows,
         **_totals(rows),
+        "left_out": dict(sorted(plan.left_out.items())),
+        "saved": {name: _totals(saved_rows)[name] for name in ("calls", "cost_usd")},
         "spent_usd": _spent_usd(job, ledger),
         **_time(rows, job, history),
         **_disk(plan, rows, job, history),
     }
+
+
+async def _note(
+    record: Record, stages: Sequence[Stage], plan: _Plan, engine: Engine, planner: _Planner, job: Job
+) -> None:
+    """Books what one record needs."""
+    plan.records += 1
+    try:
+        _note_done(await engine.one(record, stages), stages, plan)
+    except _NeedsCall:
+        _note_missing(planner.asked[0], record, stages, plan, job.buys)
+    planner.asked.clear()
 
 
 def _note_done(outcome: Outcome, stages: Sequence[Stage], plan: _Plan) -> None:
@@ -142,7 +158,10 @@ def _note_done(outcome: Outcome, stages: Sequence[Stage], plan: _Plan) -> None:
 def _note_settled(settled: Settled, plan: _Plan) -> None:
     """Books a block that a run takes over as it is."""
     tally = Tally(settled.note.about["tally"])
+    left_out = {name: number for name, number in tally["rejected"].items() if name.partition("/")[0] in MEASURES}
+    plan.left_out.update(left_out)
     bad = sum(number for name, number in tally["rejected"].items() if name.startswith("read/"))
+    bad += sum(left_out.values())
     plan.records += settled.records - bad
     plan.finished += settled.records - bad
     plan.settled_replies += sum(number for (_, _, what), number in tally.split("used") if what == "replies")

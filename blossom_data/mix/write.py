@@ -21,6 +21,7 @@ import orjson
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
+from blossom_data.curate.conflicts import Conflicts
 from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.mix.card import render_mix_card
@@ -97,10 +98,10 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
         is_resumed=False,
         is_replacing=replacement.is_allowed,
     )
-    with writing as writer, Draws() as draws:
+    with writing as writer, Draws() as draws, Conflicts() as conflicts:
         replacement.refuse()
         for source in inputs.values():
-            _collect(mix, source, layout, draws, writer, books, counters)
+            _collect(mix, source, layout, draws, conflicts, writer, books, counters)
         _require_readable(mix, books, counters)
         taken = draws.select(mix)
         _require_enough(mix, taken, counters)
@@ -108,6 +109,8 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
         for source in inputs.values():
             source.require_unchanged()
         manifest = _describe(mix, inputs, draws, taken, books, counters) | {"made_of": replacement.to_dict()}
+        if contradicting := conflicts.found():
+            manifest["conflicts"] = contradicting
         files = trainer_files(mix.out.resolve().name, mix.layout, is_single_turn=books.is_single_turn)
         card = render_mix_card(manifest, mix.out.resolve().name, books.needed(layout))
         return writer.finish(manifest, files={**files, CARD: card}, judge=replacement.judge)
@@ -125,7 +128,14 @@ def _refuse_overlap(mix: Mix) -> None:
 
 
 def _collect(
-    mix: Mix, source: Input, layout: Layout, draws: Draws, writer: DatasetWriter, books: _Books, counters: Counters
+    mix: Mix,
+    source: Input,
+    layout: Layout,
+    draws: Draws,
+    conflicts: Conflicts,
+    writer: DatasetWriter,
+    books: _Books,
+    counters: Counters,
 ) -> None:
     """First reading: hands the records that some part may take to `draws`, and writes the rejects."""
     takers = [(number, frozenset(part.sources)) for number, part in enumerate(mix.parts) if part.data == source.data]
@@ -149,6 +159,7 @@ def _collect(
             counters.skipped -= 1
             _reject(writer, counters, index, "mix", why.code, why.detail, record=record)
             continue
+        conflicts.add(prompt, record)
         drawn, identity = draw(record.id), ident(record.id)
         for number in parts:
             draws.add(number, place, drawn, identity, prompt, record.lang, record.source)

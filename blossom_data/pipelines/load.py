@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
-from blossom_data.pipelines.settings import EndpointSettings, Pipeline, PipelineTables, SourceSettings
+from blossom_data.pipelines.settings import CurateSettings, EndpointSettings, Pipeline, PipelineTables, SourceSettings
 from blossom_data.prompts import bundled
 from blossom_data.settings_file import read_table, wrong
 from blossom_data.toml_file import TomlFile, read_toml
@@ -69,6 +69,7 @@ def load_pipeline(path: Path, *, folder: Path | None = None, scale: float = 1.0)
             replace(source, limit=scaled(source.limit, scale), sample=scaled(source.sample, scale))
             for source in tables.source
         ),
+        curate=_curate(file, tables.curate, home),
         endpoints=_endpoints(file, tables.endpoint),
         stages=file.values.get("stage", {}),
         shard_records=tables.shard_records,
@@ -87,6 +88,23 @@ def load_pipeline(path: Path, *, folder: Path | None = None, scale: float = 1.0)
 def scaled(count: int | None, scale: float) -> int | None:
     """`count` at `scale`, at least 1; None stays."""
     return None if count is None else max(1, round(count * scale))
+
+
+def _curate(file: TomlFile, settings: CurateSettings | None, home: Path) -> CurateSettings | None:
+    """[curate], its test sets that are files with their paths made absolute.
+
+    Raises:
+        ConfigError: `against` and decontaminate are not given together, or a step twice.
+    """
+    if settings is None:
+        return None
+    if ("decontaminate" in settings.steps) != bool(settings.against):
+        hint = 'such as steps = ["decontaminate"] with against = ["gsm8k-test"]'
+        raise wrong(file, ("curate",), "decontaminate and its test sets (against) go together", hint)
+    if len(set(settings.steps)) < len(settings.steps):
+        raise wrong(file, ("curate", "steps"), "steps names one step twice")
+    against = tuple(str(home / name) if (home / name).exists() else name for name in settings.against)
+    return replace(settings, against=against)
 
 
 def _check_fields(file: TomlFile, at: KeyPath, source: SourceSettings) -> None:

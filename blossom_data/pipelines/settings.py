@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, ValidationInfo, with_config
 
 from blossom_data.config import (
+    MEASURES,
     SOURCE_KINDS,
     STAGES,
     STRUCTURED_MODES,
@@ -116,6 +117,21 @@ class SourceSettings:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CurateSettings:
+    """[curate]: what looks at all sources together, after they are read and before the first stage."""
+
+    steps: Annotated[tuple[Annotated[str, OneOf(*MEASURES)], ...], Field(min_length=1)]
+    """dedup leaves out copies, decontaminate what holds an item of a test set; in the order that is given."""
+    against: tuple[Text, ...] = ()
+    """Test sets of decontaminate: files, or names such as gsm8k-test and mt-bench."""
+    bench_dir: FilePath | None = None
+    """Folder in which test sets are looked for by name; or BLOSSOM_BENCH."""
+    threshold: Share = 0.7
+    """Of dedup: smallest similarity at which two requests are compared."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointSettings:
     """[endpoint], or one of several [[endpoint]]: an OpenAI-compatible address with its model and limits."""
 
@@ -173,6 +189,8 @@ class PublishSettings:
     """parquet or jsonl; without it Parquet where pyarrow is installed."""
     licences: Mapping[str, Text] = field(default_factory=dict)
     """By source; they go before what the sources state."""
+    decontaminated: tuple[Text, ...] = ()
+    """Test sets of which nothing may be in what is published: [curate] must leave their items out."""
     parts: tuple[FreeText, ...] = ()
     """What is published: names of mixes, or "records" for the data set itself; without it mixes, else the records."""
 
@@ -244,6 +262,8 @@ class PipelineTables:
         Field(examples=['[[source]] kind = "gsm8k" path = "train.jsonl"']),
     ]
     """Raw data, each through stages of its own."""
+    curate: CurateSettings | None = None
+    """What looks at all sources together, before the first stage."""
     stage: StageTables = field(default_factory=StageTables)
     """Settings of each stage."""
     mix: Annotated[tuple[Mapping[str, Any], ...], one_or_list(dict[str, Any])] = ()
@@ -269,6 +289,7 @@ class Pipeline:
     out: Path
     ledger: Path
     sources: tuple[SourceSettings, ...]
+    curate: CurateSettings | None = None
     endpoints: tuple[Mapping[str, Any], ...] = ()
     """Of each endpoint what the file says, as keywords of config.Endpoint and `key_env`, `engine`, `serve`."""
     stages: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

@@ -18,7 +18,9 @@ from typing import Any
 import orjson
 
 from blossom_data.counters import Counters
+from blossom_data.curate.conflicts import Conflicts
 from blossom_data.errors import InputError
+from blossom_data.mix.keys import prompt_key
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 from blossom_data.records import Record
 from blossom_data.report.verify import merge_reports
@@ -72,18 +74,23 @@ def survey(parts: Sequence[Part], counters: Counters | None = None) -> Survey:
     found = Survey(about=_added_up(parts))
     digest = Digest()
     total = sum(int(finished_manifest(part).get("records", 0)) for part in parts)
-    for config, record in (counters or Counters()).counted("reading", distinct(parts), total=total):
-        digest.add(config, record.to_line())
-        found.records += 1
-        found.configs[config] += 1
-        found.by_source[record.source] += 1
-        found.by_lang[record.lang] += 1
-        found.with_gold += bool(record.gold)
-        found.with_reasoning += any(turn.reasoning_content for turn in record.messages)
-        for step in record.lineage:
-            key = (step.stage, step.version, step.model, step.prompt)
-            if len(found.made_by) < _MADE_BY_MAX or key in found.made_by:
-                found.made_by[key] += 1
+    with Conflicts() as conflicts:
+        for config, record in (counters or Counters()).counted("reading", distinct(parts), total=total):
+            if (prompt := prompt_key(record.messages)) is not None:
+                conflicts.add(prompt, record)
+            digest.add(config, record.to_line())
+            found.records += 1
+            found.configs[config] += 1
+            found.by_source[record.source] += 1
+            found.by_lang[record.lang] += 1
+            found.with_gold += bool(record.gold)
+            found.with_reasoning += any(turn.reasoning_content for turn in record.messages)
+            for step in record.lineage:
+                key = (step.stage, step.version, step.model, step.prompt)
+                if len(found.made_by) < _MADE_BY_MAX or key in found.made_by:
+                    found.made_by[key] += 1
+        if contradicting := conflicts.found():
+            found.about["conflicts"] = contradicting
     if not found.records:
         raise InputError(
             f"there is no record in {', '.join(str(part.path) for part in parts)}", hint="nothing was published"

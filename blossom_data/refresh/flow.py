@@ -35,7 +35,7 @@ from blossom_data.publish.reading import Part
 from blossom_data.publish.retention import collect
 from blossom_data.publish.versions import publish
 from blossom_data.refresh.gates import Gate, kept_gate, run_gates, size_gates, style_gates
-from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
+from blossom_data.refresh.products import check_clean, check_licences, check_train, mixes_of, parts_of
 from blossom_data.refresh.runs import RunLog
 from blossom_data.refresh.unchanged import finished_mix, finished_records
 from blossom_data.rows import BadRow, read_records
@@ -129,6 +129,7 @@ class Refresh:
         mixes = mixes_of(pipeline)
         parts = parts_of(pipeline, mixes)
         check_train(pipeline, parts)
+        check_clean(pipeline, mixes)
         check_licences(pipeline, job.about["sources"])
         if pipeline.refresh.max_style_score is not None:
             # What the gate needs is missed before anything is bought.

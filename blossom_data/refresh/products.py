@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from blossom_data.errors import ConfigError
 from blossom_data.mix.plan import Mix, Part
 from blossom_data.mix.recipe import read_mixes
 from blossom_data.pipelines.load import scaled
@@ -18,6 +20,7 @@ from blossom_data.publish import reading
 from blossom_data.publish.names import check_config, check_name
 from blossom_data.report.licences import resolve
 from blossom_data.settings_file import wrong
+from blossom_data.shards import read_manifest
 from blossom_data.train.recipe.recipe import recipe_of
 
 RECORDS = "records"
@@ -121,3 +124,30 @@ def _amount(part: Part) -> str:
     if part.share is not None:
         return f"{part.share:.0%}"
     return f"{part.weight:g}x" if part.weight is not None else "all"
+
+
+def check_clean(pipeline: Pipeline, mixes: Sequence[Mix]) -> None:
+    """Raises ConfigError when items of a test set that [publish] `decontaminated` names might be published."""
+    wanted = pipeline.publish.decontaminated if pipeline.publish is not None else ()
+    if not wanted:
+        return
+    given = pipeline.curate.against if pipeline.curate is not None else ()
+    if missing := [name for name in wanted if name not in given]:
+        raise wrong(
+            pipeline.source,
+            ("publish", "decontaminated"),
+            f"{missing[0]} is asked to be left out, and [curate] does not leave it out",
+            f'[curate] steps = ["decontaminate"], against = ["{missing[0]}"]',
+        )
+    inner = {str(place.resolve()) for place in (pipeline.out, *(mix.out for mix in mixes))}
+    for part in (part for mix in mixes for part in mix.parts):
+        data = Path(part.data)
+        if str(data.resolve()) in inner:
+            continue
+        about = (read_manifest(data) or {}).get("curate", {}).get("decontaminate", {}).get("against", [])
+        known = {entry.get("name") for entry in about if isinstance(entry, dict)}
+        if missing := [name for name in wanted if name not in known]:
+            raise ConfigError(
+                f"{part.data} goes into a mix, and its items of {missing[0]} were never looked for",
+                hint=f"blossom-data decontaminate {part.data} -o FOLDER --against {missing[0]}, and mix that",
+            )

@@ -12,6 +12,7 @@ def render_plan(plan: dict[str, Any]) -> str:
     lines = [
         "dry run: nothing is asked",
         f"  records        {plan['records']:,}   ({plan['finished']:,} need no call)",
+        *_left_out(plan),
         f"  in the ledger  {plan['in_ledger']:,} replies",
         f"  to ask         {plan['calls']:,} calls at least",
     ]
@@ -48,6 +49,16 @@ def render_plan(plan: dict[str, Any]) -> str:
     if published := plan.get("publish"):
         lines.append(f"  publish        {published['name']} in {published['root']}: {', '.join(published['parts'])}")
     return "\n".join(lines)
+
+
+def _left_out(plan: dict[str, Any]) -> list[str]:
+    """What the measures of the whole set leave out, and the calls that it would have been."""
+    counts = plan["left_out"]
+    if not counts:
+        return []
+    told = ", ".join(f"{name} {number:,}" for name, number in counts.items())
+    saved = f"saves {plan['saved']['calls']:,} calls at least{_cost(plan['saved']['cost_usd'])}"
+    return [f"  left out       {sum(counts.values()):,}   ({told}): {saved}"]
 
 
 def _mix(mix: dict[str, Any]) -> str:

@@ -56,16 +56,16 @@ OTHERS = [
     (PASSAGE + "What does Patrick like?", PASSAGE + "What does Lisa like?"),
     (PASSAGE + "Who walked to the mill?", PASSAGE + "Where did they walk?"),
     ("Ann has 5 more apples than Bob, who has 7 apples.", "Ann has 5 fewer apples than Bob, who has 7 apples."),
-    ("Ann gives Bob 5 of the apples that are in the old basket.", "Bob gives Ann 5 of the apples that are in the old basket."),
+    ("Ann gives Bob 5 of the apples that are in the old basket.", "Bob gives Ann 5 of the apples that are in the old basket."),  # noqa: E501
     ("Compute 12 + 5 and explain each of the steps.", "Compute 12 - 5 and explain each of the steps."),
     ("Write a short poem about cats.", "Write a short poem about dogs."),
-    ("You are a careful writer for a monthly magazine. Write an opening paragraph about orchards that makes readers go on.",
-     "You are a careful writer for a monthly magazine. Write an opening paragraph about harbours that makes readers go on."),
+    ("You are a careful writer for a monthly magazine. Write an opening paragraph about orchards that makes readers go on.",  # noqa: E501
+     "You are a careful writer for a monthly magazine. Write an opening paragraph about harbours that makes readers go on."),  # noqa: E501
     ("Is the town north of the river and east of the hills?", "Is the town south of the river and east of the hills?"),
     (ROAD, ROAD.replace("150", "160")),
     (ROAD, ROAD.replace("已经修了", "没有修了")),
-    ("小明上午跑了3公里，休息以后又骑车去了学校，路上用了多久？", "小明下午跑了3公里，休息以后又骑车去了学校，路上用了多久？"),
-    ("水店里有苹果300千克，比运来的雪梨少一些，运来雪梨多少？", "水店里有苹果300千克，运来的雪梨比苹果少一些，运来雪梨多少？"),
+    ("小明上午跑了3公里，休息以后又骑车去了学校，路上用了多久？", "小明下午跑了3公里，休息以后又骑车去了学校，路上用了多久？"),  # noqa: E501
+    ("水店里有苹果300千克，比运来的雪梨少一些，运来雪梨多少？", "水店里有苹果300千克，运来的雪梨比苹果少一些，运来雪梨多少？"),  # noqa: E501
     ("写一首关于猫的诗。", "写一首关于狗的诗。"),
     ("把这段话翻译成法语：今天天气很好，我们去公园。", "把这段话翻译成德语：今天天气很好，我们去公园。"),
     ("一根绳子长3米，用去了(1/3)，还剩下多少米？", "一根绳子长3米，用去了(1/3)米，还剩下多少米？"),
@@ -129,7 +129,7 @@ def test_the_best_stays_and_every_copy_is_one_of_it() -> None:
 
 def test_nothing_chains_and_templates_are_no_copies() -> None:
     rows = [record(f"Write a short poem about {one} and {other}.", f"{one}-{other}")
-            for one in ["cats", "rain", "tea", "snow", "bread", "maps", "owls"] for other in ["trains", "honey", "clouds", "music", "salt"]]  # fmt: skip
+            for one in ["cats", "rain", "tea", "snow", "bread", "maps", "owls"] for other in ["trains", "honey", "clouds", "music", "salt"]]  # fmt: skip  # noqa: E501
     assert left_out(rows) == {}
     # Each step is a copy of the one before, the last one of the first no more: what a copy names stays itself.
     text = "Describe several different festivals celebrated across northern mountain villages throughout winter"
@@ -158,6 +158,19 @@ def test_signatures_find_what_all_comparisons_find() -> None:
         name: (reject.code, reject.detail) for name, reject in left_out(rows, Dedup(is_exhaustive=True)).items()
     }
     assert len(found) >= 40
+
+
+def test_long_texts_cost_little() -> None:
+    draw = random.Random(1)
+    long = " ".join(str(draw.randrange(100)) + draw.choice(("apples", "pears", "plums")) for _ in range(60_000))
+    other = " ".join(reversed(long.split()))
+    rows = [
+        record(long, "a", gold="1"),
+        record(long + " thanks", "b", gold="1"),
+        record(other, "c"),
+        record("a " * 90_000, "d"),
+    ]
+    assert set(left_out(rows)) <= {"a", "b"} and len(left_out(rows)) == 1
 
 
 def test_items_come_back_as_they_were_and_in_order() -> None:

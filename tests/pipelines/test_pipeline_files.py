@@ -86,7 +86,7 @@ KEY = "sk-CANARY-0123456789abcdef"
             "line 19: [[train.stage]] 1 (a), data 1: takes the configuration 'stage9' of p, which is not published",
             "leave out config",
         ),
-        ("[curate]\n", "line 12: unknown key 'curate'", "known keys"),
+        ("[prune]\n", "line 12: unknown key 'prune'", "known keys"),
     ],
 )
 def test_a_mistake_is_told_with_its_line(tmp_path: Path, addition: str, told: str, hint: str) -> None:

@@ -17,6 +17,7 @@ from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import choice, share, switch
 from blossom_data.cli.progress import Progress
 from blossom_data.counters import Counters
+from blossom_data.curate import conflicts
 from blossom_data.errors import ConfigError
 from blossom_data.mix.inputs import is_there
 from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
@@ -216,6 +217,8 @@ def _render(manifest: dict[str, Any]) -> str:
         told += [f"{number:,} {why}" for number, why in lost if number]
         told += [f"{lang} {number:,}" for lang, number in part["by_lang"].items()]
         lines.append(f"  {part['name'][:14]:<14} {part['taken']:>9,}   ({'; '.join(told)})")
+    if contradicting := conflicts.told(manifest.get("conflicts", {})):
+        lines.append(f"  conflicts      {contradicting}")
     files = len(manifest["shards"])
     lines.append(f"  taken          {manifest['kept']:>9,}   {files} file{'s' if files != 1 else ''}, README.md")
     return "\n".join(lines)

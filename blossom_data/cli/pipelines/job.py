@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from blossom_data.asks import Stage
 from blossom_data.cli.flags.batch import build_batch
@@ -14,10 +15,12 @@ from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
 from blossom_data.cli.flags.pipeline import Wanted
 from blossom_data.cli.jobs import count_skipped, describe_source, input_of
+from blossom_data.cli.pipelines.curating import curating_of
 from blossom_data.cli.pipelines.endpoints import build_endpoints, endpoint_settings, engine_of
 from blossom_data.config import STAGES, Endpoint, further_of, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
+from blossom_data.executors.curating import curated
 from blossom_data.executors.local import Job
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import HALF, Replacement
@@ -59,11 +62,13 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
     is_asking = bool(stages) and (wanted.needs_endpoint or is_named)
     endpoints = build_endpoints(listed, local) if is_asking else ()
     money = asking.money.within(budget_usd=pipeline.budget_usd, budget_tokens=pipeline.budget_tokens)
+    curating = curating_of(pipeline, is_quiet=wanted.common.is_quiet)
+    work = _work(pulls, stages, part.limit, counters)
     described = [describe_source(source.kind, pulled, source.licence) for source, pulled in pulls]
     return Job(
         label=pipeline.name,
-        work=_work(pulls, stages, part.limit, counters),
-        is_piped=any(pulled.origin.may_stall for _, pulled in pulls),
+        work=curated(work, curating.steps, counters) if curating.steps else work,
+        is_piped=bool(curating.steps) or any(pulled.origin.may_stall for _, pulled in pulls),
         stages=tuple(stages),
         out=_out(pipeline, wanted),
         replacement=replacement_of(pipeline, wanted),
@@ -73,7 +78,8 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         about={
             "sources": described,
             "prompts": prompts_of(list(stages.values())),
-            "identity": _identity(pipeline, wanted, pulls, stages, endpoints),
+            **({"curate": curating.about} if curating.about else {}),
+            "identity": _identity(pipeline, wanted, pulls, stages, endpoints, curating.about),
         },
         counters=counters,
         spending=build_spending(money, factor=PRICE_SHARE if batch else 1.0),
@@ -83,6 +89,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         shard_records=pipeline.shard_records,
         seed=pipeline.seed,
         batch=batch,
+        measures=tuple(curating.about),
         buys=frozenset((part.only,)) if part.only else None,
     )
 
@@ -173,6 +180,7 @@ def _identity(
     pulls: list[tuple[SourceSettings, Pulled]],
     stages: Mapping[str, Stage],
     endpoints: tuple[Endpoint, ...],
+    curating: Mapping[str, Any],
 ) -> str:
     """The hash of all that decides the data set beside the ledger: equal identities give equal bytes."""
     digest = hashlib.sha256()
@@ -183,6 +191,8 @@ def _identity(
     for name, stage in stages.items():
         models = sorted({endpoint.model for endpoint in serving(endpoints, name)})
         digest.update(repr((name, stage, models, *filter(None, [further_of(endpoints, name)]))).encode())
+    if curating:
+        digest.update(repr(curating).encode())
     models = sorted({endpoint.model for endpoint in serving(endpoints, "judge")})
     digest.update(
         repr(

@@ -34,7 +34,7 @@ def command(
 def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     """Prints the plan of the pipeline; gives the exit code."""
     from blossom_data.executors.plan import plan_job
-    from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of, told_parts
+    from blossom_data.refresh.products import check_clean, check_licences, check_train, mixes_of, parts_of, told_parts
     from blossom_data.report.plan import render_plan
 
     refuse(replacement_of(pipeline, wanted), is_dry_run=True)
@@ -42,6 +42,7 @@ def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     mixes = mixes_of(pipeline)
     parts = parts_of(pipeline, mixes)
     check_train(pipeline, parts)
+    check_clean(pipeline, mixes)
     check_licences(pipeline, job.about["sources"])
     plan = plan_job(job) | {
         "is_batch": job.batch is not None,

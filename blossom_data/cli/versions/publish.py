@@ -12,6 +12,7 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice
 from blossom_data.cli.work_bar import working
+from blossom_data.curate import conflicts
 from blossom_data.errors import ConfigError
 from blossom_data.publish.push import check_push, push
 from blossom_data.publish.reading import parse_part
@@ -84,6 +85,8 @@ def command(
         output.json_result(told)
     elif not common.is_quiet:
         output.result(text)
+        if contradicting := conflicts.told(done.manifest.get("conflicts", {})):
+            output.say(f"conflicts: {contradicting}")
     return 0
 
 
@@ -109,6 +112,7 @@ def _described(done: Published) -> dict[str, Any]:
         "records": done.manifest["records"],
         "content": done.manifest["content"],
         "licences": done.manifest["licences"],
+        "conflicts": done.manifest.get("conflicts", {}),
     }
 
 

@@ -86,8 +86,7 @@ def pairs_of(keys: Array, rank: Array, is_open: Array, rarest: _Rarest | None) -
         found.append(np.stack([groups[:, first].ravel(), groups[:, second].ravel()], axis=1))
     for start, size in zip(starts[sizes > _MOST_FULL], sizes[sizes > _MOST_FULL], strict=True):
         members = places[start : start + size]
-        for group in [members] if rarest is None else rarest.groups(members):
-            found.append(_with_best(group))
+        found += map(_with_best, [members] if rarest is None else rarest.groups(members))
     return np.concatenate(found)
 
 

@@ -6,14 +6,15 @@
     Write a poem about cats           /  Write a poem about dogs                    not: another word in its place
     3 more apples than Ann            /  3 fewer apples than Ann                    not: its opposite
 
-What may differ: case, width, punctuation, grammar and courtesy, the writing of numbers; a misspelling, an inflection; half
-of the text that stands elsewhere; and, where there is much text around it, a single word (of a script with blanks) that is lost. Everything else
-is another request: a word in place of another one, words in another order, other numbers, negations, question words and
-forms.
+What may differ: case, width, punctuation, grammar and courtesy, the writing of numbers; a misspelling, an inflection;
+half of the text that stands elsewhere; and, where there is much text around it, a single word (of a script with blanks)
+that is lost. Everything else is another request: a word in place of another one, words in another order, other numbers,
+negations, question words and forms.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ _WORDS_PER_MISSPELLING = 5
 _MOVED_LEAST = 4
 """Tokens of a passage that counts as the same one elsewhere."""
 _SPELT_LEAST, _SPELT_LONG = 6, 9
+_MOST_COMPARED, _MOST_TURNED = 100_000_000, 5_000
+"""Of two turns: tokens of one times tokens of the other that are aligned (12 MB), and tokens of a swapped text."""
 _SHOWN_WORDS = 8
 _ARTICLES = frozenset(("one", "a", "an", "一"))
 """What a 1 may stand for."""
@@ -86,7 +89,7 @@ def _shingles(request: Request) -> set[object]:
     told = [token.code for token in request.tokens if token.kind != COURTESY]
     if len(told) < 2:
         told = [token.code for token in request.tokens]
-    return {*told, *zip(told, told[1:], strict=False)}
+    return {*told, *itertools.pairwise(told)}
 
 
 def _may_be_same(kept: Request, other: Request) -> bool:
@@ -113,7 +116,7 @@ class _Turns:
         size = min(len(self._a), len(self._b))
         faults, misspellings = size // _WORDS_PER_FAULT, size // _WORDS_PER_MISSPELLING + 1
         differences = self._differences()
-        if _are_reordered(differences):
+        if differences is None or _are_reordered(differences):
             return False
         for one, other in differences:
             cost = self._cost(one, other)
@@ -129,12 +132,18 @@ class _Turns:
                 told.append(f"-{one.text}" if one.tokens else f"+{other.text}")
         return True
 
-    def _differences(self) -> list[tuple[_Span, _Span]]:
-        """The spans that differ, in order; a passage that has moved is none."""
+    def _differences(self) -> list[tuple[_Span, _Span]] | None:
+        """The spans that differ, in order; a passage that has moved is none. None where too much differs to tell."""
         from rapidfuzz.distance import Indel
 
         first = [token.text for token in self._a]
         second = [token.text for token in self._b]
+        start = _common(first, second)
+        end = _common(first[: start - 1 if start else None : -1], second[: start - 1 if start else None : -1])
+        first, second = first[start : len(first) - end], second[start : len(second) - end]
+        # The work and the memory of an alignment grow with the product.
+        if len(first) * len(second) > _MOST_COMPARED:
+            return None
         spans: list[tuple[_Span, _Span]] = []
         open_a = open_b = last_a = last_b = 0
         # What lies between two equal runs is one difference.
@@ -143,7 +152,8 @@ class _Turns:
                 last_a, last_b = block.src_end, block.dest_end
                 continue
             if last_a > open_a or last_b > open_b:
-                spans.append((_Span(self._a, open_a, last_a), _Span(self._b, open_b, last_b)))
+                places = (open_a + start, last_a + start), (open_b + start, last_b + start)
+                spans.append((_Span(self._a, *places[0]), _Span(self._b, *places[1])))
             if block is not None:
                 open_a = last_a = block.src_end
                 open_b = last_b = block.dest_end
@@ -206,10 +216,16 @@ def _spelled(turn: Sequence[Token], places: list[int]) -> str:
     return "".join(turn[place].text for place in places)
 
 
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
 def _is_turned(one: Sequence[Token], other: Sequence[Token]) -> bool:
     """Whether one text is the other with its two parts swapped."""
     first, second = [token.text for token in one], [token.text for token in other]
-    if len(first) != len(second):
+    if len(first) != len(second) or len(first) > _MOST_TURNED:
         return False
     cuts = range(_MOVED_LEAST, len(second) - _MOVED_LEAST + 1)
     return any(

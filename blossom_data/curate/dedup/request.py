@@ -39,7 +39,7 @@ def codes_of(record: Record, tokenizer: Tokenizer) -> list[int]:
     mark = tokenizer[TURN].code
     for turn in record.messages:
         if turn.role == "user":
-            codes += [tokenizer[word].code for word in tokenizer.cut(turn.content)]
+            codes += tokenizer.codes(turn.content)
             codes.append(mark)
     return codes
 

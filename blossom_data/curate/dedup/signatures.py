@@ -2,11 +2,12 @@
 
     keys = band_keys(codes, ends)        uint32 [BANDS, rows]
 
-A row's shingles are its content words and their bigrams; grammar, courtesy and punctuation are left out. Into each key
-goes the hash of the row's numbers and negations: rows with other ones never meet. Two rows whose shingles have the
-Jaccard similarity j share a band with 1 - (1 - j**4)**32: 99.98 % at 0.7, 98.8 % at 0.6.
+A row's shingles are its words and their bigrams; courtesy and punctuation are left out. Into each key goes the hash of
+the row's numbers and negations: rows with other ones never meet. Two rows whose shingles have the Jaccard similarity j
+share a band with the probability 1 - (1 - j**4)**32: 99.98 % at 0.7, 98.8 % at 0.6.
 
-Source: Broder, On the resemblance and containment of documents (1997); Leskovec et al., Mining of Massive Datasets, 3.4.
+Source: Broder, On the resemblance and containment of documents (1997); Leskovec, Rajaraman, Ullman, Mining of Massive
+Datasets, 3.4.
 """
 
 from __future__ import annotations

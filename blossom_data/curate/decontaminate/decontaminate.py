@@ -1,0 +1,89 @@
+"""The measure `decontaminate`: records that hold an item of a test set go.
+
+One pass; memory is that of the items, and of a block of records. A record is looked at turn by turn, a model's turns
+too: an item may stand in any. What a translated record was translated from is looked at as well, where it is known
+(`source_hits`), and where a pair of source and translation is in the set, both go.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from blossom_data.curate.decontaminate.meaning import Meaning
+from blossom_data.curate.decontaminate.ngrams import Hit, Ngrams
+from blossom_data.curate.decontaminate.test_sets import TestItem
+from blossom_data.curate.item import Item, Ruled
+from blossom_data.curate.tokens import Tokenizer
+from blossom_data.records import Record, Reject
+
+NAME = "decontaminate"
+_BLOCK_RECORDS = 512
+_PAIR = "pair:"
+
+
+class Decontaminate:
+    """A Step that rules out records with test items.
+
+    Args:
+        meaning: the pass by meaning; None: words alone.
+        source_hits: by the id of a record, the item in what it was translated from.
+    """
+
+    def __init__(
+        self,
+        items: Sequence[TestItem],
+        tokenizer: Tokenizer | None = None,
+        *,
+        meaning: Meaning | None = None,
+        source_hits: Mapping[str, Hit] | None = None,
+    ) -> None:
+        self._tokenizer = tokenizer or Tokenizer()
+        self._ngrams = Ngrams(items, self._tokenizer)
+        self._meaning = meaning
+        self._source_hits = source_hits or {}
+
+    def __call__(self, items: Iterable[Item]) -> Iterator[Item]:
+        pairs: dict[str, Hit] = {}
+        stream = iter(items)
+        while block := list(itertools.islice(stream, _BLOCK_RECORDS)):
+            records = [content for content, _ in block if isinstance(content, Record)]
+            hits = dict(zip((record.id for record in records), self._judge(records), strict=True))
+            for content, tag in block:
+                hit = hits.get(content.id) if isinstance(content, Record) else None
+                if not isinstance(content, Record):
+                    yield content, tag
+                    continue
+                links = [name for name in content.tags if name.startswith(_PAIR)]
+                if hit is None:
+                    hit = next((pairs[link] for link in links if link in pairs), None)
+                if hit is None:
+                    yield content, tag
+                    continue
+                pairs.update(dict.fromkeys(links, hit))
+                yield Ruled(NAME, content, Reject("leak", hit.told)), tag
+
+    def _judge(self, records: Sequence[Record]) -> list[Hit | None]:
+        """The item that each record holds."""
+        hits = [self.find(record) or self._source_hits.get(source_id(record)) for record in records]
+        if self._meaning is not None:
+            open_places = [place for place, hit in enumerate(hits) if hit is None]
+            texts = [_asked(records[place]) for place in open_places]
+            for place, hit in zip(open_places, self._meaning.find(texts), strict=True):
+                hits[place] = hit
+        return hits
+
+    def find(self, record: Record) -> Hit | None:
+        """The item whose words a record holds."""
+        return self._ngrams.find([self._tokenizer.tokens(turn.content) for turn in record.messages])
+
+
+def source_id(record: Record) -> str:
+    """The id of what a translated record was translated from; "" for one that is no translation."""
+    if not any(step.stage == "translate" for step in record.lineage):
+        return ""
+    return record.id.removesuffix(f".{record.lang}")
+
+
+def _asked(record: Record) -> str:
+    return "\n".join(turn.content for turn in record.messages if turn.role == "user")
