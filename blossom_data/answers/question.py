@@ -14,9 +14,8 @@ import re
 from fractions import Fraction
 
 from blossom_data.answers.numerals.arabic import scan
-from blossom_data.answers.numerals.chinese import scan_chinese
 from blossom_data.answers.numerals.normal import normalise
-from blossom_data.answers.numerals.words import scan_words
+from blossom_data.answers.numerals.worded import scan_chinese, scan_english
 from blossom_data.answers.patterns import pattern
 
 MAX_QUESTION = 2000
@@ -103,6 +102,6 @@ def wanted_unit(question: str) -> str:
 def given_values(question: str) -> frozenset[Fraction]:
     """Return the numbers that the question states, however they are written."""
     text = normalise(question[:MAX_QUESTION])
-    found = scan(text).quantities + scan_chinese(text)[0] + scan_words(text, -1)[0]
+    found = scan(text).quantities + scan_chinese(text)[0] + scan_english(text, -1)[0]
     values = {quantity.value for quantity in found}
     return frozenset(values | {quantity.value / quantity.factor for quantity in found})

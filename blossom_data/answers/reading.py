@@ -27,9 +27,8 @@ from blossom_data.answers.choice import (
 )
 from blossom_data.answers.clauses import conclusion, in_asked_unit
 from blossom_data.answers.numerals.arabic import scan
-from blossom_data.answers.numerals.chinese import scan_chinese
 from blossom_data.answers.numerals.normal import normalise
-from blossom_data.answers.numerals.words import scan_words
+from blossom_data.answers.numerals.worded import scan_worded
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import ONE, Quantity
 from blossom_data.answers.question import given_values
@@ -107,7 +106,7 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
     lead_end = lead_end_of(text)
     quantities = found.quantities
     if not quantities:
-        quantities, is_clean = _scan_worded(text, lead_end)
+        quantities, is_clean = scan_worded(text, lead_end)
         if not is_clean or (weight is Weight.NONE and not _is_stated(text, quantities)):
             return IS_AMBIGUOUS
     elif (
@@ -158,19 +157,10 @@ def _quick_quantity(match: re.Match[str]) -> Quantity:
     return Quantity(value, 0, 0, "decimal", places=places, digits=len(digits.lstrip("0")))
 
 
-def _scan_worded(text: str, lead_end: int) -> tuple[list[Quantity], bool]:
-    if text.isascii():
-        return scan_words(text, lead_end)
-    chinese, is_clean = scan_chinese(text)
-    if chinese or not is_clean:
-        return chinese, is_clean
-    return scan_words(text, lead_end)
-
-
 def _has_other_worded(text: str, quantities: list[Quantity], lead_end: int, weight: Weight, question: str) -> bool:
     """Tell whether another number in words stands first or in a clause of its own ("twelve, 3 more than before")."""
     breaks = [match.start() for match in CLAUSE_BREAK.finditer(text)]
-    worded = [q for q in _scan_worded(text, lead_end)[0] if q.value > 2 or q.start <= lead_end]
+    worded = [q for q in scan_worded(text, lead_end)[0] if q.value > 2 or q.start <= lead_end]
     first_weight = Weight.HEADING if text.isascii() else Weight.STATEMENT
     for quantity in worded:
         if quantity.start <= lead_end and weight >= first_weight:
