@@ -14,7 +14,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import NamedTuple
 
-from blossom_data.answers.choice import AMBIGUOUS, CONTRAST, NO_NUMBER, TRUNCATED, Reading, Weight
+from blossom_data.answers.choice import AMBIGUOUS, CONTRAST, HEDGE, NO_NUMBER, TRUNCATED, Reading, Weight
 from blossom_data.answers.clauses import has_number
 from blossom_data.answers.markers import Marker, find_markers
 from blossom_data.answers.patterns import pattern
@@ -141,7 +141,7 @@ def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
 
 def _without_number(tail: str, marker: Marker, payload: str, rest: str, question: str) -> Extracted | None:
     """Decide about a payload without a number: a refusal ends the search, other words do not."""
-    if marker.route in ("json", "answer_tag") or read_payload(payload + " 0", question).problem == NO_NUMBER:
+    if marker.route in ("json", "answer_tag") or HEDGE.search(payload):
         return Extracted(marker.route, payload, Reading(None, NO_NUMBER))
     if marker.is_heading and has_number(rest):
         return _read_last_sentence(rest, question)

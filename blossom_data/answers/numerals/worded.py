@@ -3,8 +3,8 @@
     "四十二元" -> 42   "两千三百" -> 2300   "三分之二" -> 2/3   "百分之二十五" -> 1/4   "八五折" -> 17/20
     "twenty-five" -> 25   "two thirds" -> 2/3   "three and a half" -> 7/2   "two point five" -> 5/2
 
-Common words are full of numerals: 一共, 第一, 千克, 两人一样多, "one of them", "all three". Such runs are left out; a run
-that is no exact number (三十多, "half a dozen") makes the text unclean.
+Common words are full of numerals: 一共, 第一, 千克, 两人一样多, "one of them", "all three". Such runs are left out; a
+run that is no exact number (三十多, "half a dozen") makes the text unclean.
 """
 
 from __future__ import annotations
@@ -123,9 +123,9 @@ def scan_english(text: str, lead_end: int) -> tuple[list[Quantity], bool]:
     for match in _ENGLISH.finditer(text):
         start, end = match.span()
         words = _TOKEN.findall(match[0].lower().removesuffix(match["percent"] or ""))
-        if set(words) <= {"a", "one", "half"} and start > lead_end:
-            if words != ["one"] or not _COUNTED.search(text, max(0, start - 10), start):
-                continue
+        is_counted = words == ["one"] and _COUNTED.search(text, max(0, start - 10), start)
+        if set(words) <= {"a", "one", "half"} and start > lead_end and not is_counted:
+            continue
         if len(words) == 1 and words[0] in _PARTS and words != ["half"]:
             continue
         value = _read_english(words) if len(match[0]) <= _MAX_RUN else None
