@@ -55,8 +55,10 @@ HAS_NO_NUMBER = Reading(None, NO_NUMBER)
 IS_TRUNCATED = Reading(None, TRUNCATED)
 
 HEDGE = pattern(
-    r"\b(?:maybe|perhaps|probably|possibly|not sure|unsure|depending on|wrong|incorrect|impossible|doubt|unable|insufficient|unknown)\b"
-    r"|not (?:the |correct|right|true|enough|determine)|n't think|can(?: ?not|'t) (?:be )?(?:determine|say|know|tell|answer|solve|calculate)"
+    r"\b(?:maybe|perhaps|probably|possibly|not sure|unsure|depending on"
+    r"|wrong|incorrect|impossible|doubt|unable|insufficient|unknown)\b"
+    r"|not (?:the |correct|right|true|enough|determine)|n't think"
+    r"|can(?: ?not|'t) (?:be )?(?:determine|say|know|tell|answer|solve|calculate)"
     r"|可能(?!性)|也许|或许|说不定|错误|矛盾|不成立|无法|不足|不确定|不能确定",
     re.IGNORECASE,
 )

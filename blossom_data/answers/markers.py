@@ -67,7 +67,7 @@ _NOT_CHINESE = pattern(r"(?:[解作问应设令说]|(?:错误|假设|如果|若|
 _A_LINE = pattern(r"\s{0,2}\**(?:A|a|Ans|ans|ANS|ANSWER)\**\.? ?[:：=]\**")
 _ANS = pattern(r"[nN][sS]\.? ?[:：=]")
 _FILL = pattern(r"填(?:写|上|入)?[:：]? ?")
-_BOXED = pattern(r"oxed\s{0,3}\{|oxed ?(?=[0-9])")
+_BOXED = pattern(r"oxed\s{0,3}\{")
 _HASH_NUMBER = pattern(r"[ :：*$¥￥€£\\(-]*(?:[dt]?frac|[0-9.½⅓¼¾零一二两三四五六七八九十百千负])")
 _HASH_HEADING = pattern(r"[ *]*[0-9]{1,2}(?:[.)、:：] ?\**[^\s0-9*]|[.)、:：] |\uFE0F?\u20E3)")
 _HASH_SENTENCE = pattern(r"[ *$]*[-$¥0-9.,/%]+(?: +[^\s*$]+){4}")

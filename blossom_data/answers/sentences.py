@@ -85,10 +85,6 @@ _DELIMITER_LINE = pattern(r"[\s$`*_\-=\\\[\]|:>#✓✅()]*")
 def sentence_end(text: str, start: int, end: int) -> int:
     """Return where the sentence that starts at `start` ends, at most `end`."""
     match = _END.search(text, start, end)
-    if match is None:
-        return end
-    if match.start() - start < 4 and not _NUMBER.search(text, start, match.start()):
-        match = _END.search(text, match.end(), end)
     return match.start() if match else end
 
 
@@ -162,4 +158,5 @@ def _split(line: str) -> list[str]:
 
 def _is_table_row(line: str) -> bool:
     """Tell whether the line is a row of a table of results, and not its total."""
-    return line.lstrip().startswith("|") and _TABLE_TOTAL.match(line.lstrip()) is None
+    line = line.strip()
+    return line[:1] == line[-1:] == "|" and _TABLE_TOTAL.match(line) is None
