@@ -54,8 +54,7 @@ _SCALES = {
     "trillion": Fraction(10**12), "billion": Fraction(10**9), "million": Fraction(10**6), "thousand": Fraction(1000),
     "hundred": Fraction(100), "dozen": Fraction(12), "dozens": Fraction(12), "k": Fraction(1000),
 }  # fmt: skip
-_UNREADABLE_WORDS_BEFORE = tuple(_WORDED_PREFIXES)
-_AFTER = pattern(
+_UNREADABLE_AFTER = pattern(
     r"(?: ?\^| ?\*\*|!| ?[√π\\]|[多余几]|(?<![ ])[xyzn](?![A-Za-z])(?! ?[0-9(])|\+(?! ?[-0-9($¥])|:[0-9]| ?/ ?[0-9]"
     r"|以上|以下|以内|_[0-9]| (?:squared|cubed)\b|个?半|个多| and (?:(?:an?|one"
     r"|two|three) )?(?:half|third|quarter|fourth|fifth)"
