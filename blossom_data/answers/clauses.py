@@ -15,12 +15,11 @@ import re
 from blossom_data.answers.choice import CONTRAST, HEDGE
 from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.patterns import has_any, pattern
-from blossom_data.answers.question import asked_unit, given_values
+from blossom_data.answers.question import asked_unit
 
 _SO = pattern(
     r"[,;，；] ?(?:and )?(?:so|thus|therefore|hence)\b,? ?|(?:所以|因此|因而|(?<=[,;] )故(?!事))[，, ]?", re.IGNORECASE
 )
-_SO_WORDS = ("so", "hus", "herefore", "ence", "所以", "因此", "因而", "故")
 _LAST_UNKNOWN = pattern(
     r"[0-9]([A-Za-z])(?:/[0-9]{1,9})? ?=[^=,;]*[,;、] ?"
     r"(?:解得|解出|可得|得到|得|即|所以|则|so|then|giving|gives|we get|which gives|∴)? ?(\1 ?=[^=]*)$"
@@ -31,11 +30,11 @@ _LETTER = pattern(r"[A-Za-z一-鿿]")
 _LAST_RESTATED = pattern(
     r"(?<=[0-9一-鿿)])[,，]? ?(?:也就是|即|折?合|相当于|约合) ?((?:[0-9./ ]{1,16} ?[A-Za-z一-鿿%]{1,4}){1,3})[\s*.]*$"
 )
-_CONDITION_LAST = pattern(r",? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$")
-_COMPARED = pattern(r"[，,] ?比[^，,=]*$")
 _RESTATING = ("也就是", "即", "合", "相当于")
-_REASON = pattern(r"[，,] ?(?:因为|由于)")
-_HOW = pattern(r", (?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b")
+_REASON = pattern(
+    r"[，,] ?(?:因为|由于|比[^，,=]*$|(?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b)"
+    r"|,? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$"
+)
 _COMPOUND_BEFORE = pattern(r"[0-9] ?[A-Za-z一-鿿]{1,7},?(?: and)? ?[0-9.]+ ?[A-Za-z一-鿿]{1,7}$")
 _COMPOUND_END = pattern(r"[0-9]+(?:元|块|小时|分钟?|米|千?克|吨|年|天)[0-9]+[一-鿿]{1,2}[,，]? ?$")
 _UNIT = pattern(r"[A-Za-z一-鿿%]+")
@@ -62,11 +61,11 @@ _PLAIN_END = pattern(
 )
 
 
-def conclusion(text: str, before: str, question: str) -> tuple[str, str]:
+def conclusion(text: str, before: str) -> tuple[str, str]:
     """Return the clause of `text` that states its result, and what leads up to it."""
     if not has_several_numbers(text):
         return text, before
-    text = _without_aside(text, question)
+    text = _without_aside(text)
     if "=" in text:
         unknown = _LAST_UNKNOWN.search(text)
         if unknown:
@@ -92,20 +91,11 @@ def result_start(text: str) -> int:
     return max(_after_so(text), _after_closer(text))
 
 
-def _without_aside(text: str, question: str) -> str:
+def _without_aside(text: str) -> str:
     """Drop a breakdown in brackets and an equivalent in other units from the end of `text`."""
-    condition = _CONDITION_LAST.search(text) if " if " in text else None
-    if condition and _holds_digit(text[: condition.start()]):
-        givens = given_values(question)
-        if all(quantity.value in givens for quantity in scan(condition[0]).quantities):
-            text = text[: condition.start()]
-    if not text.isascii():
-        reason = _REASON.search(text) or (_COMPARED.search(text))
-        if reason and _holds_digit(text[: reason.start()]):
-            text = text[: reason.start()]
-    worked = _HOW.search(text) if "ed " in text else None
-    if worked and _holds_digit(text[: worked.start()]):
-        return text[: worked.start()]
+    reason = _REASON.search(text)
+    if reason and _holds_digit(text[: reason.start()]):
+        text = text[: reason.start()]
     if text.rstrip(" *.$").endswith(")"):
         aside = _LAST_BRACKET.search(text)
         if (
@@ -136,8 +126,6 @@ def _holds_digit(text: str) -> bool:
 
 def _after_so(text: str) -> int:
     """Return where the clause after "so" or 所以 starts, if it states a number and nothing before it is in doubt."""
-    if not has_any(text[3:], _SO_WORDS):
-        return 0
     last = max(_SO.finditer(text), key=re.Match.start, default=None)
     if last is None or CONTRAST.search(text, 0, last.start()) or HEDGE.search(text, 0, last.start()):
         return 0

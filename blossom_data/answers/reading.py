@@ -22,13 +22,13 @@ from blossom_data.answers.choice import (
     lead_end_of,
 )
 from blossom_data.answers.clauses import conclusion, in_asked_unit
-from blossom_data.answers.numerals.arabic import scan
+from blossom_data.answers.numerals.arabic import plain_number, scan
 from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.numerals.worded import scan_worded
 from blossom_data.answers.patterns import pattern
 from blossom_data.answers.quantity import ONE
 
-_BARE = pattern(r"[ :*$]*(-?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,15})(?:\.[0-9]{1,15})?)[ .。*$]*")
+_BARE = pattern(r"[ :*$]*([0-9]{1,15}(?:\.[0-9]{1,15})?)[ .。*$]*")
 _ENUMERATOR = pattern(
     r"[\s*]*(?:\((?:[0-9]|[a-e]|[A-E])\)|[0-9]{1,2}(?:\)|、(?! ?[0-9]))|[0-9]{1,2}\.(?= )|[A-E][).:]|[①-⑨])"
     r"\s*(?=[^0-9]*[0-9])"
@@ -41,7 +41,7 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
     """Read `payload` as one quantity; `before` is the text that leads up to it."""
     bare = _BARE.fullmatch(payload)
     if bare:
-        return Reading(scan(bare[1]).quantities[0])
+        return Reading(plain_number(bare[1]))
     text = normalise(payload)
     item = _ENUMERATOR.match(text)
     if item:
@@ -50,7 +50,7 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
             return IS_AMBIGUOUS
     text = in_asked_unit(text, question)
     if weight is not Weight.STATEMENT:
-        text, before = conclusion(text, before, question)
+        text, before = conclusion(text, before)
     found = scan(text)
     if not found.is_clean and weight is not Weight.STATEMENT:
         # "3^2 + 1 = 10" and "5π ≈ 15.7": what cannot be read matters no more once a result is written down.
@@ -58,8 +58,8 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
         found = scan(text)
     if not found.is_clean or len(found.quantities) > _MAX_QUANTITIES:
         return IS_AMBIGUOUS
-    lead_end = lead_end_of(text)
     quantities = found.quantities
+    lead_end = 0 if quantities and quantities[0].start == 0 else lead_end_of(text)
     opens = Weight.HEADING if text.isascii() else Weight.STATEMENT
     if not quantities or (weight >= opens and quantities[0].start > lead_end):
         worded, is_clean = scan_worded(text, lead_end)

@@ -60,7 +60,7 @@ _UNREADABLE_AFTER = pattern(
     r"|two|three) )?(?:half|third|quarter|fourth|fifth)"
     r"|的(?:一半|平方|立方|[一二两三四五六七八九十0-9]+(?:分之|倍)))"
 )
-_CONTINUED = frozenset("0123456789/(又分:比×x*·eEa%‰pPc万亿千百十tTbBmMhHdDkK折成^!√π\\多余几yzn+以_个半的s")
+_CONTINUED = frozenset("0123456789/(又分:比×x*·eEa%‰pPc万亿千百十tTbBmMhHdDkK折成^!√π\\多余几yzn+以_个半的s") | {""}
 """What the text behind a number may start with, spaces left out, if it belongs to the number."""
 _MAX_EXPONENT = 50
 
@@ -113,18 +113,18 @@ def _read_at(text: str, start: int, chunk: str) -> Quantity | None:
     body = chunk.rstrip(".,")
     if not _STRICT.fullmatch(body) or len(body) > MAX_DIGITS or (chunk != body and chunk.endswith("..")):
         return None
-    quantity = _plain_number(body, start, start + len(body))
-    following = text[start + len(chunk) : start + len(chunk) + 2].lstrip(" ")[:1]
-    if following in _CONTINUED or len(following) != 1:
-        whole = _with_fraction(text, quantity) if chunk == body else quantity
-        scaled = whole and _with_unit(text, whole) if chunk == body else whole
+    quantity = plain_number(body, start, start + len(body))
+    if chunk == body and text[quantity.end : quantity.end + 2].lstrip()[:1] in _CONTINUED:
+        whole = _with_fraction(text, quantity)
+        scaled = whole and _with_unit(text, whole)
         if scaled is None or _UNREADABLE_AFTER.match(text, scaled.end):
             return None
         quantity = scaled
     return _with_prefix(text, quantity) if start else quantity
 
 
-def _plain_number(body: str, start: int, end: int) -> Quantity:
+def plain_number(body: str, start: int = 0, end: int = 0) -> Quantity:
+    """Return the number of digits with at most a point and groups of thousands."""
     digits = body.replace(",", "") if "," in body else body
     whole, _, decimals = digits.partition(".")
     if not decimals:
@@ -155,7 +155,7 @@ def _with_fraction(text: str, number: Quantity) -> Quantity | None:
         body = match[kind].rstrip(".,")
         if not _STRICT.fullmatch(body) or len(body) > MAX_DIGITS:
             return None
-        other = _plain_number(body, 0, 0).value
+        other = plain_number(body).value
         top, bottom = (other, number.value) if kind == "top" else (number.value, other)
         return Quantity(top / bottom, number.start, end, "ratio" if kind == "ratio" else "fraction") if bottom else None
     part, whole = int(match["num"] or match["num2"] or 1), int(match["den1"] or match["den2"] or 2)
