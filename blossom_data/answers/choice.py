@@ -189,7 +189,9 @@ def _gap(gap: str) -> str:
         return "equals"
     if _OPERATOR_END.search(gap[-12:]):
         return "operator"
-    if _RANGE.match(gap) or _LIST.match(gap):
+    if _RANGE.match(gap):
+        return "range"
+    if _LIST.match(gap):
         return "list"
     return "compound" if _COMPOUND.match(gap) else ""
 
@@ -280,7 +282,8 @@ def _read_prose(payload: Payload) -> Reading:
         if len({quantity.value for quantity in matching}) == 1:
             chosen = matching[0]
             place = kept.index(chosen)
-            if "operator" in gaps[max(0, place - 1) : place + 1] or gaps[place : place + 1] == ("compound",):
+            joins = gaps[max(0, place - 1) : place + 1]
+            if "operator" in joins or "range" in joins or gaps[place : place + 1] == ("compound",):
                 return IS_AMBIGUOUS
             if _is_offset(text, chosen) or (place and _SUBORDINATE.search(text, kept[place - 1].end, chosen.start)):
                 return IS_AMBIGUOUS

@@ -25,6 +25,9 @@ _LAST_UNKNOWN = pattern(
     r"(?:解得|解出|可得|得到|得|即|所以|则|so|then|giving|gives|we get|which gives|∴)? ?(\1 ?=[^=]*)$"
 )
 _LAST_BRACKET = pattern(r" ?\(([^()]{1,160})\)[\s*.$]*$")
+_LAST_WRITING = pattern(
+    r"(?:\(|(?<=[A-Za-z一-鿿]) ?=|也就是|即) ?((?:or |= ?)?-?[0-9][0-9.,/]* ?([A-Za-z一-鿿]+))\)?[\s*.]*$"
+)
 _WORKED = pattern(r"[0-9] ?[+×*÷-] ?[$]?[0-9]")
 _LETTER = pattern(r"[A-Za-z一-鿿]")
 _LAST_RESTATED = pattern(
@@ -63,7 +66,7 @@ _PLAIN_END = pattern(
 
 def conclusion(text: str, before: str) -> tuple[str, str]:
     """Return the clause of `text` that states its result, and what leads up to it."""
-    if not has_several_numbers(text):
+    if not has_several_numbers(text) and (text.isascii() or not has_number(text)):
         return text, before
     text = _without_aside(text)
     if "=" in text:
@@ -76,14 +79,13 @@ def conclusion(text: str, before: str) -> tuple[str, str]:
 
 def in_asked_unit(text: str, question: str) -> str:
     """Return "210 minutes" of "3 hours 30 minutes (210 minutes)" when the question asks for minutes, else `text`."""
-    aside = _LAST_BRACKET.search(text) if text.rstrip(" *.$").endswith(")") else None
-    unit = asked_unit(question) if aside else ""
-    if not aside or not unit or unit not in aside[1] or not _holds_digit(aside[1]):
+    restated = _LAST_WRITING.search(text)
+    unit = asked_unit(question) if restated else ""
+    if not restated or not unit or not restated[2].startswith(unit):
         return text
-    before = text[: aside.start()]
-    if unit in before and not _COMPOUND_BEFORE.search(before):
-        return text
-    return aside[1] if len(scan(aside[1]).quantities) == 1 else text
+    before = text[: restated.start()].rstrip()
+    is_other = re.search(rf"[0-9] ?{unit}", before) is None or _COMPOUND_BEFORE.search(before)
+    return restated[1] if is_other else text
 
 
 def result_start(text: str) -> int:

@@ -19,7 +19,7 @@ from blossom_data.answers.clauses import has_number
 from blossom_data.answers.markers import Marker, find_markers
 from blossom_data.answers.patterns import pattern
 from blossom_data.answers.quantity import Quantity
-from blossom_data.answers.question import given_values
+from blossom_data.answers.question import given_values, options
 from blossom_data.answers.reading import read_payload
 from blossom_data.answers.sentences import find_last_sentence, sentence_end
 from blossom_data.answers.steps import is_step
@@ -63,6 +63,7 @@ _NUMBER_FIRST = pattern(
     r"[ :：*$¥￥€£\\(~≈约=-]*[0-9½¼¾][^\s。，,;；(（]*(?: +[^\s。，,.;；(（0-9]+){0,4}[\s*$)]*(?:[.。，,;；(（!！]|$)"
 )
 _LIST_LINE = pattern(r"(?:[0-9]{1,2}[.)、] ?\D|[-*•] |(?:\*\*)?(?:Step|步骤))")
+_LETTER = pattern(r"[\s*(（\\]*(?:text\{|option )?([A-F])[\s*)）}.。]*")
 _FIELD_END = pattern(r'(?<!\\)"|[}\n]|</')
 
 
@@ -132,7 +133,11 @@ def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
 
 
 def _without_number(tail: str, marker: Marker, payload: str, rest: str, question: str) -> Extracted | None:
-    """Decide about a payload without a number: a refusal ends the search, other words do not."""
+    """Decide about a payload without a number: a choice or a refusal ends the search, other words do not."""
+    letter = _LETTER.fullmatch(payload)
+    if letter:
+        option = options(question).get(letter[1], "")
+        return Extracted(marker.route, payload, read_payload(option, question), rest)
     if marker.route in ("json", "answer_tag") or HEDGE.search(payload):
         return Extracted(marker.route, payload, Reading(None, NO_NUMBER))
     return None

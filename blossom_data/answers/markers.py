@@ -66,13 +66,13 @@ _CHINESE = pattern(
 _NOT_CHINESE = pattern(r"(?:[解作问应设令说]|(?:错误|假设|如果|若|检验|验证|检查|之前|原来|核对)的?)$")
 _A_LINE = pattern(r"\s{0,2}\**(?:A|a|Ans|ans|ANS|ANSWER)\**\.? ?[:：=]\**")
 _ANS = pattern(r"[nN][sS]\.? ?[:：=]")
-_FILL = pattern(r"填(?:写|上|入)?[:：]? ?")
+_FILL = pattern(r"(?:填[写上入]?|选择?)[:：]? ?")
 _BOXED = pattern(r"oxed\s{0,3}\{")
 _HASH_NUMBER = pattern(r"[ :：*$¥￥€£\\(-]*(?:[dt]?frac|[0-9.½⅓¼¾零一二两三四五六七八九十百千负])")
 _HASH_HEADING = pattern(r"[ *]*[0-9]{1,2}(?:[.)、:：] ?\**[^\s0-9*]|[.)、:：] |\uFE0F?\u20E3)")
 _HASH_SENTENCE = pattern(r"[ *$]*[-$¥0-9.,/%]+(?: +[^\s*$]+){4}")
 
-_LITERALS = ("nswer", "oxed", "####", "答", "\nA:", "\nA：", "NSWER", "ns:", "填")
+_LITERALS = ("nswer", "oxed", "####", "答", "\nA:", "\nA：", "NSWER", "ns:", "填", "选")
 
 
 def find_markers(text: str) -> Iterator[Marker]:
@@ -108,7 +108,7 @@ def _marker_at(text: str, position: int, literal: str) -> Marker | None:
         return _hash_marker(text, position)
     if literal == "答":
         return _chinese_marker(text, position)
-    if literal == "填":
+    if literal in "填选":
         match = _FILL.match(text, position)
         is_filled = position > 0 and text[position - 1] in "故应"
         return Marker("fill", position, match.end()) if match and is_filled else None

@@ -40,6 +40,7 @@ _WANTED = pattern(
     r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]",
     re.IGNORECASE,
 )
+_OPTION = pattern(r"(?<![A-Za-z])\(?([A-F])[.)、:：．）]\s*([^\n]+?)(?=\s*[(（]?[A-F][.)、:：．）]|\s*(?:\n|$))")
 _TIME = pattern(r"\b(?:what|which) time\b|\bwhen\b|几[时点]|什么时[候间刻]", re.IGNORECASE)
 _SCALE_WORDS = {
     Fraction(10**4): "万", Fraction(10**8): "亿", Fraction(1000): "千|thousands?|k", Fraction(10**6): "百万|millions?",
@@ -69,6 +70,11 @@ def asks_scale(question: str, factor: Fraction) -> bool:
         return False
     pattern = rf"(?:多少|几|how many|\bin|number of|[(（] ?[)）]|=) ?个?(?:{words})"
     return re.search(pattern, question[:MAX_QUESTION], re.IGNORECASE) is not None
+
+
+def options(question: str) -> dict[str, str]:
+    """Return what a question with choices offers: "(A) 74 (B) 84" -> {"A": "74", "B": "84"}."""
+    return dict(_OPTION.findall(question, 0, MAX_QUESTION))
 
 
 def asked_clause(question: str) -> str:

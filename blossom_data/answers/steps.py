@@ -79,4 +79,4 @@ def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
 
 def _stated(text: str) -> list[str]:
     """Return the clauses of `text` that hold a number."""
-    return [clause for clause in _ITEM_END.split(text) if _NUMBER.search(clause)]
+    return [clause for clause in _ITEM_END.split(text) if _NUMBER.search(clause) and not clause.strip().isdigit()]
