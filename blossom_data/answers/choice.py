@@ -21,7 +21,7 @@ from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import Quantity
-from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values, wanted_unit
+from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values
 
 AMBIGUOUS, NO_NUMBER, TRUNCATED = "ambiguous", "no_answer", "truncated"
 
@@ -300,11 +300,11 @@ def _is_offset(text: str, quantity: Quantity) -> bool:
 
 def _read_unit(payload: Payload, right: list[Quantity]) -> Reading | None:
     """Take the only result in the unit that the question wants: "$0.10, which is 10 cents" for "in cents"."""
-    unit = wanted_unit(payload.question)
+    unit = asked_unit(payload.question)
     if asks_percent(payload.question):
         matching = [quantity for quantity in right if quantity.shape == "percent"]
     else:
-        matching = [q for q in right if unit and payload.text[q.end :].lstrip(" *").startswith(unit)]
+        matching = [q for q in right if unit and payload.text[q.end :].strip(" *.)$") == unit]
     return _settle(payload.text, matching[0]) if len({quantity.value for quantity in matching}) == 1 else None
 
 

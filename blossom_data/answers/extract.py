@@ -58,7 +58,7 @@ _BOX_FOLLOWED = pattern(
     r"[ $)\]*}.]{0,4}(?:[+×÷^=]|\\times|\\div|\\cdot|\\approx|\\[dt]?frac|\\sqrt|\\pi|[.,][0-9]|/ ?\\?[0-9]|- ?[0-9\\])"
 )
 _BOX_IN_FRACTION = pattern(r"(?:frac ?|\}) ?\{ ?(?:\\(?:text|math)[a-z]* ?\{)?$")
-_BRACE = pattern(r"\\?[{}]")
+_BRACE = pattern(r"[{}]")
 _NUMBER_FIRST = pattern(
     r"[ :：*$¥￥€£\\(~≈约=-]*[0-9½¼¾][^\s。，,;；(（]*(?: +[^\s。，,.;；(（0-9]+){0,4}[\s*$)]*(?:[.。，,;；(（!！]|$)"
 )
@@ -216,8 +216,6 @@ def _box_content(tail: str, marker: Marker) -> tuple[str | None, int]:
     """Return the text inside the braces of a box and where it ends; None when it is never closed."""
     depth = 1
     for match in _BRACE.finditer(tail, marker.start, marker.start + MAX_PAYLOAD):
-        if match[0][0] == "\\":
-            continue
         depth += 1 if match[0] == "{" else -1
         if depth == 0:
             return tail[marker.start : match.start()], match.end()

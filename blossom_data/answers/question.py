@@ -30,16 +30,13 @@ _ROUNDING = pattern(
     re.I,
 )
 _ASKED = pattern(
-    r"\bhow many (?:more |fewer |total |whole |full )?([a-z]{3,20})(?![a-z])|(?:多少"
+    r"\bin (cents|dollars|seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|meters|centimeters"
+    r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]"
+    r"|\bhow many (?:more |fewer |total |whole |full )?([a-z]{3,20})(?![a-z])|(?:多少"
     r"|几)(千克|千米|厘米|分米|毫米|平方米|小时|分钟|[一-鿿])",
     re.IGNORECASE,
 )
 _ASKED_PHRASE = pattern(r"([一-鿿]{2,5})(?:多少|几)(?!分之)((?:万|亿)?[一-鿿]?)")
-_WANTED = pattern(
-    r"\bin (cents|dollars|seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|meters|centimeters"
-    r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]",
-    re.IGNORECASE,
-)
 _OPTION = pattern(r"(?<![A-Za-z])\(?([A-F])[.)、:：．）]\s*([^\n]+?)(?=\s*[(（]?[A-F][.)、:：．）]|\s*(?:\n|$))")
 _TIME = pattern(r"\b(?:what|which) time\b|\bwhen\b|几[时点]|什么时[候间刻]", re.IGNORECASE)
 _SCALE_WORDS = {
@@ -94,15 +91,9 @@ def asked_phrases(question: str) -> list[tuple[str, str]]:
 
 
 def asked_unit(question: str) -> str:
-    """Return the unit that the question counts in ("clips", 元), or nothing."""
-    units = {match[1] or match[2] for match in _ASKED.finditer(question, 0, MAX_QUESTION)}
+    """Return the unit that the question counts in or asks for ("clips", 元, "..., in cents?"), or nothing."""
+    units = {match[match.lastindex or 0].lower() for match in _ASKED.finditer(question, 0, MAX_QUESTION)}
     return units.pop() if len(units) == 1 else ""
-
-
-def wanted_unit(question: str) -> str:
-    """Return the unit that the question asks to be answered in ("..., in cents?"), or nothing."""
-    match = _WANTED.search(question, 0, MAX_QUESTION)
-    return match[1].lower() if match else ""
 
 
 def given_values(question: str) -> frozenset[Fraction]:

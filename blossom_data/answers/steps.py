@@ -53,9 +53,6 @@ def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
 def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
     """Tell whether `quantity` is what one of two subjects has of which the same is said, and not the one asked for."""
     stated = _stated(sentence.text)
-    number = _WORKED.search(stated[-1]) if stated else None
-    if number is None or SUMMARY.search(stated[-1], 0, number.start()):
-        return False
     stated = [*_stated(sentence.before[-_LISTED:]), *stated][-2:]
     if len(stated) < 2 or _WORKED.findall(stated[0])[-1].rpartition("=")[2].strip(" $)") in _NUMBER.findall(stated[1]):
         return False
