@@ -1,7 +1,6 @@
 r"""Trim a sentence of a solution to the clause that states its result.
 
     "190 / 48 = 3.96, so 4 buses are needed"              -> "4 buses are needed"
-    "3x + 4x = 1.68, 解得x = 0.24"                         -> "x = 0.24"
     "32 + 66 = 98 pens (22 green, 54 blue, 22 red)"        -> "32 + 66 = 98 pens"
     "and with the $4 tip the final price is $57"           -> "$57"
 
@@ -19,10 +18,6 @@ from blossom_data.answers.question import asked_unit
 
 _SO = pattern(
     r"[,;，；] ?(?:and )?(?:so|thus|therefore|hence)\b,? ?|(?:所以|因此|因而|(?<=[,;] )故(?!事))[，, ]?", re.IGNORECASE
-)
-_LAST_UNKNOWN = pattern(
-    r"[0-9]([A-Za-z])(?:/[0-9]{1,9})? ?=[^=,;]*[,;、] ?"
-    r"(?:解得|解出|可得|得到|得|即|所以|则|so|then|giving|gives|we get|which gives|∴)? ?(\1 ?=[^=]*)$"
 )
 _LAST_BRACKET = pattern(r" ?\(([^()]{1,160})\)[\s*.$]*$")
 _LAST_WRITING = pattern(
@@ -69,10 +64,6 @@ def conclusion(text: str, before: str) -> tuple[str, str]:
     if not has_several_numbers(text) and (text.isascii() or not has_number(text)):
         return text, before
     text = _without_aside(text)
-    if "=" in text:
-        unknown = _LAST_UNKNOWN.search(text)
-        if unknown:
-            text = text[unknown.start(2) :]
     start = result_start(text)
     return (text[start:], before + text[:start]) if start else (text, before)
 
@@ -96,34 +87,26 @@ def result_start(text: str) -> int:
 def _without_aside(text: str) -> str:
     """Drop a breakdown in brackets and an equivalent in other units from the end of `text`."""
     reason = _REASON.search(text)
-    if reason and _holds_digit(text[: reason.start()]):
+    if reason and has_number(text[: reason.start()]):
         text = text[: reason.start()]
     if text.rstrip(" *.$").endswith(")"):
         aside = _LAST_BRACKET.search(text)
         if (
             aside
             and (_LETTER.search(aside[1]) or _WORKED.search(aside[1]))
-            and not _is_doubtful(aside[1])
-            and _holds_digit(text[: aside.start()])
+            and not CONTRAST.search(aside[1])
+            and has_number(text[: aside.start()])
         ):
             return text[: aside.start()]
     if not text.isascii():
         restated = _LAST_RESTATED.search(text) if has_any(text, _RESTATING) else None
-        if restated and _holds_digit(text[: restated.start()]):
+        if restated and has_number(text[: restated.start()]):
             units = _UNIT.findall(restated[1])
             if len(units) == 1 and _COMPOUND_END.search(text, 0, restated.start()):
                 return restated[1]
             if len(units) > 1 or not text[: restated.start()].endswith(units[0]):
                 return text[: restated.start()]
     return text
-
-
-def _is_doubtful(text: str) -> bool:
-    return bool(CONTRAST.search(text))
-
-
-def _holds_digit(text: str) -> bool:
-    return any(character.isdigit() for character in text)
 
 
 def _after_so(text: str) -> int:
@@ -139,7 +122,7 @@ def _after_closer(text: str) -> int:
     if not has_any(text, _CLOSER_WORDS):
         return 0
     last = max(_CLOSER.finditer(text), key=re.Match.start, default=None)
-    if last is None or not _PLAIN_END.match(text, last.end()) or _is_doubtful(text[: last.start()]):
+    if last is None or not _PLAIN_END.match(text, last.end()) or CONTRAST.search(text, 0, last.start()):
         return 0
     return last.end() if len(scan(text[last.end() :]).quantities) == 1 else 0
 
