@@ -64,7 +64,7 @@ _NUMBER_FIRST = pattern(
 )
 _LIST_LINE = pattern(r"(?:[0-9]{1,2}[.)、] ?\D|[-*•] |(?:\*\*)?(?:Step|步骤))")
 _LETTER = pattern(r"[\s*(（\\]*(?:text\{|option )?([A-F])[\s*)）}.。]*")
-_FIELD_END = pattern(r'(?<!\\)"|[}\n]|</')
+_FIELD_ENDS = {"answer_tag": pattern("</"), "json": pattern(r'(?<!\\)"|[}\n]')}
 
 
 def extract_answer(text: str, question: str = "") -> Extracted:
@@ -170,9 +170,9 @@ def _unless_revoked(reading: Reading, rest: str, question: str) -> Reading:
 def _payload_span(tail: str, marker: Marker) -> tuple[int, int]:
     """Return where the payload of a marker starts and ends: its sentence, or the next line after a heading."""
     start = marker.start
-    if marker.route in ("answer_tag", "json"):
+    if marker.route in _FIELD_ENDS:
         start += len(tail[start : start + MAX_PAYLOAD]) - len(tail[start : start + MAX_PAYLOAD].lstrip('\n "'))
-        stop = _FIELD_END.search(tail, start, start + MAX_PAYLOAD)
+        stop = _FIELD_ENDS[marker.route].search(tail, start, start + MAX_PAYLOAD)
         return start, stop.start() if stop else min(len(tail), start + MAX_PAYLOAD)
     empty = _LINE_REST_EMPTY.match(tail, start)
     if empty:

@@ -53,6 +53,8 @@ def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
 def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
     """Tell whether `quantity` is what one of two subjects has of which the same is said, and not the one asked for."""
     stated = _stated(sentence.text)
+    if not stated or SUMMARY.search(_WORKED.split(stated[-1], 1)[0]):
+        return False
     stated = [*_stated(sentence.before[-_LISTED:]), *stated][-2:]
     if len(stated) < 2 or _WORKED.findall(stated[0])[-1].rpartition("=")[2].strip(" $)") in _NUMBER.findall(stated[1]):
         return False
@@ -62,8 +64,6 @@ def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
         common.append(last.pop())
         other.pop()
     if "#" not in common[:-1] or not 0 < len(last) <= _MAX_HEAD or not 0 < len(other) <= _MAX_HEAD:
-        return False
-    if SUMMARY.search((" " if stated[1].isascii() else "").join(last)):
         return False
     heads = [set(last) - set(other), set(other) - set(last)]
     values = [{found.value for found in scan(normalise(clause)).quantities} for clause in reversed(stated)]
