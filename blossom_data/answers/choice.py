@@ -20,7 +20,7 @@ from typing import NamedTuple
 from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.patterns import has_any, pattern
-from blossom_data.answers.quantity import Quantity
+from blossom_data.answers.quantity import Quantity, is_last_digit_match
 from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values
 
 AMBIGUOUS, NO_NUMBER, TRUNCATED = "ambiguous", "no_answer", "truncated"
@@ -100,6 +100,8 @@ _COMPOUND = pattern(
     r"(?:[A-Za-z.']{1,12}|[元角分块毛时秒天日周月年米克斤吨升度里两]|小时|分钟|个?星期|个月|[千分厘毫]米|[千毫]克|毫升|公[里斤顷]|万?元"
     r"|平方.{1,2}|立方.{1,2})? ?[$¥€£]*$"
 )
+_ORDINAL_BEFORE = pattern(r"(?:第|周|星期|\b(?:step|day|part|question|week|case|no\.|page)) ?#?$", re.IGNORECASE)
+_ORDINAL_AFTER = pattern(r"(?:st|nd|rd|th)\b| ?[ap]\.?m\b")
 _TWO_SOLUTIONS = pattern(
     r"(?<![\w)+*×÷/^-])[$(]?[A-Za-z] ?= ?-?[$]?[0-9][0-9.,/]*[^=]{0,12}?(?:\band\b|\bor\b|[,，、和或])[ $]*[A-Za-z] ?="
 )
@@ -161,7 +163,8 @@ def choose(payload: Payload) -> Reading:
     lower = text.lower()
     if has_any(lower, _HEDGE_WORDS) and HEDGE.search(text):
         return IS_AMBIGUOUS
-    kept = [quantity for quantity in payload.quantities if quantity.shape != "time"] or payload.quantities
+    kept = [q for q in payload.quantities if not _is_ordinal(text, q)] if len(payload.quantities) > 1 else []
+    kept = kept or payload.quantities
     if has_any(lower, _NEGATION_WORDS):
         kept = [q for q in kept if not _NEGATED.search(text, max(0, q.start - _WINDOW), q.start)]
         if not kept:
@@ -181,6 +184,12 @@ def choose(payload: Payload) -> Reading:
             return _settle(text, first)
     direct = _read_direct(payload, is_equation) if is_direct else None
     return direct or (_read_equation(payload) if is_equation else _read_prose(payload))
+
+
+def _is_ordinal(text: str, quantity: Quantity) -> bool:
+    """Tell whether the number names one of many, or a time: 第3天, "step 3", "the 3rd", "at 5 p.m."."""
+    before = _ORDINAL_BEFORE.search(text, max(0, quantity.start - 9), quantity.start)
+    return bool(before or quantity.shape == "time" or _ORDINAL_AFTER.match(text, quantity.end))
 
 
 def _gap(gap: str) -> str:
@@ -217,7 +226,10 @@ def _read_direct(payload: Payload, is_equation: bool) -> Reading | None:
         # "18 = 9 × 2" states 18; "1 hour = 60 minutes" has no one value.
         if gaps[1:2] == ("operator",):
             return Reading(first) if text.count("=") == 1 else None
-        return None if text.find("≈") >= 0 else IS_AMBIGUOUS
+        if "≈" in text:
+            return None
+        is_rounding = second.shape == "decimal" and is_last_digit_match(second, first.value)
+        return Reading(first) if is_rounding else IS_AMBIGUOUS
     if kind and second.value != first.value:
         return IS_AMBIGUOUS
     others = [quantity for quantity in kept if quantity.value != first.value]

@@ -245,11 +245,10 @@ def _read_last_sentence(tail: str, question: str, is_check_counted: bool = False
     """Read the last sentence that states a value, when there is no strong marker."""
     sentence = find_last_sentence(tail, is_check_counted)
     if sentence.problem:
-        problem = sentence.problem
-        return Extracted(UNMARKED if sentence.text else "", sentence.text, Reading(None, problem))
+        return Extracted(UNMARKED if sentence.text else "", sentence.text, Reading(None, sentence.problem))
     is_whole = len(sentence.text) >= len(tail) - 4
     weight = Weight.HEADING if is_whole else Weight.NONE
     reading = read_payload(sentence.text, question, sentence.before, weight)
-    if reading.quantity is not None and is_step(sentence, reading, question):
+    if reading.quantity is not None and is_step(sentence, reading.quantity, reading, question):
         reading = Reading(None, AMBIGUOUS)
     return Extracted(UNMARKED, sentence.text, reading)

@@ -36,15 +36,13 @@ _LISTED = 160
 _MAX_HEAD = 5
 
 
-def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
+def is_step(sentence: Sentence, quantity: Quantity, reading: Reading, question: str) -> bool:
     """Tell whether `reading` of `sentence` is a step or a case rather than the answer to `question`."""
     text = sentence.text
-    if reading.quantity is None:
-        return False
     if sentence.is_conditional:
         is_result = text.isascii() or text.count("=") > 1
-        return last_result(sentence.before + text if is_result else sentence.before) != reading.quantity.value
-    if _is_listed(sentence, reading.quantity, question):
+        return last_result(sentence.before + text if is_result else sentence.before) != quantity.value
+    if _is_listed(sentence, quantity, question):
         return True
     clause = reading.clause + "#" + reading.unit
     return bool(question) and any(stated.search(clause) and not asked.search(question) for stated, asked in _QUALIFIED)

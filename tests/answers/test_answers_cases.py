@@ -106,6 +106,13 @@ def test_result_carries_payload_value_and_gold() -> None:
         ("**Answer:** 60 (80 minutes less the break)", "80", "refused: How many minutes does the ride take?"),
         ("The answer cannot be determined from 3 and 4.", "4", "refused"),
         ("一共有12到15个。", "15", "refused：一共有多少个？"),
+        ("第3天卖了18个。", "18", ""),
+        ("In step 3 we found 18.", "18", ""),
+        ("At 5 p.m. he has 18 left.", "18", "How many are left?"),
+        ("这道题十分重要。", "10", "refused"),
+        ("一共1亿2千万。", "120000000", ""),
+        ("1/3 = 0.333", "1/3", ""),
+        ("There are 2^10 = 1024 ways.", "1024", ""),
     ],
 )
 def test_kinds_of_writing(answer: str, gold: str, question: str) -> None:

@@ -46,7 +46,7 @@ _DAYTIME_BEFORE = pattern(r"(?:[上下中]午|早上|晚上|凌晨|傍晚|\bat) 
 _UNIT = pattern(
     r"(?: ?(?P<percent>%|per ?cent\b|pct\b)|‰| ?(?:万亿|千万|百万|十万|万|亿|千(?![克米瓦卡帕赫焦伏位])|百(?!分)"
     r"|trillion\b|billion\b|million\b|thousand\b|hundred\b|dozens?\b)|k(?![A-Za-z])|(?P<tenths>折|成(?![为本功果长绩员品])))"
-    r"(?:(?<=[万亿千])(?P<lower>[0-9]{1,8})(?P<scale>[万千百]?))?"
+    r"(?:(?<=[万亿千])(?P<lower>[0-9]{1,8})(?P<scale>[十百千]?万|[千百]?))?"
 )
 _SCALES = {
     "‰": Fraction(1, 1000), "万亿": Fraction(10**12), "千万": Fraction(10**7), "百万": Fraction(10**6),

@@ -41,14 +41,14 @@ _CHINESE = pattern(
     rf"|点(?P<decimals>[{_D}]+)(?P<scale>[万亿]?))?(?P<tenths>折|成(?![为本功果长绩员品]))?"
 )
 _WORD_AFTER = pattern(
-    r"[共起样定些直般边面旦下半致律切路并旁齐带时点](?![零一二三四五六七八九])|年级|角形|边形|号[楼店馆]|班(?!次)|明治|角星"
+    r"[共起样定些直般边面旦下半致律切路并旁齐带时点](?![零一二三四五六七八九])|(?<=十)(?:分(?![钟米之])|[全足])"
+    r"|年级|角形|边形|号[楼店馆]|班(?!次)|明治|角星"
 )
 _WORD_BEFORE = pattern(r"[第统同唯之另每任进星期周张李王赵老小初高专万给]$|不管三七$|礼拜$")
 _IS_SUBJECT = pattern(
     r"(?<![是为有得需要剩共等于到给了约])(?=[一二两三四五六七八九十][^，。；,;、=]{0,8}?(?:一样|同样|相等|相同|相距|相差|平均|之[和差间]|都|各|均|的))"
 )
 _INEXACT_AFTER = pattern(r"[多余几来半]|个半|点半")
-_TEN_AS_VERY = pattern(r"分(?![钟米之])|全|足")
 
 _W = "|".join((*_ENGLISH_DIGITS, *_ENGLISH_UNITS, *_PARTS))
 _ENGLISH = pattern(
@@ -77,11 +77,8 @@ def scan_chinese(text: str) -> tuple[list[Quantity], bool]:
     for match in _CHINESE.finditer(text):
         start, end = match.span()
         is_word = _WORD_AFTER.match(text, end) is not None
-        if end == start + 1:
-            if match[0] in "零十":
-                is_word = _TEN_AS_VERY.match(text, end) is not None
-            if is_word or match[0] in "百千万亿" or _IS_SUBJECT.match(text, start):
-                continue
+        if end == start + 1 and (is_word or match[0] in "百千万亿" or _IS_SUBJECT.match(text, start)):
+            continue
         is_label = is_word or _WORD_BEFORE.search(text, max(0, start - 2), start) is not None
         quantity = _read_chinese(match)
         if quantity is None or _INEXACT_AFTER.match(text, end):
