@@ -161,7 +161,8 @@ def _unless_revoked(reading: Reading, rest: str, question: str) -> Reading:
     last = _read_last_sentence(rest, question, is_check_counted=True)
     other = last.reading.quantity
     if other is None:
-        is_revoked = last.reading.problem == AMBIGUOUS and CONTRAST.search(last.payload) is not None
+        is_doubtful = CONTRAST.search(last.payload) or HEDGE.search(last.payload)
+        is_revoked = last.reading.problem == AMBIGUOUS and is_doubtful is not None
     else:
         is_revoked = other.value != reading.quantity.value and other.value not in given_values(question)
     return Reading(None, AMBIGUOUS) if is_revoked else reading

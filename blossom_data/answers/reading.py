@@ -54,8 +54,9 @@ def read_payload(payload: str, question: str = "", before: str = "", weight: Wei
     found = scan(text)
     if not found.is_clean and weight is not Weight.STATEMENT:
         # "3^2 + 1 = 10" and "5π ≈ 15.7": what cannot be read matters no more once a result is written down.
-        text = text[max(text.rfind("="), text.rfind("≈")) + 1 :]
-        found = scan(text)
+        result = text[max(text.rfind("="), text.rfind("≈")) + 1 :]
+        if len(scan(result).quantities) == 1:
+            text, found = result, scan(result)
     if not found.is_clean or len(found.quantities) > _MAX_QUANTITIES:
         return IS_AMBIGUOUS
     quantities = found.quantities

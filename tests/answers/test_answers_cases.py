@@ -113,6 +113,8 @@ def test_result_carries_payload_value_and_gold() -> None:
         ("一共1亿2千万。", "120000000", ""),
         ("1/3 = 0.333", "1/3", ""),
         ("There are 2^10 = 1024 ways.", "1024", ""),
+        ("Each side is 3^2 + 1 = 10, and the area is 100.", "10", "refused: What is the area?"),
+        ("#### 18\nNo, that is wrong; it is 20.", "18", "refused"),
     ],
 )
 def test_kinds_of_writing(answer: str, gold: str, question: str) -> None:
