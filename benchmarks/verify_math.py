@@ -125,7 +125,10 @@ def measure_hostile() -> dict[str, float | str]:
 
 def measure_cases() -> dict[str, float]:
     """Return how many of the labelled cases get their verdict, and how many wrong ones are accepted."""
-    files = [ROOT / "tests" / "answers" / name for name in ("cases.jsonl", "cases_fresh.jsonl")]
+    files = [
+        ROOT / "tests" / "answers" / name
+        for name in ("cases.jsonl", "cases_fresh.jsonl", "cases_blind.jsonl", "cases_unseen.jsonl")
+    ]
     lines = [line for file in files for line in file.read_text(encoding="utf-8").splitlines()]
     right = false_accepts = false_rejects = 0
     for case in map(json.loads, lines):

@@ -14,13 +14,14 @@ from __future__ import annotations
 import re
 from enum import IntEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import NamedTuple
 
 from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.numerals.normal import normalise
 from blossom_data.answers.patterns import has_any, pattern
 from blossom_data.answers.quantity import Quantity, is_last_digit_match
-from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values, wanted_unit
+from blossom_data.answers.question import asked_phrases, asked_unit, asks_percent, given_values
 
 AMBIGUOUS, NO_NUMBER, TRUNCATED = "ambiguous", "no_answer", "truncated"
 
@@ -47,8 +48,6 @@ class Reading(NamedTuple):
     """What follows the quantity in a sentence of the solution, at most 24 characters."""
     clause: str = ""
     """Its clause up to the quantity."""
-    is_asked: bool = False
-    """The quantity stands in the place of 多少 in the question."""
 
 
 IS_AMBIGUOUS = Reading(None, AMBIGUOUS)
@@ -56,8 +55,11 @@ HAS_NO_NUMBER = Reading(None, NO_NUMBER)
 IS_TRUNCATED = Reading(None, TRUNCATED)
 
 HEDGE = pattern(
-    r"\b(?:maybe|perhaps|probably|possibly|not sure|unsure|depending on|wrong|incorrect|impossible|doubt)\b|n't think"
-    r"|not (?:the |correct|right|true)|可能(?!性)|也许|或许|说不定|错误|矛盾|不成立",
+    r"\b(?:maybe|perhaps|probably|possibly|not sure|unsure|depending on"
+    r"|wrong|incorrect|impossible|doubt|unable|insufficient|unknown)\b"
+    r"|not (?:the |correct|right|true|enough|determine)|n't think"
+    r"|can(?: ?not|'t) (?:be )?(?:determine|say|know|tell|answer|solve|calculate)"
+    r"|可能(?!性)|也许|或许|说不定|错误|矛盾|不成立|无法|不足|不确定|不能确定",
     re.IGNORECASE,
 )
 CONTRAST = pattern(
@@ -89,15 +91,17 @@ _OPERATOR_END = pattern(
     r"|[加减乘]以?|除以) ?[$¥€£(]*$",
     re.IGNORECASE,
 )
-_RANGE = pattern(r"^\W*[A-Za-z一-鿿]{0,8} ?(?:\b(?:to|through)|至|到|-|~|—+) ?[$¥€£]*$")
+_RANGE = pattern(r"^\W*[A-Za-z一-鿿]{0,8} ?(?:\b(?:to|through|out of)|至|到|-|~|—+) ?[$¥€£]*$")
 _LIST = pattern(
     r"^[*)\]$]*(?: ?[A-Za-z.'一-鿿]{1,20}){0,3}[*)\] $]*(?:[,;、|&]|\band|\bor|和|与|及|以及|或|或者)[ *$¥€£(]*$"
 )
 _COMPOUND = pattern(
     r"^ ?(?!(?:in|for|over|per|after|from|with|on|at|every|each|within|during)\b)"
     r"(?:[A-Za-z.']{1,12}|[元角分块毛时秒天日周月年米克斤吨升度里两]|小时|分钟|个?星期|个月|[千分厘毫]米|[千毫]克|毫升|公[里斤顷]|万?元"
-    r"|平方.{1,2}|立方.{1,2}) ?[$¥€£]*$"
+    r"|平方.{1,2}|立方.{1,2})? ?[$¥€£]*$"
 )
+_ORDINAL_BEFORE = pattern(r"(?:第|周|星期|\b(?:step|day|part|question|week|case|no\.|page)) ?#?$", re.IGNORECASE)
+_ORDINAL_AFTER = pattern(r"(?:st|nd|rd|th)\b| ?[ap]\.?m\b")
 _TWO_SOLUTIONS = pattern(
     r"(?<![\w)+*×÷/^-])[$(]?[A-Za-z] ?= ?-?[$]?[0-9][0-9.,/]*[^=]{0,12}?(?:\band\b|\bor\b|[,，、和或])[ $]*[A-Za-z] ?="
 )
@@ -116,12 +120,10 @@ _BOLD = pattern(r"\*\*([^*\n]{1,80})\*\*")
 _DANGLING_BEFORE = pattern(r"(?:[\w)] ?[×*÷/+^]|[\w)] -) ?[$¥€£(]*$")
 _DANGLING_AFTER = pattern(r"[)\]*$ ]*(?:[×÷=^]|[+*](?= ?[\w(]|$)|[-/] ?$|- [a-z0-9(])")
 _HEDGE_WORDS = (
-    "maybe", "perhaps", "probab", "possib", "sure", "depend", "可能", "也许", "或许", "说不定", "wrong", "incorrect",
-    "impossible", "doubt", "n't think", "not ", "错误", "矛盾", "不成立",
+    "maybe", "perhaps", "probab", "possib", "sure", "depend", "wrong", "incorrect", "doubt", "n't", "not", "unable",
+    "insuffi", "unknown", "可能", "也许", "或许", "说不定", "错误", "矛盾", "不成立", "无法", "不足", "确定",
 )  # fmt: skip
 _NEGATION_WORDS = ("not", "n't", "never", "不是", "并非", "不等于", "没有", "不为", "不应", "不该", "而非", "≠")
-_MODALS = ("twice", "double", "triple", " of", "might", "may", "could", "either", "between", "from")
-_OPERATORS = frozenset("×*÷/+^-")
 _WINDOW = 24
 _MAX_GAP = 48
 
@@ -134,14 +136,9 @@ def lead_end_of(text: str) -> int:
 
 def last_result(text: str) -> Fraction | None:
     """Return the number right after the last equals sign of `text`, if there is one."""
-    place = text.rfind("=")
-    if place < 0:
-        return None
-    line = normalise(text[place + 1 : place + 60].partition("\n")[0])
-    quantities = scan(line).quantities
-    if not quantities or quantities[0].start > lead_end_of(line):
-        return None
-    return quantities[0].value
+    _, sign, rest = text.rpartition("=")
+    quantities = scan(normalise(rest[:60].partition("\n")[0])).quantities if sign else []
+    return quantities[0].value if quantities else None
 
 
 class Payload(NamedTuple):
@@ -156,219 +153,200 @@ class Payload(NamedTuple):
     """The payload as typed, for its bold parts."""
     question: str
     before: str
+    gaps: tuple[str, ...] = ()
+    """What joins each quantity to the next one: operator, equals, list, compound or nothing known."""
 
 
 def choose(payload: Payload) -> Reading:
-    """Apply the rules in order: hedges, negation, number at once, equation, one value, tie-breaks."""
+    """Apply the rules in order: hedges, negation, one value, number at once, equation, tie-breaks."""
     text = payload.text
     lower = text.lower()
     if has_any(lower, _HEDGE_WORDS) and HEDGE.search(text):
         return IS_AMBIGUOUS
-    plain = [quantity for quantity in payload.quantities if not quantity.is_label] or payload.quantities
-    kept = plain
+    kept = [q for q in payload.quantities if not _is_ordinal(text, q)] if len(payload.quantities) > 1 else []
+    kept = kept or payload.quantities
     if has_any(lower, _NEGATION_WORDS):
-        kept = [q for q in plain if not _NEGATED.search(text, max(0, q.start - _WINDOW), q.start)]
+        kept = [q for q in kept if not _NEGATED.search(text, max(0, q.start - _WINDOW), q.start)]
         if not kept:
             return IS_AMBIGUOUS
     first = kept[0]
-    has_sign = "=" in text or "≈" in text
-    if len(kept) == 1 and not has_sign:
+    is_equation = "=" in text or "≈" in text
+    if len(kept) == 1 and not is_equation:
         return _settle(text, first)
-    choice = _Choice(payload, kept)
-    if payload.weight and first.start <= payload.lead_end:
-        direct = choice.read_direct()
-        if direct is not None:
-            return direct
-    return choice.read_equation() if has_sign else choice.read_prose()
+    payload = payload._replace(
+        quantities=kept, gaps=tuple(_gap(text[left.end : right.start]) for left, right in pairwise(kept))
+    )
+    is_direct = payload.weight and first.start <= payload.lead_end
+    if len({quantity.value for quantity in kept}) == 1 and "operator" not in payload.gaps:
+        if is_direct and not first.is_bounded:
+            return Reading(first)
+        if not is_equation:
+            return _settle(text, first)
+    direct = _read_direct(payload, is_equation) if is_direct else None
+    return direct or (_read_equation(payload) if is_equation else _read_prose(payload))
+
+
+def _is_ordinal(text: str, quantity: Quantity) -> bool:
+    """Tell whether the number names one of many, or a time: 第3天, "step 3", "the 3rd", "at 5 p.m."."""
+    before = _ORDINAL_BEFORE.search(text, max(0, quantity.start - 9), quantity.start)
+    return bool(before or quantity.shape == "time" or _ORDINAL_AFTER.match(text, quantity.end))
+
+
+def _gap(gap: str) -> str:
+    """Classify what joins a quantity to the next one."""
+    if "=" in gap or "≈" in gap:
+        return "equals"
+    if _OPERATOR_END.search(gap[-12:]):
+        return "operator"
+    if _RANGE.match(gap):
+        return "range"
+    if _LIST.match(gap):
+        return "list"
+    return "compound" if _COMPOUND.match(gap) else ""
 
 
 def _settle(text: str, quantity: Quantity, rounded: Quantity | None = None) -> Reading:
     """Accept `quantity` unless the text around it makes it a bound, a guess or a part of an expression."""
-    start = quantity.start
-    if quantity.is_bounded:
+    lead = text[max(0, quantity.start - _WINDOW) : quantity.start]
+    if quantity.is_bounded or (lead and (_DANGLING_BEFORE.search(lead) or _HEDGE_BEFORE.search(lead))):
         return IS_AMBIGUOUS
-    lead = text[max(0, start - _WINDOW) : start]
-    if lead:
-        if lead.rstrip(" $¥€£(")[-1:] in _OPERATORS and _DANGLING_BEFORE.search(lead):
-            return IS_AMBIGUOUS
-        if has_any(lead.lower(), _MODALS) and _HEDGE_BEFORE.search(lead):
-            return IS_AMBIGUOUS
     if rounded is None and _DANGLING_AFTER.match(text, quantity.end):
         is_cut = not text[quantity.end :].strip(" $*+×÷=-/^")
         return IS_TRUNCATED if is_cut else IS_AMBIGUOUS
     return Reading(quantity, "", rounded)
 
 
-class _Choice:
-    """The rules for payloads with several quantities."""
-
-    __slots__ = ("kept", "payload", "question", "text", "weight")
-
-    def __init__(self, payload: Payload, kept: list[Quantity]) -> None:
-        self.payload = payload
-        self.text = payload.text
-        self.weight = payload.weight
-        self.question = payload.question
-        self.kept = kept
-
-    def _gap(self, index: int) -> str:
-        """Classify what joins kept quantity `index` to the next one."""
-        gap = self.text[self.kept[index].end : self.kept[index + 1].start]
-        if "=" in gap:
-            return "equals"
-        if "≈" in gap:
-            return "approx"
-        if not gap.strip(" $*"):
-            return "compound"
-        if _OPERATOR_END.search(gap[-12:]):
-            return "operator"
-        if len(gap) <= _MAX_GAP and (_RANGE.match(gap) or _LIST.match(gap)):
-            return "list"
-        return "compound" if _COMPOUND.match(gap) else ""
-
-    def read_direct(self) -> Reading | None:
-        """Take the number that follows the marker at once; None when it opens an expression."""
-        kept, first = self.kept, self.kept[0]
-        values = {quantity.value for quantity in kept}
-        if len(values) == 1 and not any(self._gap(i) == "operator" for i in range(len(kept) - 1)):
-            return Reading(first) if not first.is_bounded else IS_AMBIGUOUS
-        kind = self._gap(0) if len(kept) > 1 else ""
-        if kind == "operator":
-            is_sentence = self.weight is Weight.HEADING or "=" in self.text or "≈" in self.text
-            return None if is_sentence else IS_AMBIGUOUS
-        if kind == "equals":
-            return self._read_reversed()
-        if kind == "approx":
-            return _settle(self.text, first, kept[1])
-        if kind and kept[1].value != first.value:
-            return IS_AMBIGUOUS
-        if len(kept) == 1:
-            return None if self.text.find("=", first.end) >= 0 else _settle(self.text, first)
-        others = {quantity.value for quantity in kept} - {first.value}
-        if others and self.text[first.end : kept[1].start].rstrip().endswith("out of"):
-            return IS_AMBIGUOUS
-        if self.weight is Weight.HEADING and not kind:
-            gap = self.text[first.end : kept[1].start]
-            givens = given_values(self.question)
-            if not CLAUSE_BREAK.search(gap) or (first.value in givens and not others <= givens):
-                return None
-        last_other = max(q.start for q in kept if q.value != first.value)
-        between = self.text[first.end : last_other]
-        if _BARE_ALTERNATIVE.search(self.text, first.end):
-            return IS_AMBIGUOUS
-        if CONTRAST.search(between):
-            return IS_AMBIGUOUS
-        return _settle(self.text, first)
-
-    def _read_reversed(self) -> Reading | None:
-        """Read "18 = 9 × 2" as 18, and give up on "1 hour = 60 minutes"."""
-        first, second = self.kept[0], self.kept[1]
-        if len(self.kept) > 2 and self._gap(1) == "operator":
-            return Reading(first) if self.text.count("=") == 1 else None
-        if second.value == first.value or (second.shape == "decimal" and is_last_digit_match(second, first.value)):
-            return Reading(first)
-        return IS_AMBIGUOUS
-
-    def read_equation(self) -> Reading:
-        """Take the number right after the last equals sign; before ≈ stands the exact side."""
-        text, kept = self.text, self.kept
-        if _TWO_SOLUTIONS.search(text):
-            return IS_AMBIGUOUS
-        equals, approx = text.rfind("="), text.rfind("≈")
-        sign = max(equals, approx)
-        right = [quantity for quantity in kept if quantity.start > sign]
-        if not right:
-            return IS_AMBIGUOUS if text[sign + 1 :].strip(" ?$*._)") else IS_TRUNCATED
-        result = right[0]
-        between = text[sign + 1 : result.start]
-        if lead_end_of(between) < len(between):
-            return (self._read_bold() if len(right) == 1 else None) or IS_AMBIGUOUS
-        position = kept.index(result)
-        if len(right) > 1:
-            if self._gap(position) and right[1].value != result.value:
-                return IS_AMBIGUOUS
-            others = {quantity.value for quantity in right} - {result.value}
-            if others and others - given_values(self.question):
-                return self._read_bold() or self._read_echo() or self._read_unit(right) or IS_AMBIGUOUS
-        if approx > equals:
-            left = [quantity for quantity in kept if equals < quantity.start < approx]
-            if len(left) == 1 and lead_end_of(text[equals + 1 : left[0].start]) >= left[0].start - equals - 1:
-                return Reading(left[0], "", result)
-        return _settle(self.text, result) if result.end < len(text) else Reading(result)
-
-    def read_prose(self) -> Reading:
-        """Take the one value of a sentence, after the numbers of the question if there are several."""
-        kept = self.kept
-        gaps = [self._gap(i) for i in range(len(kept) - 1)]
-        values = {quantity.value for quantity in kept}
-        if len(values) == 1 and "operator" not in gaps:
-            return _settle(self.text, kept[0])
-        if CONTRAST.search(self.text):
-            return IS_AMBIGUOUS
-        marked = self._read_bold() or self._read_echo()
-        if marked is not None:
-            return marked
-        givens = given_values(self.question)
-        left = [quantity for quantity in kept if quantity.value not in givens]
-        unit = asked_unit(self.question)
-        aside = self._aside_span()
-        result = last_result(self.payload.before)
-        for matching in (
-            left,
-            [quantity for quantity in left if unit and self.text[quantity.end :].lstrip(" *个").startswith(unit)],
-            [quantity for quantity in left if not aside[0] <= quantity.start < aside[1]],
-            [quantity for quantity in left if quantity.value == result],
-        ):
-            if len({quantity.value for quantity in matching}) == 1:
-                chosen = matching[0]
-                place = kept.index(chosen)
-                before, after = gaps[place - 1] if place else "", gaps[place] if place < len(gaps) else ""
-                if "operator" in (before, after) or after == "compound" or self._is_offset(chosen):
-                    return IS_AMBIGUOUS
-                is_subordinate = place > 0 and _SUBORDINATE.search(self.text, kept[place - 1].end, chosen.start)
-                return IS_AMBIGUOUS if is_subordinate else _settle(self.text, chosen)
-        return IS_AMBIGUOUS
-
-    def _is_offset(self, quantity: Quantity) -> bool:
-        """Tell whether the number only says when: "15年后", "in 15 years"."""
-        after = _OFFSET_AFTER.match(self.text, quantity.end)
-        before = self.text[max(0, quantity.start - 4) : quantity.start].lower()
-        return after is not None and (bool(after[1] or after[2]) or before.endswith("in "))
-
-    def _read_unit(self, right: list[Quantity]) -> Reading | None:
-        """Take the only result in the unit that the question wants: "$0.10, which is 10 cents" for "in cents"."""
-        unit = wanted_unit(self.question)
-        if asks_percent(self.question):
-            matching = [quantity for quantity in right if quantity.shape == "percent"]
-        else:
-            matching = [q for q in right if unit and self.text[q.end :].lstrip(" *").startswith(unit)]
-        return _settle(self.text, matching[0]) if len({quantity.value for quantity in matching}) == 1 else None
-
-    def _read_echo(self) -> Reading | None:
-        """Take the number in the place of 多少 in the question: "应找回多少元", "应找回6.8元"."""
-        for lead, unit in asked_phrases(self.question):
-            matching = [
-                quantity
-                for quantity in self.kept
-                if self.text[: quantity.start].rstrip(" *$(约").endswith(lead)
-                and self.text[quantity.end :].lstrip(" *$)").startswith(unit)
-            ]
-            if len({quantity.value for quantity in matching}) == 1:
-                return _settle(self.text, matching[0])._replace(is_asked=True)
-        return None
-
-    def _aside_span(self) -> tuple[int, int]:
-        """Return the span of an aside: "(48 + 24)", 其中…, "by selling 9 eggs"."""
-        aside = _ASIDE.search(self.text)
-        if aside is None or aside.start() < self.kept[0].start:
-            return 0, 0
-        return aside.start(), aside.end() if aside[0][0] == "(" else len(self.text)
-
-    def _read_bold(self) -> Reading | None:
-        """Take the only number set in bold inside a longer sentence."""
-        spans = _BOLD.findall(self.payload.raw)
-        inside = [quantity for span in spans for quantity in scan(normalise(span)).quantities]
-        if len({quantity.value for quantity in inside}) != 1 or len(inside) == len(self.kept):
+def _read_direct(payload: Payload, is_equation: bool) -> Reading | None:
+    """Take the number that follows the marker at once; None when it opens an expression."""
+    text, kept, gaps, weight = payload.text, payload.quantities, payload.gaps, payload.weight
+    first, second, kind = kept[0], kept[min(1, len(kept) - 1)], gaps[0] if gaps else ""
+    if kind == "operator":
+        return None if weight is Weight.HEADING or is_equation else IS_AMBIGUOUS
+    if kind == "equals":
+        # "18 = 9 × 2" states 18; "1 hour = 60 minutes" has no one value.
+        if gaps[1:2] == ("operator",):
+            return Reading(first) if text.count("=") == 1 else None
+        if "≈" in text:
             return None
-        matching = [quantity for quantity in self.kept if quantity.value == inside[0].value]
-        return _settle(self.text, matching[0]) if matching else None
+        is_rounding = second.shape == "decimal" and is_last_digit_match(second, first.value)
+        return Reading(first) if is_rounding else IS_AMBIGUOUS
+    if kind and second.value != first.value:
+        return IS_AMBIGUOUS
+    others = [quantity for quantity in kept if quantity.value != first.value]
+    if not others:
+        return None
+    if weight is Weight.HEADING and not kind:
+        givens = given_values(payload.question)
+        is_clause = CLAUSE_BREAK.search(text, first.end, second.start) is not None
+        if not is_clause or (first.value in givens and not {quantity.value for quantity in others} <= givens):
+            return None
+    if CONTRAST.search(text, first.end, others[-1].start) or _BARE_ALTERNATIVE.search(text, first.end):
+        return IS_AMBIGUOUS
+    return _settle(text, first)
+
+
+def _read_equation(payload: Payload) -> Reading:
+    """Take the number right after the last equals sign; before ≈ stands the exact side."""
+    text, kept = payload.text, payload.quantities
+    if _TWO_SOLUTIONS.search(text):
+        return IS_AMBIGUOUS
+    equals, approx = text.rfind("="), text.rfind("≈")
+    sign = max(equals, approx)
+    right = [quantity for quantity in kept if quantity.start > sign]
+    if not right:
+        return IS_AMBIGUOUS if text[sign + 1 :].strip(" ?$*._)") else IS_TRUNCATED
+    result = right[0]
+    between = text[sign + 1 : result.start]
+    if lead_end_of(between) < len(between):
+        return (_read_bold(payload) if len(right) == 1 else None) or IS_AMBIGUOUS
+    others = {quantity.value for quantity in right} - {result.value}
+    if others:
+        if payload.gaps[kept.index(result)] and right[1].value != result.value:
+            return IS_AMBIGUOUS
+        if others - given_values(payload.question):
+            return _read_bold(payload) or _read_echo(payload) or _read_unit(payload, right) or IS_AMBIGUOUS
+    if approx > equals:
+        left = [quantity for quantity in kept if equals < quantity.start < approx]
+        if len(left) == 1 and lead_end_of(text[equals + 1 : left[0].start]) >= left[0].start - equals - 1:
+            return Reading(left[0], "", result)
+    return _settle(text, result)
+
+
+def _read_prose(payload: Payload) -> Reading:
+    """Take the one value of a sentence, after the numbers of the question if there are several."""
+    text, kept, gaps = payload.text, payload.quantities, payload.gaps
+    if CONTRAST.search(text):
+        return IS_AMBIGUOUS
+    marked = _read_bold(payload) or _read_echo(payload)
+    if marked is not None:
+        return marked
+    givens = given_values(payload.question)
+    left = [quantity for quantity in kept if quantity.value not in givens]
+    unit = asked_unit(payload.question)
+    aside = _aside_span(payload)
+    result = last_result(payload.before)
+    for matching in (
+        left,
+        [quantity for quantity in left if unit and text[quantity.end :].lstrip(" *个").startswith(unit)],
+        [quantity for quantity in left if not aside[0] <= quantity.start < aside[1]],
+        [quantity for quantity in left if quantity.value == result],
+    ):
+        if len({quantity.value for quantity in matching}) == 1:
+            chosen = matching[0]
+            place = kept.index(chosen)
+            joins = gaps[max(0, place - 1) : place + 1]
+            if "operator" in joins or "range" in joins or gaps[place : place + 1] == ("compound",):
+                return IS_AMBIGUOUS
+            if _is_offset(text, chosen) or (place and _SUBORDINATE.search(text, kept[place - 1].end, chosen.start)):
+                return IS_AMBIGUOUS
+            return _settle(text, chosen)
+    return IS_AMBIGUOUS
+
+
+def _is_offset(text: str, quantity: Quantity) -> bool:
+    """Tell whether the number only says when: "15年后", "in 15 years"."""
+    after = _OFFSET_AFTER.match(text, quantity.end)
+    before = text[max(0, quantity.start - 4) : quantity.start].lower()
+    return after is not None and (bool(after[1] or after[2]) or before.endswith("in "))
+
+
+def _read_unit(payload: Payload, right: list[Quantity]) -> Reading | None:
+    """Take the only result in the unit that the question wants: "$0.10, which is 10 cents" for "in cents"."""
+    unit = asked_unit(payload.question)
+    if asks_percent(payload.question):
+        matching = [quantity for quantity in right if quantity.shape == "percent"]
+    else:
+        matching = [q for q in right if unit and payload.text[q.end :].strip(" *.)$") == unit]
+    return _settle(payload.text, matching[0]) if len({quantity.value for quantity in matching}) == 1 else None
+
+
+def _read_echo(payload: Payload) -> Reading | None:
+    """Take the number in the place of 多少 in the question: "应找回多少元", "应找回6.8元"."""
+    for lead, unit in asked_phrases(payload.question):
+        matching = [
+            quantity
+            for quantity in payload.quantities
+            if payload.text[: quantity.start].rstrip(" *$(约").endswith(lead)
+            and payload.text[quantity.end :].lstrip(" *$)").startswith(unit)
+        ]
+        if len({quantity.value for quantity in matching}) == 1:
+            return _settle(payload.text, matching[0])
+    return None
+
+
+def _aside_span(payload: Payload) -> tuple[int, int]:
+    """Return the span of an aside: "(48 + 24)", 其中…, "by selling 9 eggs"."""
+    aside = _ASIDE.search(payload.text, payload.quantities[0].start)
+    if aside is None:
+        return 0, 0
+    return aside.start(), aside.end() if aside[0][0] == "(" else len(payload.text)
+
+
+def _read_bold(payload: Payload) -> Reading | None:
+    """Take the only number set in bold inside a longer sentence."""
+    inside = [quantity for span in _BOLD.findall(payload.raw) for quantity in scan(normalise(span)).quantities]
+    values = {quantity.value for quantity in inside}
+    matching = [quantity for quantity in payload.quantities if quantity.value in values]
+    if len(values) != 1 or len(inside) == len(payload.quantities) or not matching:
+        return None
+    return _settle(payload.text, matching[0])

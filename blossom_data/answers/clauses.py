@@ -1,7 +1,6 @@
 r"""Trim a sentence of a solution to the clause that states its result.
 
     "190 / 48 = 3.96, so 4 buses are needed"              -> "4 buses are needed"
-    "3x + 4x = 1.68, 解得x = 0.24"                         -> "x = 0.24"
     "32 + 66 = 98 pens (22 green, 54 blue, 22 red)"        -> "32 + 66 = 98 pens"
     "and with the $4 tip the final price is $57"           -> "$57"
 
@@ -15,27 +14,25 @@ import re
 from blossom_data.answers.choice import CONTRAST, HEDGE
 from blossom_data.answers.numerals.arabic import scan
 from blossom_data.answers.patterns import has_any, pattern
-from blossom_data.answers.question import asked_unit, given_values
+from blossom_data.answers.question import asked_unit
 
 _SO = pattern(
     r"[,;，；] ?(?:and )?(?:so|thus|therefore|hence)\b,? ?|(?:所以|因此|因而|(?<=[,;] )故(?!事))[，, ]?", re.IGNORECASE
 )
-_SO_WORDS = ("so", "hus", "herefore", "ence", "所以", "因此", "因而", "故")
-_LAST_UNKNOWN = pattern(
-    r"[0-9]([A-Za-z])(?:/[0-9]{1,9})? ?=[^=,;]*[,;、] ?"
-    r"(?:解得|解出|可得|得到|得|即|所以|则|so|then|giving|gives|we get|which gives|∴)? ?(\1 ?=[^=]*)$"
-)
 _LAST_BRACKET = pattern(r" ?\(([^()]{1,160})\)[\s*.$]*$")
+_LAST_WRITING = pattern(
+    r"(?:\(|(?<=[A-Za-z一-鿿]) ?=|也就是|即) ?((?:or |= ?)?-?[0-9][0-9.,/]* ?([A-Za-z一-鿿]+))\)?[\s*.]*$"
+)
 _WORKED = pattern(r"[0-9] ?[+×*÷-] ?[$]?[0-9]")
 _LETTER = pattern(r"[A-Za-z一-鿿]")
 _LAST_RESTATED = pattern(
     r"(?<=[0-9一-鿿)])[,，]? ?(?:也就是|即|折?合|相当于|约合) ?((?:[0-9./ ]{1,16} ?[A-Za-z一-鿿%]{1,4}){1,3})[\s*.]*$"
 )
-_CONDITION_LAST = pattern(r",? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$")
-_COMPARED = pattern(r"[，,] ?比[^，,=]*$")
 _RESTATING = ("也就是", "即", "合", "相当于")
-_REASON = pattern(r"[，,] ?(?:因为|由于)")
-_HOW = pattern(r", (?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b")
+_REASON = pattern(
+    r"[，,] ?(?:因为|由于|比[^，,=]*$|(?:which (?:is|was) )?(?:calculated|computed|obtained|derived) (?:as|by|from)\b)"
+    r"|,? if (?:you|we|he|she|they|it|all|the|[A-Z][a-z]+) [^.;=()]*$"
+)
 _COMPOUND_BEFORE = pattern(r"[0-9] ?[A-Za-z一-鿿]{1,7},?(?: and)? ?[0-9.]+ ?[A-Za-z一-鿿]{1,7}$")
 _COMPOUND_END = pattern(r"[0-9]+(?:元|块|小时|分钟?|米|千?克|吨|年|天)[0-9]+[一-鿿]{1,2}[,，]? ?$")
 _UNIT = pattern(r"[A-Za-z一-鿿%]+")
@@ -62,29 +59,24 @@ _PLAIN_END = pattern(
 )
 
 
-def conclusion(text: str, before: str, question: str) -> tuple[str, str]:
+def conclusion(text: str, before: str) -> tuple[str, str]:
     """Return the clause of `text` that states its result, and what leads up to it."""
-    if not has_several_numbers(text):
+    if not has_several_numbers(text) and (text.isascii() or not has_number(text)):
         return text, before
-    text = _without_aside(text, question)
-    if "=" in text:
-        unknown = _LAST_UNKNOWN.search(text)
-        if unknown:
-            text = text[unknown.start(2) :]
+    text = _without_aside(text)
     start = result_start(text)
     return (text[start:], before + text[:start]) if start else (text, before)
 
 
 def in_asked_unit(text: str, question: str) -> str:
     """Return "210 minutes" of "3 hours 30 minutes (210 minutes)" when the question asks for minutes, else `text`."""
-    aside = _LAST_BRACKET.search(text) if text.rstrip(" *.$").endswith(")") else None
-    unit = asked_unit(question) if aside else ""
-    if not aside or not unit or unit not in aside[1] or not _holds_digit(aside[1]):
+    restated = _LAST_WRITING.search(text)
+    unit = asked_unit(question) if restated else ""
+    if not restated or not unit or not restated[2].startswith(unit):
         return text
-    before = text[: aside.start()]
-    if unit in before and not _COMPOUND_BEFORE.search(before):
-        return text
-    return aside[1] if len(scan(aside[1]).quantities) == 1 else text
+    before = text[: restated.start()].rstrip()
+    is_other = re.search(rf"[0-9] ?{unit}", before) is None or _COMPOUND_BEFORE.search(before)
+    return restated[1] if is_other else text
 
 
 def result_start(text: str) -> int:
@@ -92,32 +84,23 @@ def result_start(text: str) -> int:
     return max(_after_so(text), _after_closer(text))
 
 
-def _without_aside(text: str, question: str) -> str:
+def _without_aside(text: str) -> str:
     """Drop a breakdown in brackets and an equivalent in other units from the end of `text`."""
-    condition = _CONDITION_LAST.search(text) if " if " in text else None
-    if condition and _holds_digit(text[: condition.start()]):
-        givens = given_values(question)
-        if all(quantity.value in givens for quantity in scan(condition[0]).quantities):
-            text = text[: condition.start()]
-    if not text.isascii():
-        reason = _REASON.search(text) or (_COMPARED.search(text))
-        if reason and _holds_digit(text[: reason.start()]):
-            text = text[: reason.start()]
-    worked = _HOW.search(text) if "ed " in text else None
-    if worked and _holds_digit(text[: worked.start()]):
-        return text[: worked.start()]
+    reason = _REASON.search(text)
+    if reason and has_number(text[: reason.start()]):
+        text = text[: reason.start()]
     if text.rstrip(" *.$").endswith(")"):
         aside = _LAST_BRACKET.search(text)
         if (
             aside
             and (_LETTER.search(aside[1]) or _WORKED.search(aside[1]))
-            and not _is_doubtful(aside[1])
-            and _holds_digit(text[: aside.start()])
+            and not CONTRAST.search(aside[1])
+            and has_number(text[: aside.start()])
         ):
             return text[: aside.start()]
     if not text.isascii():
         restated = _LAST_RESTATED.search(text) if has_any(text, _RESTATING) else None
-        if restated and _holds_digit(text[: restated.start()]):
+        if restated and has_number(text[: restated.start()]):
             units = _UNIT.findall(restated[1])
             if len(units) == 1 and _COMPOUND_END.search(text, 0, restated.start()):
                 return restated[1]
@@ -126,18 +109,8 @@ def _without_aside(text: str, question: str) -> str:
     return text
 
 
-def _is_doubtful(text: str) -> bool:
-    return bool(CONTRAST.search(text))
-
-
-def _holds_digit(text: str) -> bool:
-    return any(character.isdigit() for character in text)
-
-
 def _after_so(text: str) -> int:
     """Return where the clause after "so" or 所以 starts, if it states a number and nothing before it is in doubt."""
-    if not has_any(text[3:], _SO_WORDS):
-        return 0
     last = max(_SO.finditer(text), key=re.Match.start, default=None)
     if last is None or CONTRAST.search(text, 0, last.start()) or HEDGE.search(text, 0, last.start()):
         return 0
@@ -149,7 +122,7 @@ def _after_closer(text: str) -> int:
     if not has_any(text, _CLOSER_WORDS):
         return 0
     last = max(_CLOSER.finditer(text), key=re.Match.start, default=None)
-    if last is None or not _PLAIN_END.match(text, last.end()) or _is_doubtful(text[: last.start()]):
+    if last is None or not _PLAIN_END.match(text, last.end()) or CONTRAST.search(text, 0, last.start()):
         return 0
     return last.end() if len(scan(text[last.end() :]).quantities) == 1 else 0
 

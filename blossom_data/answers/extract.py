@@ -14,12 +14,12 @@ from __future__ import annotations
 from itertools import islice
 from typing import NamedTuple
 
-from blossom_data.answers.choice import AMBIGUOUS, CONTRAST, NO_NUMBER, TRUNCATED, Reading, Weight
+from blossom_data.answers.choice import AMBIGUOUS, CONTRAST, HEDGE, NO_NUMBER, TRUNCATED, Reading, Weight
 from blossom_data.answers.clauses import has_number
 from blossom_data.answers.markers import Marker, find_markers
 from blossom_data.answers.patterns import pattern
 from blossom_data.answers.quantity import Quantity
-from blossom_data.answers.question import given_values
+from blossom_data.answers.question import given_values, options
 from blossom_data.answers.reading import read_payload
 from blossom_data.answers.sentences import find_last_sentence, sentence_end
 from blossom_data.answers.steps import is_step
@@ -50,18 +50,21 @@ _MAX_RUN_ONS = 6
 _THINK_OPEN = ("<think>", "<thinking>")
 _NEXT_LINE_SKIP = pattern(r"(?:[\s$`>*_#:：-]|\\\[|\\\]|\\\(|\\\)|```[a-z]*)*+")
 _LINE_REST_EMPTY = pattern(r"[ *_$:：`)\]\\\[>~-]*+(?=\n|$)")
-_BOX_SUFFIX = pattern(r"[ $]{0,3}(?:\\?%|％|万亿?|亿|成|折|(?:\\text\{)? ?(?:million|billion|thousand|percent)\b)")
+_BOX_SUFFIX = pattern(
+    r"[ $]{0,3}(?:\\?%|％|万亿?|亿|成|折|(?:\\text\{)? ?(?:million|billion|thousand|percent)\b)"
+    r"|[ $)\]*]{0,4}(?:\\text\{)? ?or\b[^\n]{1,40}"
+)
 _BOX_FOLLOWED = pattern(
     r"[ $)\]*}.]{0,4}(?:[+×÷^=]|\\times|\\div|\\cdot|\\approx|\\[dt]?frac|\\sqrt|\\pi|[.,][0-9]|/ ?\\?[0-9]|- ?[0-9\\])"
 )
-_BOX_OR = pattern(r"[ $)\]*]{0,4}(?:\\text\{)? ?or\b([^\n]{1,40})")
 _BOX_IN_FRACTION = pattern(r"(?:frac ?|\}) ?\{ ?(?:\\(?:text|math)[a-z]* ?\{)?$")
-_BRACE = pattern(r"\\?[{}]")
+_BRACE = pattern(r"[{}]")
 _NUMBER_FIRST = pattern(
     r"[ :：*$¥￥€£\\(~≈约=-]*[0-9½¼¾][^\s。，,;；(（]*(?: +[^\s。，,.;；(（0-9]+){0,4}[\s*$)]*(?:[.。，,;；(（!！]|$)"
 )
 _LIST_LINE = pattern(r"(?:[0-9]{1,2}[.)、] ?\D|[-*•] |(?:\*\*)?(?:Step|步骤))")
-_JSON_END = pattern(r'(?<!\\)"|[}\n]')
+_LETTER = pattern(r"[\s*(（\\]*(?:text\{|option )?([A-F])[\s*)）}.。]*")
+_FIELD_ENDS = {"answer_tag": pattern("</"), "json": pattern(r'(?<!\\)"|[}\n]')}
 
 
 def extract_answer(text: str, question: str = "") -> Extracted:
@@ -85,13 +88,7 @@ def answer_part(text: str) -> str | None:
             return None
         if closed >= 0:
             text = text[text.index(">", closed) + 1 :]
-    if len(text) > 4 * MAX_TAIL:
-        text = text[: _run_on_start(text)][-MAX_TAIL:]
-    else:
-        text = text[: _run_on_start(text)]
-        if len(text) > MAX_TAIL:
-            text = text[-MAX_TAIL:]
-    text = text.rstrip()
+    text = text[: _run_on_start(text)][-MAX_TAIL:].rstrip()
     if not text.isascii() and _FULL_WIDTH.search(text):
         text = text.translate(_ASCII_OF)
     return text or None
@@ -99,10 +96,8 @@ def answer_part(text: str) -> str | None:
 
 def _run_on_start(text: str) -> int:
     """Return where the model went on with another question after it had answered this one."""
-    cut = len(text)
-    if "<|" in text or "</s>" in text or "<end_of" in text:
-        token = _END_TOKENS.search(text)
-        cut = token.start() if token else cut
+    token = _END_TOKENS.search(text)
+    cut = token.start() if token else len(text)
     for match in islice(_RUN_ON.finditer(text, 0, cut), _MAX_RUN_ONS):
         if _is_answered(text[max(0, match.start() - 1000) : match.start()]):
             return match.start()
@@ -134,17 +129,17 @@ def _read_marker(tail: str, marker: Marker, question: str) -> Extracted | None:
         return _without_number(tail, marker, payload, rest, question)
     if marker.is_heading and has_number(rest):
         return _read_heading(marker, payload, rest, reading, question)
-    if reading.problem == TRUNCATED and rest.strip():
-        reading = Reading(None, AMBIGUOUS)
     return Extracted(marker.route, payload, _unless_revoked(reading, rest, question), rest)
 
 
 def _without_number(tail: str, marker: Marker, payload: str, rest: str, question: str) -> Extracted | None:
-    """Decide about a payload without a number: a refusal ends the search, other words do not."""
-    if marker.route in ("json", "answer_tag") or read_payload(payload + " 0", question).problem == NO_NUMBER:
+    """Decide about a payload without a number: a choice or a refusal ends the search, other words do not."""
+    letter = _LETTER.fullmatch(payload)
+    if letter:
+        option = options(question).get(letter[1], "")
+        return Extracted(marker.route, payload, read_payload(option, question), rest)
+    if marker.route in ("json", "answer_tag") or HEDGE.search(payload):
         return Extracted(marker.route, payload, Reading(None, NO_NUMBER))
-    if marker.is_heading and has_number(rest):
-        return _read_last_sentence(rest, question)
     return None
 
 
@@ -166,7 +161,8 @@ def _unless_revoked(reading: Reading, rest: str, question: str) -> Reading:
     last = _read_last_sentence(rest, question, is_check_counted=True)
     other = last.reading.quantity
     if other is None:
-        is_revoked = last.reading.problem == AMBIGUOUS and CONTRAST.search(last.payload) is not None
+        is_doubtful = CONTRAST.search(last.payload) or HEDGE.search(last.payload)
+        is_revoked = last.reading.problem == AMBIGUOUS and is_doubtful is not None
     else:
         is_revoked = other.value != reading.quantity.value and other.value not in given_values(question)
     return Reading(None, AMBIGUOUS) if is_revoked else reading
@@ -175,13 +171,9 @@ def _unless_revoked(reading: Reading, rest: str, question: str) -> Reading:
 def _payload_span(tail: str, marker: Marker) -> tuple[int, int]:
     """Return where the payload of a marker starts and ends: its sentence, or the next line after a heading."""
     start = marker.start
-    if marker.route == "answer_tag":
-        end = tail.find("</", start, start + MAX_PAYLOAD)
-        return start, end if end >= 0 else min(len(tail), start + MAX_PAYLOAD)
-    if marker.route == "json":
-        if tail[start : start + 1] == '"':
-            start += 1
-        stop = _JSON_END.search(tail, start, start + MAX_PAYLOAD)
+    if marker.route in _FIELD_ENDS:
+        start += len(tail[start : start + MAX_PAYLOAD]) - len(tail[start : start + MAX_PAYLOAD].lstrip('\n "'))
+        stop = _FIELD_ENDS[marker.route].search(tail, start, start + MAX_PAYLOAD)
         return start, stop.start() if stop else min(len(tail), start + MAX_PAYLOAD)
     empty = _LINE_REST_EMPTY.match(tail, start)
     if empty:
@@ -195,13 +187,11 @@ def _payload_span(tail: str, marker: Marker) -> tuple[int, int]:
     return start, sentence_end(tail, start, end)
 
 
-def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted | None:
+def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted:
     r"""Read `\boxed{...}`, together with other boxes of the same line and a percent sign behind it."""
     content, end = _box_content(tail, marker)
     if content is None:
         return Extracted(marker.route, "", Reading(None, NO_NUMBER))
-    if not content.strip():
-        return None
     opening = tail.rfind("\\", max(0, marker.position - 3), marker.position)
     opening = opening if opening >= 0 else marker.position - 1
     lead = tail[max(0, opening - 24) : opening]
@@ -213,11 +203,6 @@ def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted | None:
     if suffix:
         content, end = content + suffix[0].lstrip(" $"), suffix.end()
     reading = read_payload(content, question, tail[max(0, opening - 2000) : opening])
-    other = _BOX_OR.match(tail, end)
-    if other and reading.quantity is not None:
-        alternative = read_payload(other[1].lstrip("$ }"), question).quantity
-        if alternative is None or alternative.value != reading.quantity.value:
-            reading = Reading(None, AMBIGUOUS)
     others = _boxes_before(tail, opening)
     if reading.quantity is not None and not all(_has_value(other, reading.quantity, question) for other in others):
         reading = Reading(None, AMBIGUOUS)
@@ -230,15 +215,8 @@ def _read_boxed(tail: str, marker: Marker, question: str) -> Extracted | None:
 
 def _box_content(tail: str, marker: Marker) -> tuple[str | None, int]:
     """Return the text inside the braces of a box and where it ends; None when it is never closed."""
-    if tail[marker.start - 1] != "{":
-        end = marker.start
-        while end < len(tail) and (tail[end].isdigit() or tail[end] in ".,/%"):
-            end += 1
-        return tail[marker.start : end].rstrip(".,"), end
     depth = 1
     for match in _BRACE.finditer(tail, marker.start, marker.start + MAX_PAYLOAD):
-        if match[0][0] == "\\":
-            continue
         depth += 1 if match[0] == "{" else -1
         if depth == 0:
             return tail[marker.start : match.start()], match.end()
@@ -268,11 +246,10 @@ def _read_last_sentence(tail: str, question: str, is_check_counted: bool = False
     """Read the last sentence that states a value, when there is no strong marker."""
     sentence = find_last_sentence(tail, is_check_counted)
     if sentence.problem:
-        problem = sentence.problem
-        return Extracted(UNMARKED if sentence.text else "", sentence.text, Reading(None, problem))
+        return Extracted(UNMARKED if sentence.text else "", sentence.text, Reading(None, sentence.problem))
     is_whole = len(sentence.text) >= len(tail) - 4
     weight = Weight.HEADING if is_whole else Weight.NONE
     reading = read_payload(sentence.text, question, sentence.before, weight)
-    if reading.quantity is not None and is_step(sentence, reading, question):
+    if reading.quantity is not None and is_step(sentence, reading.quantity, reading, question):
         reading = Reading(None, AMBIGUOUS)
     return Extracted(UNMARKED, sentence.text, reading)

@@ -14,8 +14,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from blossom_data.answers.numerals.arabic import scan
-from blossom_data.answers.numerals.chinese import scan_chinese
 from blossom_data.answers.numerals.normal import normalise
+from blossom_data.answers.numerals.worded import scan_chinese
 from blossom_data.answers.patterns import pattern
 from blossom_data.answers.quantity import Quantity
 

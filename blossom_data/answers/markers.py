@@ -61,18 +61,16 @@ _CHINESE = pattern(
     r"|案(?=不是|并非|并不是|不为|不等于)"
     r"|案[】\]*」』_#`]{0,6}[:：]?\s{0,3}(?=\n|$|[-*$¥￥\\0-9])"
     r"|案(?:[】\]]\**[:：]?)"
-    r"|\**\s?[:：]|[，,]|】)"
+    r"|\**\s?[:：]|】)"
 )
 _NOT_CHINESE = pattern(r"(?:[解作问应设令说]|(?:错误|假设|如果|若|检验|验证|检查|之前|原来|核对)的?)$")
-_A_LINE = pattern(r"\s{0,2}\**(?:A|a|Ans|ans|ANS|ANSWER)\**\.? ?[:：=]\**")
-_ANS = pattern(r"[nN][sS]\.? ?[:：=]")
-_FILL = pattern(r"填(?:写|上|入)?[:：]? ?")
-_BOXED = pattern(r"oxed\s{0,3}\{|oxed ?(?=[0-9])")
+_FILL = pattern(r"(?:填[写上入]?|选择?)[:：]? ?")
+_BOXED = pattern(r"oxed\s{0,3}\{")
 _HASH_NUMBER = pattern(r"[ :：*$¥￥€£\\(-]*(?:[dt]?frac|[0-9.½⅓¼¾零一二两三四五六七八九十百千负])")
 _HASH_HEADING = pattern(r"[ *]*[0-9]{1,2}(?:[.)、:：] ?\**[^\s0-9*]|[.)、:：] |\uFE0F?\u20E3)")
 _HASH_SENTENCE = pattern(r"[ *$]*[-$¥0-9.,/%]+(?: +[^\s*$]+){4}")
 
-_LITERALS = ("nswer", "oxed", "####", "答", "\nA:", "\nA：", "NSWER", "ns:", "填")
+_LITERALS = ("nswer", "oxed", "####", "答", "\nA:", "\nA：", "NSWER", "ns:", "填", "选")
 
 
 def find_markers(text: str) -> Iterator[Marker]:
@@ -90,11 +88,6 @@ def find_markers(text: str) -> Iterator[Marker]:
         earlier = text.rfind(literal, 0, position)
         if earlier >= 0:
             places.append((earlier, literal))
-    else:
-        return
-    opening = _A_LINE.match(text)
-    if opening:
-        yield Marker("a_line", 0, opening.end(), is_heading=True)
 
 
 def _marker_at(text: str, position: int, literal: str) -> Marker | None:
@@ -108,7 +101,7 @@ def _marker_at(text: str, position: int, literal: str) -> Marker | None:
         return _hash_marker(text, position)
     if literal == "答":
         return _chinese_marker(text, position)
-    if literal == "填":
+    if literal in "填选":
         match = _FILL.match(text, position)
         is_filled = position > 0 and text[position - 1] in "故应"
         return Marker("fill", position, match.end()) if match and is_filled else None
@@ -120,11 +113,7 @@ def _marker_at(text: str, position: int, literal: str) -> Marker | None:
 
 def _english_marker(text: str, position: int) -> Marker | None:
     """Match the forms of "answer"; `position` is that of its second letter."""
-    if position == 0 or text[position - 1] not in "aA":
-        return None
-    before = text[max(0, position - 2)] if position > 1 else " "
-    if before.isalpha() and before.isascii():
-        return None
+    before = text[max(0, position - 2) : position - 1]
     match = _ENGLISH.match(text, position + 5)
     if match is None:
         return None
@@ -170,8 +159,6 @@ def _chinese_marker(text: str, position: int) -> Marker | None:
     if form.startswith("答案"):
         is_statement = form[-1] in "是为于案" or form.rstrip("*:：")[-1:] in "是为于"
         return Marker("daan", position, end, is_heading=not is_statement)
-    if form[-1] in "，," and position > 0 and text[position - 1] not in "\n 。；;*":
-        return None
     return Marker("da", position, end, is_heading=True)
 
 

@@ -38,8 +38,6 @@ class Quantity(NamedTuple):
     """Digits written after the decimal point."""
     digits: int = 0
     """Significant digits written; 0 for anything but a plain decimal or integer."""
-    is_label: bool = False
-    """True for an ordinal or a heading number: 第3天, Step 3, No. 3."""
     is_bounded: bool = False
     """True after <, >, "more than", 超过: a bound and not a value."""
 

@@ -14,9 +14,8 @@ import re
 from fractions import Fraction
 
 from blossom_data.answers.numerals.arabic import scan
-from blossom_data.answers.numerals.chinese import scan_chinese
 from blossom_data.answers.numerals.normal import normalise
-from blossom_data.answers.numerals.words import scan_words
+from blossom_data.answers.numerals.worded import scan_chinese, scan_english
 from blossom_data.answers.patterns import pattern
 
 MAX_QUESTION = 2000
@@ -31,16 +30,14 @@ _ROUNDING = pattern(
     re.I,
 )
 _ASKED = pattern(
-    r"\bhow many (?:more |fewer |total |whole |full )?([a-z]{3,20})(?![a-z])|(?:多少"
+    r"\bin (cents|dollars|seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|meters|centimeters"
+    r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]"
+    r"|\bhow many (?:more |fewer |total |whole |full )?([a-z]{3,20})(?![a-z])|(?:多少"
     r"|几)(千克|千米|厘米|分米|毫米|平方米|小时|分钟|[一-鿿])",
     re.IGNORECASE,
 )
 _ASKED_PHRASE = pattern(r"([一-鿿]{2,5})(?:多少|几)(?!分之)((?:万|亿)?[一-鿿]?)")
-_WANTED = pattern(
-    r"\bin (cents|dollars|seconds|minutes|hours|days|weeks|months|years|inches|feet|yards|miles|meters|centimeters"
-    r"|kilometers|grams|kilograms|pounds|ounces|gallons|liters)\b[^.!?]{0,3}[.?]",
-    re.IGNORECASE,
-)
+_OPTION = pattern(r"(?<![A-Za-z])\(?([A-F])[.)、:：．）]\s*([^\n]+?)(?=\s*[(（]?[A-F][.)、:：．）]|\s*(?:\n|$))")
 _TIME = pattern(r"\b(?:what|which) time\b|\bwhen\b|几[时点]|什么时[候间刻]", re.IGNORECASE)
 _SCALE_WORDS = {
     Fraction(10**4): "万", Fraction(10**8): "亿", Fraction(1000): "千|thousands?|k", Fraction(10**6): "百万|millions?",
@@ -72,6 +69,11 @@ def asks_scale(question: str, factor: Fraction) -> bool:
     return re.search(pattern, question[:MAX_QUESTION], re.IGNORECASE) is not None
 
 
+def options(question: str) -> dict[str, str]:
+    """Return what a question with choices offers: "(A) 74 (B) 84" -> {"A": "74", "B": "84"}."""
+    return dict(_OPTION.findall(question, 0, MAX_QUESTION))
+
+
 def asked_clause(question: str) -> str:
     """Return the clause that asks: the last Chinese one with 多少 or 几, else the last sentence."""
     text = question[:MAX_QUESTION].rstrip(" \n?？.。．")
@@ -89,20 +91,14 @@ def asked_phrases(question: str) -> list[tuple[str, str]]:
 
 
 def asked_unit(question: str) -> str:
-    """Return the unit that the question counts in ("clips", 元), or nothing."""
-    units = {match[1] or match[2] for match in _ASKED.finditer(question, 0, MAX_QUESTION)}
+    """Return the unit that the question counts in or asks for ("clips", 元, "..., in cents?"), or nothing."""
+    units = {match[match.lastindex or 0].lower() for match in _ASKED.finditer(question, 0, MAX_QUESTION)}
     return units.pop() if len(units) == 1 else ""
-
-
-def wanted_unit(question: str) -> str:
-    """Return the unit that the question asks to be answered in ("..., in cents?"), or nothing."""
-    match = _WANTED.search(question, 0, MAX_QUESTION)
-    return match[1].lower() if match else ""
 
 
 def given_values(question: str) -> frozenset[Fraction]:
     """Return the numbers that the question states, however they are written."""
     text = normalise(question[:MAX_QUESTION])
-    found = scan(text).quantities + scan_chinese(text)[0] + scan_words(text, -1)[0]
+    found = scan(text).quantities + scan_chinese(text)[0] + scan_english(text, -1)[0]
     values = {quantity.value for quantity in found}
     return frozenset(values | {quantity.value / quantity.factor for quantity in found})

@@ -18,8 +18,6 @@ MAX_SENTENCE = 400
 MAX_BACK = 3000
 """Characters from the end in which the sentence has to stand."""
 
-_MAX_SENTENCES = 10
-
 
 class Sentence(NamedTuple):
     """The sentence and the text before it, or the problem that stands in its way."""
@@ -79,16 +77,11 @@ SUMMARY = pattern(
     re.IGNORECASE,
 )
 _TABLE_TOTAL = pattern(r"\|[\s*]*(?:grand )?(?:total|sum|answer|result|总计|合计|总和|总数|共计|一共)", re.IGNORECASE)
-_DELIMITER_LINE = pattern(r"[\s$`*_\-=\\\[\]|:>#✓✅()]*")
 
 
 def sentence_end(text: str, start: int, end: int) -> int:
     """Return where the sentence that starts at `start` ends, at most `end`."""
     match = _END.search(text, start, end)
-    if match is None:
-        return end
-    if match.start() - start < 4 and not _NUMBER.search(text, start, match.start()):
-        match = _END.search(text, match.end(), end)
     return match.start() if match else end
 
 
@@ -126,15 +119,9 @@ def _is_cut(line: str, sentences: list[str], last: str) -> bool:
 
 def _last_stated(lines: list[str], last: list[str], is_check_counted: bool = False) -> tuple[int, str] | None:
     """Return line number and text of the last sentence with a number that is no aside; `last` is the last line."""
-    seen = 0
     for index in range(len(lines) - 1, -1, -1):
         line = lines[index]
-        if not line or _DELIMITER_LINE.fullmatch(line):
-            continue
         for sentence in reversed(last if index == len(lines) - 1 else _split(line)):
-            seen += 1
-            if seen > _MAX_SENTENCES:
-                return None
             skipped = _SKIPPED.match(sentence)
             if skipped and is_check_counted and has_any(skipped[0].lower(), _CHECKING):
                 skipped = None
@@ -162,4 +149,5 @@ def _split(line: str) -> list[str]:
 
 def _is_table_row(line: str) -> bool:
     """Tell whether the line is a row of a table of results, and not its total."""
-    return line.lstrip().startswith("|") and _TABLE_TOTAL.match(line.lstrip()) is None
+    line = line.strip()
+    return line[:1] == line[-1:] == "|" and _TABLE_TOTAL.match(line) is None

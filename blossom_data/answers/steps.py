@@ -36,15 +36,13 @@ _LISTED = 160
 _MAX_HEAD = 5
 
 
-def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
+def is_step(sentence: Sentence, quantity: Quantity, reading: Reading, question: str) -> bool:
     """Tell whether `reading` of `sentence` is a step or a case rather than the answer to `question`."""
     text = sentence.text
-    if reading.quantity is None:
-        return False
     if sentence.is_conditional:
         is_result = text.isascii() or text.count("=") > 1
-        return last_result(sentence.before + text if is_result else sentence.before) != reading.quantity.value
-    if _is_listed(sentence, reading.quantity, question):
+        return last_result(sentence.before + text if is_result else sentence.before) != quantity.value
+    if _is_listed(sentence, quantity, question):
         return True
     clause = reading.clause + "#" + reading.unit
     return bool(question) and any(stated.search(clause) and not asked.search(question) for stated, asked in _QUALIFIED)
@@ -53,8 +51,7 @@ def is_step(sentence: Sentence, reading: Reading, question: str) -> bool:
 def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
     """Tell whether `quantity` is what one of two subjects has of which the same is said, and not the one asked for."""
     stated = _stated(sentence.text)
-    number = _WORKED.search(stated[-1]) if stated else None
-    if number is None or SUMMARY.search(stated[-1], 0, number.start()):
+    if not stated or SUMMARY.search(_WORKED.split(stated[-1], 1)[0]):
         return False
     stated = [*_stated(sentence.before[-_LISTED:]), *stated][-2:]
     if len(stated) < 2 or _WORKED.findall(stated[0])[-1].rpartition("=")[2].strip(" $)") in _NUMBER.findall(stated[1]):
@@ -65,8 +62,6 @@ def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
         common.append(last.pop())
         other.pop()
     if "#" not in common[:-1] or not 0 < len(last) <= _MAX_HEAD or not 0 < len(other) <= _MAX_HEAD:
-        return False
-    if SUMMARY.search((" " if stated[1].isascii() else "").join(last)):
         return False
     heads = [set(last) - set(other), set(other) - set(last)]
     values = [{found.value for found in scan(normalise(clause)).quantities} for clause in reversed(stated)]
@@ -79,4 +74,4 @@ def _is_listed(sentence: Sentence, quantity: Quantity, question: str) -> bool:
 
 def _stated(text: str) -> list[str]:
     """Return the clauses of `text` that hold a number."""
-    return [clause for clause in _ITEM_END.split(text) if _NUMBER.search(clause)]
+    return [clause for clause in _ITEM_END.split(text) if _NUMBER.search(clause) and not clause.strip().isdigit()]

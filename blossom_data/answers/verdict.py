@@ -60,7 +60,6 @@ class CheckedAnswer(NamedTuple):
 
 
 _COMPLETE = frozenset({"stop", "end_turn", "eos", "eos_token", "stop_sequence"})
-_PROBLEMS = {verdict.value: verdict for verdict in Verdict}
 
 
 def check_answer(
@@ -86,7 +85,7 @@ def check_answer(
     payload = found.payload.strip()[:MAX_ANSWER]
     quantity = reading.quantity
     if quantity is None:
-        return CheckedAnswer(_PROBLEMS[reading.problem], found.route, payload, None, gold)
+        return CheckedAnswer(Verdict(reading.problem), found.route, payload, None, gold)
     if is_marked_only and found.route == UNMARKED:
         return CheckedAnswer(Verdict.UNMARKED, found.route, payload, quantity.value, gold)
     verdict = compare(quantity, gold, question)

@@ -1,6 +1,6 @@
 """Every gold label of both data sets is accepted in thirty styles, and ten perturbations of it are not.
 
-The suite takes every label once, with the styles in turn, and all styles for a sample of each shape.
+The suite takes every different label once, with the styles in turn, and all styles for a sample of each shape.
 `BLOSSOM_FULL_SELF_TEST=1` (or `benchmarks/verify_math.py --full`) takes everything: some minutes.
 """
 
@@ -35,14 +35,13 @@ def sample_of_each_shape(forms: list[Form]) -> list[Form]:
 
 
 def test_every_gold_is_accepted_in_its_style_and_wrong_ones_are_not(shared: Path) -> None:
+    forms = list(load_golds(shared))
+    assert len(forms) == 31954
     found: list[str] = []
-    count = 0
-    for index, form in enumerate(load_golds(shared)):
+    for index, form in enumerate({form.gold: form for form in forms}.values()):
         style = index % len(STYLES)
         found += islice(failures([form], range(style, style + 1), verdict, turn=index // 30), 20 - len(found))
-        count += 1
     assert not found
-    assert count == 31954
 
 
 def test_all_styles_and_perturbations_for_a_sample_of_each_shape(shared: Path) -> None:

@@ -19,65 +19,50 @@ from blossom_data.answers.quantity import MAX_DIGITS, ONE, PERCENT, Quantity
 _CHUNK = pattern(r"\.?[0-9][0-9.,]*")
 _STRICT = pattern(r"(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?|\.[0-9]+")
 _CODES = pattern(r"(?:RMB|USD|CNY|HKD|EUR|GBP|INR|Rs)$")
-_LABEL_BEFORE = pattern(
-    r"(?:第|星期|周|(?:\b(?:step|day|part|no\.|number|problem|question|case|method|option|figure|table|week|month|year"
-    r"|grade|page|chapter|room|line|round|phase|stage|item|group) ?#?)|#|(?:步骤|方法|情况|编号|表|图|题) ?)$",
-    re.IGNORECASE,
-)
-_LABEL_AFTER = pattern(r"st|nd|rd|th| ?[ap]\.?m\b", re.IGNORECASE)
-_BOUND_BEFORE = pattern(
-    r"(?:[<>≤≥≠±]=?|\b(?:more than|less than|fewer than|greater than|larger than|smaller than|over|under|above|below"
-    r"|up to|almost|nearly)|超过|不到|不足|大于|小于|多于|少于|高于|低于|不超过|接近|将近) ?[$¥€£]?$",
-    re.IGNORECASE,
-)
-_NEGATIVE_BEFORE = pattern(r"(?:\b(?:negative|minus) |负 ?|零下 ?)$", re.IGNORECASE)
-_PERCENT_BEFORE = pattern(r"[百千]分之 ?$")
+_PREFIX = pattern(r"(?:[$¥€£₹]*(?<![0-9)%\]])(?<![0-9)%\]] )(?<![A-Za-z])(?P<sign>[-+])(?:[$¥€£₹]+ ?|\()?|[$¥€£₹]+ ?)$")
+_BOUNDS = (
+    "<", ">", "≤", "≥", "≠", "±", "<=", ">=", "more than", "less than", "fewer than", "greater than", "larger than",
+    "smaller than", " over", " under", " above", " below", "up to", "almost", "nearly", "超过", "不到", "不足", "大于",
+    "小于", "多于", "少于", "高于", "低于", "接近", "将近",
+)  # fmt: skip
+_WORDED_PREFIXES = {
+    "negative": Fraction(-1), "minus": Fraction(-1), "负": Fraction(-1), "零下": Fraction(-1), "百分之": PERCENT,
+    "千分之": PERCENT / 10,
+}  # fmt: skip
+_WORDS_BEFORE = tuple(_WORDED_PREFIXES)
 _AFTER = pattern(
     r" ?/ ?(?P<den>[0-9][0-9.,]*)"
-    r"| and (?P<half>a half|one half|half)\b"
-    r"|(?: +| and )(?P<num1>[0-9]{1,9}) ?/ ?(?P<den1>[0-9]{1,9})(?![0-9.,]*[0-9/])"
-    r"|\((?P<num2>[0-9]{1,9}) ?/ ?(?P<den2>[0-9]{1,9})\)"
-    r"| ?又 ?(?P<num3>[0-9]{1,9}) ?/ ?(?P<den3>[0-9]{1,9})(?![0-9.,]*[0-9/])"
-    r"| ?又 ?(?P<den4>[0-9]{1,9}) ?分之 ?(?P<num4>[0-9]{1,9})"
+    r"| and (?:a half|one half|half)\b"
+    r"|(?: +| and |\(| ?又 ?)(?P<num>[0-9]{1,9}) ?/ ?(?P<den1>[0-9]{1,9})(?![0-9.,]*[0-9/])\)?"
+    r"| ?又 ?(?P<den2>[0-9]{1,9}) ?分之 ?(?P<num2>[0-9]{1,9})"
     r"| ?分之 ?(?P<top>[0-9][0-9.,]*)"
     r"|(?::| : | ?比 ?)(?P<ratio>[0-9][0-9.,]*)(?! ?[:比/0-9])"
-    r"| ?[×x*·] ?10\^\(?(?P<exp>[+-]?[0-9]{1,4})\)?"
-    r"|[eE](?P<exp1>[+-]?[0-9]{1,4})(?![0-9A-Za-z])"
+    r"|(?: ?[×x*·] ?10\^\(?|[eE])(?P<exp>[+-]?[0-9]{1,4})(?![0-9A-Za-z])\)?"
 )
 _CLOCK = pattern(
     r":(?P<minute>[0-5][0-9])(?P<second>:[0-5][0-9])?(?P<half> ?[ap]\.? ?m\b\.?)?(?![0-9:])", re.IGNORECASE
 )
 _DAYTIME_BEFORE = pattern(r"(?:[上下中]午|早上|晚上|凌晨|傍晚|\bat) ?$")
 _UNIT = pattern(
-    r" ?(?P<percent>%|per ?cent\b|pct\b)"
-    r"|(?P<permille>‰)"
-    r"| ?(?P<scale>万亿|千万|百万|十万|万|亿|千(?![克米瓦卡帕赫焦伏位])|百(?!分)|trillion\b|billion\b|million\b"
-    r"|thousand\b|hundred\b|dozens?\b)"
-    r"|(?P<k>k)(?![A-Za-z])"
-    r"|(?P<tenth>折)|(?P<cheng>成)(?![为本功果长绩员品])"
+    r"(?: ?(?P<percent>%|per ?cent\b|pct\b)|‰| ?(?:万亿|千万|百万|十万|万|亿|千(?![克米瓦卡帕赫焦伏位])|百(?!分)"
+    r"|trillion\b|billion\b|million\b|thousand\b|hundred\b|dozens?\b)|k(?![A-Za-z])|(?P<tenths>折|成(?![为本功果长绩员品])))"
+    r"(?:(?<=[万亿千])(?P<lower>[0-9]{1,8})(?P<scale>[十百千]?万|[千百]?))?"
 )
 _SCALES = {
-    "万亿": 10**12, "千万": 10**7, "百万": 10**6, "十万": 10**5, "万": 10**4, "亿": 10**8, "千": 1000, "百": 100,
-    "trillion": 10**12, "billion": 10**9, "million": 10**6, "thousand": 1000, "hundred": 100, "dozen": 12,
-    "dozens": 12, "k": 1000,
+    "‰": Fraction(1, 1000), "万亿": Fraction(10**12), "千万": Fraction(10**7), "百万": Fraction(10**6),
+    "十万": Fraction(10**5), "万": Fraction(10**4), "亿": Fraction(10**8), "千": Fraction(1000), "百": Fraction(100),
+    "trillion": Fraction(10**12), "billion": Fraction(10**9), "million": Fraction(10**6), "thousand": Fraction(1000),
+    "hundred": Fraction(100), "dozen": Fraction(12), "dozens": Fraction(12), "k": Fraction(1000),
 }  # fmt: skip
-_LOWER_PART = pattern(r"(?P<part>[0-9]{1,8})(?P<scale>万|千(?![克米瓦卡帕赫焦伏])|百(?!分))?")
 _UNREADABLE_AFTER = pattern(
     r"(?: ?\^| ?\*\*|!| ?[√π\\]|[多余几]|(?<![ ])[xyzn](?![A-Za-z])(?! ?[0-9(])|\+(?! ?[-0-9($¥])|:[0-9]| ?/ ?[0-9]"
     r"|以上|以下|以内|_[0-9]| (?:squared|cubed)\b|个?半|个多| and (?:(?:an?|one"
     r"|two|three) )?(?:half|third|quarter|fourth|fifth)"
     r"|的(?:一半|平方|立方|[一二两三四五六七八九十0-9]+(?:分之|倍)))"
 )
+_CONTINUED = frozenset("0123456789/(又分:比×x*·eEa%‰pPc万亿千百十tTbBmMhHdDkK折成^!√π\\多余几yzn+以_个半的s") | {""}
+"""What the text behind a number may start with, spaces left out, if it belongs to the number."""
 _MAX_EXPONENT = 50
-_FRACTION_STARTS = frozenset(" 0123456789/(又分:比×x*·eEa")
-_UNIT_STARTS = frozenset("%‰pPc万亿千百十tTbBmMhHdDkK折成")
-_UNREADABLE_STARTS = frozenset("^*!√π\\多余几xyzn+:/以_个半的asc")
-_LABEL_ENDS = frozenset("第期周号表图题骤法况过到足于近下之负<>≤≥≠±=#.")
-_LABEL_WORDS = frozenset({
-    "step", "day", "part", "number", "problem", "question", "case", "method", "option", "figure", "table",
-    "week", "month", "year", "grade", "page", "chapter", "room", "line", "round", "phase", "stage", "item",
-    "group", "than", "over", "under", "above", "below", "to", "almost", "nearly", "negative", "minus",
-})  # fmt: skip
 
 
 class Scan(NamedTuple):
@@ -128,31 +113,18 @@ def _read_at(text: str, start: int, chunk: str) -> Quantity | None:
     body = chunk.rstrip(".,")
     if not _STRICT.fullmatch(body) or len(body) > MAX_DIGITS or (chunk != body and chunk.endswith("..")):
         return None
-    end = start + len(body)
-    quantity: Quantity | None = _plain_number(body, start, end)
-    if chunk == body:
-        if quantity and _next_character(text, end) in _FRACTION_STARTS:
-            quantity = _with_fraction(text, quantity)
-        if quantity is not None and _next_character(text, quantity.end) in _UNIT_STARTS:
-            quantity = _with_unit(text, quantity)
-    if quantity is None:
-        return None
-    if _next_character(text, quantity.end) in _UNREADABLE_STARTS and _UNREADABLE_AFTER.match(text, quantity.end):
-        return None
-    if start == 0 or (text[start - 1] > "一" and text[start - 1] not in _LABEL_ENDS):
-        return quantity
-    return _with_prefix(text, quantity)
+    quantity = plain_number(body, start, start + len(body))
+    if chunk == body and text[quantity.end : quantity.end + 2].lstrip()[:1] in _CONTINUED:
+        whole = _with_fraction(text, quantity)
+        scaled = whole and _with_unit(text, whole)
+        if scaled is None or _UNREADABLE_AFTER.match(text, scaled.end):
+            return None
+        quantity = scaled
+    return _with_prefix(text, quantity) if start else quantity
 
 
-def _next_character(text: str, position: int) -> str:
-    """Return the first character at or after `position` that is not a space; "end" at the end of the text."""
-    following = text[position : position + 2]
-    if following[:1] == " ":
-        following = following[1:] or text[position + 2 : position + 3]
-    return following[:1] or "end"
-
-
-def _plain_number(body: str, start: int, end: int) -> Quantity:
+def plain_number(body: str, start: int = 0, end: int = 0) -> Quantity:
+    """Return the number of digits with at most a point and groups of thousands."""
     digits = body.replace(",", "") if "," in body else body
     whole, _, decimals = digits.partition(".")
     if not decimals:
@@ -162,16 +134,9 @@ def _plain_number(body: str, start: int, end: int) -> Quantity:
     return Quantity(value, start, end, "decimal", places=len(decimals), digits=significant)
 
 
-def _simple(body: str) -> Fraction | None:
-    body = body.rstrip(".,")
-    if not _STRICT.fullmatch(body) or len(body) > MAX_DIGITS:
-        return None
-    return _plain_number(body, 0, 0).value
-
-
 def _with_fraction(text: str, number: Quantity) -> Quantity | None:
     """Extend a plain number by a denominator, a fraction part, a ratio or a power of ten."""
-    if text[number.end] == ":" and (clock := _read_clock(text, number)):
+    if text.startswith(":", number.end) and (clock := _read_clock(text, number)):
         return clock
     match = _AFTER.match(text, number.end)
     if match is None:
@@ -180,23 +145,20 @@ def _with_fraction(text: str, number: Quantity) -> Quantity | None:
     end = match.end()
     while text[end - 1] in ".,":
         end -= 1
-    if kind.startswith("exp"):
-        exponent = int(match[kind])
+    if kind == "exp":
+        exponent = int(match["exp"])
         if abs(exponent) > _MAX_EXPONENT:
             return None
         shape = "integer" if exponent >= number.places else "decimal"
         return number._replace(value=number.value * Fraction(10) ** exponent, end=end, shape=shape, digits=0)
-    if kind == "half":
-        return number._replace(value=number.value + Fraction(1, 2), end=end, shape="mixed", digits=0)
     if kind in ("den", "ratio", "top"):
-        other = _simple(match[kind])
-        if other is None:
+        body = match[kind].rstrip(".,")
+        if not _STRICT.fullmatch(body) or len(body) > MAX_DIGITS:
             return None
+        other = plain_number(body).value
         top, bottom = (other, number.value) if kind == "top" else (number.value, other)
-        shape = "ratio" if kind == "ratio" else "fraction"
-        return None if bottom == 0 else Quantity(top / bottom, number.start, end, shape)
-    suffix = kind[3:]
-    part, whole = int(match["num" + suffix]), int(match["den" + suffix])
+        return Quantity(top / bottom, number.start, end, "ratio" if kind == "ratio" else "fraction") if bottom else None
+    part, whole = int(match["num"] or match["num2"] or 1), int(match["den1"] or match["den2"] or 2)
     if number.shape != "integer" or not 0 < part < whole:
         return None
     return Quantity(number.value + Fraction(part, whole), number.start, end, "mixed")
@@ -211,91 +173,46 @@ def _read_clock(text: str, hour: Quantity) -> Quantity | None:
     if not is_time and not _DAYTIME_BEFORE.search(text, max(0, hour.start - 4), hour.start):
         return None
     value = hour.value + Fraction(int(match["minute"]), 60)
-    return hour._replace(value=value, end=match.end(), shape="time", digits=0, is_label=True)
+    return hour._replace(value=value, end=match.end(), shape="time", digits=0)
 
 
 def _with_unit(text: str, number: Quantity) -> Quantity | None:
-    """Apply a percent sign, 折, 成 or a scale word such as 万 or million."""
+    """Apply a percent sign, 折, 成 or a scale such as 万 or million, and add what stands behind it: 3万5千."""
     match = _UNIT.match(text, number.end)
     if match is None:
         return number
-    kind, end = match.lastgroup, match.end()
-    if kind == "percent":
-        return number._replace(value=number.value * PERCENT, end=end, shape="percent", factor=PERCENT)
-    if kind == "permille":
-        return number._replace(value=number.value / 1000, end=end, shape="percent", factor=Fraction(1, 1000))
-    if kind in ("tenth", "cheng"):
+    end = match.start("lower") if match["lower"] else match.end()
+    unit = text[number.end : end].strip()
+    if match["percent"] or unit == "‰":
+        factor = _SCALES.get(unit, PERCENT)
+        return number._replace(value=number.value * factor, end=end, shape="percent", factor=factor)
+    if match["tenths"]:
         factor = Fraction(1, 10) if number.value < 10 else PERCENT
         return number._replace(value=number.value * factor, end=end, factor=factor)
-    scale = _SCALES[match[0].strip()]
-    scaled = number._replace(value=number.value * scale, end=end, factor=Fraction(scale))
-    lower = _LOWER_PART.match(text, end) if text[end - 1] in "万亿千" else None
-    return _with_lower_part(text, scaled, scale, lower) if lower else scaled
-
-
-def _with_lower_part(text: str, upper: Quantity, scale: int, match: re.Match[str]) -> Quantity | None:
-    """Add the smaller part of a number such as 3万5千 or 2亿3000万."""
-    value, total, end = upper.value, 0, upper.end
-    while match:
-        step = _SCALES[match["scale"]] if match["scale"] else 1
-        part = int(match["part"]) * step
-        if part >= scale or step >= scale or text[match.end("part") :].startswith("."):
-            return None
-        total, end, scale = total + part, match.end(), step
-        following = _LOWER_PART.match(text, end) if step > 1 else None
-        if following is None:
-            break
-        match = following
-    return upper._replace(value=value + total, end=end, factor=ONE, digits=0)
+    factor = _SCALES[unit]
+    if not match["lower"]:
+        return number._replace(value=number.value * factor, end=end, factor=factor)
+    lower, step = int(match["lower"]), _SCALES.get(match["scale"], ONE)
+    if lower * step >= factor or step >= factor or text.startswith((".", "万", "亿"), match.end()):
+        return None
+    return number._replace(value=number.value * factor + lower * step, end=match.end(), digits=0)
 
 
 def _with_prefix(text: str, number: Quantity) -> Quantity:
-    """Apply sign and currency in front of the number, and mark ordinals and bounds."""
-    start = number.start
-    is_negative = False
-    while start > 0 and text[start - 1] in "$¥€£₹":
-        start -= 1
-    if start > 1 and text[start - 1] == " " and text[start - 2] in "$¥€£₹":
-        start -= 2
-    elif number.start > 0 and text[number.start - 1] == "(" and text[max(0, number.start - 2)] == "-":
-        start = number.start - 1
-    if start > 0 and text[start - 1] == "-" and not _is_minus_binary(text, start - 1):
-        start, is_negative = start - 1, True
-        while start > 0 and text[start - 1] in "$¥€£₹":
-            start -= 1
-    elif start > 0 and text[start - 1] == "+" and not _is_minus_binary(text, start - 1):
-        start -= 1
-    context = text[max(0, start - 16) : start]
-    words = context.rstrip(" #$¥€£")
-    is_marked = words[-1:] in _LABEL_ENDS or words.rpartition(" ")[2].lower() in _LABEL_WORDS
-    is_label = _LABEL_AFTER.match(text, number.end) is not None
-    is_bounded = False
-    if is_marked and words:
-        number, start, is_negative = _with_worded_prefix(number, context, start, is_negative)
-        is_label = is_label or _LABEL_BEFORE.search(context) is not None
-        is_bounded = _BOUND_BEFORE.search(context) is not None
-    if not (is_negative or is_label or is_bounded or start != number.start):
+    """Apply sign, currency and words in front of the number: "-$5", "minus 5", 百分之5, "more than 5"."""
+    value, start, shape, factor = number.value, number.start, number.shape, number.factor
+    if text[start - 1] in "-+$¥€£₹( ":
+        prefix = _PREFIX.search(text, max(0, start - 4), start)
+        if prefix:
+            start, value = prefix.start(), -value if prefix["sign"] == "-" else value
+    words = text[max(0, start - 16) : start].lower().rstrip()
+    is_bounded = words.endswith(_BOUNDS)
+    if words.endswith(_WORDS_BEFORE):
+        word = next(word for word in _WORDS_BEFORE if words.endswith(word))
+        start = text.rindex(word[-1], 0, start) + 1 - len(word)
+        value *= _WORDED_PREFIXES[word]
+        if _WORDED_PREFIXES[word] > 0:
+            factor, shape = _WORDED_PREFIXES[word], "percent"
+    elif start == number.start and not is_bounded:
         return number
-    value = -number.value if is_negative else number.value
-    return number._replace(value=value, start=start, is_label=is_label, is_bounded=is_bounded)
-
-
-def _with_worded_prefix(number: Quantity, context: str, start: int, is_negative: bool) -> tuple[Quantity, int, bool]:
-    """Apply 百分之, 负 or "negative" at the end of `context`, the text in front of the number."""
-    percent = _PERCENT_BEFORE.search(context)
-    if percent:
-        factor = PERCENT if percent[0][0] == "百" else Fraction(1, 1000)
-        scaled = number._replace(value=number.value * factor, factor=factor, shape="percent")
-        return scaled, start - len(percent[0]), is_negative
-    worded = _NEGATIVE_BEFORE.search(context)
-    return (number, start - len(worded[0]), True) if worded else (number, start, is_negative)
-
-
-def _is_minus_binary(text: str, position: int) -> bool:
-    """Tell whether the sign at `position` joins two terms (16-3, day-3) and is not a sign of its own."""
-    left = text[:position].rstrip(" ")[-1:] if position < 64 else text[position - 64 : position].rstrip(" ")[-1:]
-    if not left:
-        return False
-    if left.isdigit() or left in ")%]":
-        return True
-    return left.isascii() and left.isalpha() and text[position - 1] != " "
+    return number._replace(value=value, start=start, shape=shape, factor=factor, is_bounded=is_bounded)

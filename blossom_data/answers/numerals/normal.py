@@ -62,7 +62,8 @@ _LATEX_SYMBOLS = {
     "enspace": " ", "thinspace": "\u2009", "bigl": "", "bigr": "", "big": "", "Large": "", "large": "",
     "boxed": "", "text": "", "mathrm": "", "textbf": "", "mathbf": "", "\n": " ",
 }  # fmt: skip
-_BOLD_POWER = pattern(r"(?<=[0-9)])(?:\*\*| \*\* )(?=[0-9(])")
+_BOLD_POWER = pattern(r"(?<=[0-9)])(?:\*\*| \*\* )(?=\(?[0-9])")
+_TENTHS = pattern(r"([0-9])(元|块|米) ?([0-9])(?:角|毛|分米)(?: ?([0-9])(?:分|厘米))?")
 _CALCULATOR = pattern(r"<<[^<>\n]{0,200}>>")
 _NESTED_PARENS = pattern(r"\( ?([0-9.]{1,60}) ?\) ?/ ?\( ?([0-9.]{1,60}) ?\)")
 _CHAINED_EQUALS = pattern(r"(?:\bis |\bare |\bwhich )?\bequal(?:s\b|(?: to)\b)|[=-]>|={2,3}|:=")
@@ -78,6 +79,8 @@ def normalise(text: str) -> str:
     if "<<" in text:
         text = _CALCULATOR.sub("", text)
     if not text.isascii():
+        # 24元5角 is 24.5元.
+        text = _TENTHS.sub(r"\1.\3\4\2", text)
         text = _WORDED_EQUALS.sub("=", _plain_characters(text))
     if "\\" in text or "{" in text:
         text = _plain_latex(text)

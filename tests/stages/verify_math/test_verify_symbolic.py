@@ -78,6 +78,7 @@ def test_a_dead_worker_is_taken_for_one_out_of_memory(checker: SymbolicChecker) 
     [
         (r"So the area is \boxed{2\sqrt{3}}.", "correct"),
         (r"The answer is $\sqrt{12}$.", "correct"),
+        (r"<answer>2\sqrt{3}</answer>", "correct"),
         (r"因此，面积是 $2\sqrt{3}$ 平方厘米。", "correct"),
         (r"**Answer:** \(3\sqrt{2}\)", "wrong"),
         (r"The answer is $2\sqrt{3}$ or $3\sqrt{2}$.", "ambiguous"),
