@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from blossom_data.languages.detect import chat_language
 from blossom_data.records import Lineage, Message, Record, content_id
-from blossom_data.rows import chat_language, gold_text
+from blossom_data.rows import gold_text
 from blossom_data.rows.row import Unreadable
 
 PULL_VERSION = 1
@@ -67,7 +68,7 @@ class Source:
 
 
 def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
-    """The record of an instruction, its texts without blanks at their ends and its language by script.
+    """The record of an instruction, its texts without blanks at their ends and its language as detected.
 
     Raises:
         Unreadable: `empty`, when nothing is asked.
