@@ -95,7 +95,7 @@ def _language(script: str, sentence: str, text: str, default: str) -> str:
         return "zh-Hant" if default == "zh-Hant" or (default != "zh" and _is_traditional(text)) else "zh"
     if script in ONE_LANGUAGE:
         return ONE_LANGUAGE[script]
-    if script == "Latn" and _is_english(sentence):
+    if script == "Latn" and (_is_english(sentence) or (text.isascii() and _is_english(text))):
         return "en"
     among = _written_in(script)
     usual = default if default in among else _MOST_USED.get(script, "en")
@@ -118,7 +118,7 @@ def _is_traditional(text: str) -> bool:
 
 
 def _is_english(sentence: str) -> bool:
-    return sum(word in _ENGLISH for word in sentence.lower().split()[:40]) >= _ENGLISH_WORDS
+    return sum(word in _ENGLISH for word in sentence[:_READ_CHARS].lower().split()) >= _ENGLISH_WORDS
 
 
 @cache
