@@ -82,6 +82,12 @@ def name_of(tag: str) -> str:
     return name if tag == base else f"{name} ({tag})"
 
 
+def label_of(tag: str) -> str:
+    """Name and tag, as prompts name a language: "Japanese (ja)", "Portuguese (pt-BR)"."""
+    name = name_of(tag)
+    return name if name.endswith(f"({tag})") else f"{name} ({tag})"
+
+
 @cache
 def scripts_of(tag: str) -> tuple[str, ...]:
     """The scripts (as scripts.py names them) that texts in a language are written in."""

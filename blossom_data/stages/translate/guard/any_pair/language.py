@@ -23,7 +23,7 @@ QUOTED = re.compile(
 )
 _LONE_SIGN = re.compile(r"(?<![^\W\d_])[\u0370-\u03ff\u0400-\u04ff](?![^\W\d_])")
 """α decay, Δ, σ: letters that are signs."""
-_MANY_HAN, _FEW_LETTERS = 8, 20
+_MANY_HAN, _FEW_LETTERS = 6, 20
 """So many Chinese characters in a row of a Japanese text have kana beside them; fewer letters tell no language."""
 _CERTAIN, _RULED_OUT = 0.8, 0.02
 """How probable another language must be, and how improbable the target, for a finding."""
@@ -47,7 +47,7 @@ def find_language(pair: Pair) -> str:
     if wanted[0] == "Kana":
         return _not_japanese(pair, letters["Kana"], letters["Hani"])
     if wanted[0] == "Hang":
-        return "" if letters["Hang"] or letters["Hani"] < _MANY_HAN else "Chinese characters alone"
+        return "" if letters["Hang"] or letters["Hani"] < 2 else "Chinese characters alone"
     if wanted[0] == "Hani":
         return f"{letters['Kana']} kana" if letters["Kana"] >= 2 and source["Kana"] >= 2 else ""
     return _same_again(pair) or _another_of_its_script(pair)
@@ -99,7 +99,7 @@ def _sharing(scripts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(tag for tag, entry in known().items() if set(scripts) & set(entry.scripts))
 
 
-_ALIKE = ("da nb sv", "id ms", "hr sr sl", "cs sk", "gl pt es ca", "hi mr ne", "ru uk bg sr", "az tr", "fa ur ar", "et fi")
+_ALIKE = ("da nb", "nb sv", "id ms", "hr sr", "hr sl", "cs sk", "gl pt", "gl es", "ca es", "hi mr", "hi ne", "az tr")
 """Languages that the model mixes up with each other in short texts."""
 
 
