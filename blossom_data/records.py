@@ -52,7 +52,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One conversation with its language (a BCP-47 tag), gold label and lineage; `gold` and `source_id` are "" when there is none."""
+    """One conversation with its language (BCP-47), gold label and lineage; `gold` and `source_id` are "" for none."""
 
     id: str
     source: str

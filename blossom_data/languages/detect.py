@@ -21,7 +21,7 @@ from importlib import resources
 from typing import Any
 
 from blossom_data.languages.scripts import ONE_LANGUAGE, runs_in, simplified_only, traditional_only
-from blossom_data.languages.tags import canonical, known
+from blossom_data.languages.tags import known
 
 _CODE = re.compile(r"```[^`]*+(?:`{1,2}(?!`)[^`]*+)*+(?:```|\Z)|`[^`\n]*+`")
 _FULL_WIDTH = re.compile(r"[\u3001-\u303f\uff01-\uff60]")
@@ -40,12 +40,8 @@ _SURE_OF_MALAY = 0.8
 """The model calls much of Indonesian Malay; less than this is Indonesian."""
 _FEWEST_LETTERS = 15
 _NO_LETTERS = re.compile(r"[\d_]+|[^\w\s'’\u0300-\u036f\u0900-\u0dff]+")
-_ENGLISH = frozenset(
-    "the of and for that it with at by this from what how can you your which who when where why have should would could"
-    " about into their his there any if write give list find make explain describe are is".split()
-)
 _ENGLISH_WORDS = 3
-"""A sentence with so many words of _ENGLISH is English, and the model is not asked."""
+"""A sentence with so many words of english_words.txt is English, and the model is not asked."""
 _LABELS = {"no": "nb", "nn": "nb", "bs": "hr", "sh": "sr-Latn"}
 
 
@@ -118,7 +114,13 @@ def _is_traditional(text: str) -> bool:
 
 
 def _is_english(sentence: str) -> bool:
-    return sum(word in _ENGLISH for word in sentence[:_READ_CHARS].lower().split()) >= _ENGLISH_WORDS
+    frequent = _frequent_english()
+    return sum(word in frequent for word in sentence[:_READ_CHARS].lower().split()) >= _ENGLISH_WORDS
+
+
+@cache
+def _frequent_english() -> frozenset[str]:
+    return frozenset((resources.files(__package__) / "english_words.txt").read_text(encoding="utf-8").split())
 
 
 @cache

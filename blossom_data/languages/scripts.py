@@ -1,7 +1,7 @@
 """Letters by script, as Unicode has them.
 
-    scripts_in("日本語で hello")   ->  {"Hani": 3, "Kana": 1, "Latn": 5}
-    is_in_scripts("Привет, Tom", ("Cyrl",))  ->  True
+scripts_in("日本語で hello")   ->  {"Hani": 3, "Kana": 1, "Latn": 5}
+is_in_scripts("Привет, Tom", ("Cyrl",))  ->  True
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ of Chinese says no more than its script does.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from blossom_data.errors import ConfigError
 
@@ -115,7 +117,8 @@ def _registered() -> dict[str, list[str]]:
     """Every language subtag that there is, with its English names."""
     from langcodes.registry_parser import parse_registry
 
-    return {entry["Subtag"]: entry["Description"] for entry in parse_registry() if entry["Type"] == "language"}
+    entries: Iterator[dict[str, Any]] = parse_registry()  # type: ignore[no-untyped-call]
+    return {entry["Subtag"]: entry["Description"] for entry in entries if entry["Type"] == "language"}
 
 
 def _unknown(tag: str) -> ConfigError:

@@ -60,7 +60,11 @@ class Blend:
     ] = None
     lang: Annotated[
         str,
-        typer.Option("--lang", metavar="TAG=SHARE,...", help="Language shares of every part, such as de=0.5,en=0.5; not of replays."),
+        typer.Option(
+            "--lang",
+            metavar="TAG=SHARE,...",
+            help="Language shares of every part, such as de=0.5,en=0.5; not of replays.",
+        ),
     ] = ""
     cap: Annotated[
         list[str] | None,

@@ -99,8 +99,8 @@ def find_fault(reply: Reply, cleaned: Cleaned, question: str, record: Record) ->
         return cleaned.damage
     if refusal := _REFUSAL.match(text[:_HEAD_CHARS]):
         return "refusal", refusal.group(0)[:80]
-    if record.lang not in ("en", "zh") and (fault := find_talk(text, question, record.lang)):
-        return fault
+    if record.lang not in ("en", "zh") and (talk := find_talk(text, question, record.lang)):
+        return talk
     ends = text if len(text) <= 2 * _HEAD_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_HEAD_CHARS:]}"
     lowered = ends.lower()
     is_suspect = any(map(lowered.__contains__, _IDENTITY_SIGNS))

@@ -119,7 +119,6 @@ class Request:
         masks = sum(len(segment.spans) for segment in self.segments)
         return spare_tokens + 2 * source + 24 * len(self.segments) + 24 * masks
 
-
     def _expected_tokens(self, text: str) -> int:
         """Tokens of a translation of `text`: one for each character of it, where its letters are not Latin."""
         chars = len(text) * (chars_of(self.target_lang) or 100) // (chars_of(self.source_lang) or 100)
@@ -154,7 +153,7 @@ def match_reply(request: Request, reply: TranslationReply) -> list[str]:
 
 
 def _is_head(head: str, text: str) -> bool:
-    """Whether `head` is the first three words of `text`, or its first four or more characters where no blanks part them."""
+    """Whether `head` is the first three words of `text`, or four or more characters where no blanks part them."""
     said, words = head.split(), text.split()
     if said == words[:_HEAD_WORDS]:
         return True

@@ -31,8 +31,8 @@ from blossom_data.stages.translate.segments import KINDS, Plan, Segment, in_call
 
 REJECT_CODES = (
     "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
-    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "chatter", "ask",
-    "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
+    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "chatter",
+    "ask", "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
     "source_language",
 )  # fmt: skip
 MAX_KEPT_REPLY_CHARS = 64 << 10

@@ -1,7 +1,7 @@
 """Which check runs for which pair of languages, as coverage.toml says.
 
-    runs("traditional", "ja", "zh")  ->  True
-    runs("numbers", "en", "zh")      ->  False: that pair has a check of its own, numbers_en_zh
+runs("traditional", "ja", "zh")  ->  True
+runs("numbers", "en", "zh")      ->  False: that pair has a check of its own, numbers_en_zh
 """
 
 from __future__ import annotations

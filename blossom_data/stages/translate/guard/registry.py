@@ -82,7 +82,7 @@ def covers(check: Check, pair: Pair) -> bool:
 
 
 def verdicts(pair: Pair) -> Iterator[Verdict]:
-    """What each check says, for `--explain`; of two that share a code and differ in their languages, the one that runs."""
+    """What each check says, for `--explain`; of two of one code for different languages, the one that runs."""
     told: dict[tuple[str, bool, str], Verdict] = {}
     for check in CHECKS:
         is_run = covers(check, pair)

@@ -1,1 +1,1 @@
-"""Checks of a translation that go by scripts, measured lengths and short phrases, for any pair but English and Chinese."""
+"""Checks by scripts, measured lengths and short phrases, for every pair of languages but English and Chinese."""

@@ -1,8 +1,8 @@
 """The output is in the target language: by its script, and by the model of languages/detect.py within a script.
 
-    en -> ja  "Write a poem." -> "写一首诗。"          Chinese, for there is no kana in it and 写 and 诗 are not used
-    en -> ar  "Write a poem." -> "Write a poem"      no Arabic in it
-    en -> de  "Name four rivers of Europe and their lengths." -> "Nombra cuatro ríos de Europa ..."   Spanish
+en -> ja  "Write a poem." -> "写一首诗。"          Chinese, for there is no kana in it and 写 and 诗 are not used
+en -> ar  "Write a poem." -> "Write a poem"      no Arabic in it
+en -> de  "Name four rivers of Europe and their lengths." -> "Nombra cuatro ríos de Europa ..."   Spanish
 """
 
 from __future__ import annotations

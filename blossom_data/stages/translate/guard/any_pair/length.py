@@ -30,7 +30,9 @@ def find_length(pair: Pair) -> str:
     if pair.is_lang_task:
         least = 0.0
     is_within = least / widen <= ratio <= most * widen
-    return "" if is_within else f"{ratio:.2f} of the expected length, not within {least / widen:.2f} to {most * widen:.2f}"
+    return (
+        "" if is_within else f"{ratio:.2f} of the expected length, not within {least / widen:.2f} to {most * widen:.2f}"
+    )
 
 
 def _chars(text: str) -> int:

@@ -1,9 +1,9 @@
 """Numbers of the source stand in the output, and no others, whatever the digits and separators of the language.
 
-    "1,234.5 km"  ->  "1.234,5 km"        the same: separators do not count
-    "400,000"     ->  "40万", "4 लाख"      the same: the zeros stand in a word
-    "3 boxes"     ->  "drei Kisten"       no finding: small numbers may be words
-    "3 boxes"     ->  "4 Kisten"          3 became 4
+"1,234.5 km"  ->  "1.234,5 km"        the same: separators do not count
+"400,000"     ->  "40万", "4 लाख"      the same: the zeros stand in a word
+"3 boxes"     ->  "drei Kisten"       no finding: small numbers may be words
+"3 boxes"     ->  "4 Kisten"          3 became 4
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _stands_in(number: str, others: list[str]) -> bool:
         if other.rstrip("0") == bare and max(len(number), len(other)) >= _LARGE:
             return True
         # 1990s and 90er, 15:30 and 3:30, what one side writes as two numbers.
-        if len(number) == 4 and other == number[2:] or len(other) == 4 and number == other[2:]:
+        if (len(number) == 4 and other == number[2:]) or (len(other) == 4 and number == other[2:]):
             return True
         if number.isdecimal() and len(number) <= 2 and len(other) <= 2 and abs(int(number) - int(other)) == 12:
             return True

@@ -1,7 +1,7 @@
 """A question stays one, and what is none does not become one: the mark at the end, and か in Japanese.
 
-    en -> de  "What is the capital of France?" -> "Die Hauptstadt von Frankreich ist Paris."    not asked any more
-    en -> fr  "Summarize the text."            -> "Quel texte voulez-vous résumer ?"            a question of its own
+en -> de  "What is the capital of France?" -> "Die Hauptstadt von Frankreich ist Paris."    not asked any more
+en -> fr  "Summarize the text."            -> "Quel texte voulez-vous résumer ?"            a question of its own
 """
 
 from __future__ import annotations

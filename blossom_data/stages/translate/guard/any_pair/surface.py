@@ -1,7 +1,7 @@
 """Damage that can be seen in the output alone, for languages with accents and quotes of their own.
 
-    "Ã¼ber"        damage: the UTF-8 of "über" read as Windows-1252
-    "Er sagte („ja" balance: only brackets, for „ “ ” close and open in other languages than Chinese and English
+"Ã¼ber"        damage: the UTF-8 of "über" read as Windows-1252
+"Er sagte („ja" balance: only brackets, for „ “ ” close and open in other languages than Chinese and English
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ def find_damage(pair: Pair) -> str:
 
 def find_balance(pair: Pair) -> str:
     """A bracket of the output is not closed, though the source closes all of its own."""
-    return surface.find_unbalanced(pair, (("（(", "）)"), ("《", "》"), ("【", "】"), ("「", "」"), ("『", "』"), ("«", "»")))
+    return surface.find_unbalanced(
+        pair, (("（(", "）)"), ("《", "》"), ("【", "】"), ("「", "」"), ("『", "』"), ("«", "»"))
+    )
 
 
 def _is_utf8(text: str) -> bool:

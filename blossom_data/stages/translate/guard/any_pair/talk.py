@@ -54,7 +54,12 @@ def _opening(pair: Pair, lang: str) -> str:
     if sure and (match := sure.match(head)) and _ASKS.match(head, match.end()) and not _in_source("sure", pair):
         return match.group()
     word = says("translation", lang)
-    if word and (match := word.search(head)) and _COLON.search(head, match.end()) and not _in_source("translation", pair):
+    if (
+        word
+        and (match := word.search(head))
+        and _COLON.search(head, match.end())
+        and not _in_source("translation", pair)
+    ):
         return head
     return ""
 
