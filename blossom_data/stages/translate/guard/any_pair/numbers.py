@@ -56,7 +56,8 @@ def _stands_in(number: str, others: list[str]) -> bool:
             return True
         if number.isdecimal() and len(number) <= 2 and len(other) <= 2 and abs(int(number) - int(other)) == 12:
             return True
-    return number in "".join(others)
+    # What one side groups and the other does not.
+    return any(number == "".join(others[at : at + size]) for size in (2, 3) for at in range(len(others) - size + 1))
 
 
 def _may_be_a_word(number: str) -> bool:
