@@ -11,7 +11,7 @@ of Chinese says no more than its script does.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -84,6 +84,11 @@ def name_of(tag: str) -> str:
     return name if tag == base else f"{name} ({tag})"
 
 
+def hub_codes(tags: Iterable[str]) -> list[str]:
+    """The languages of `tags` as a data set's card on the hub names them: without script and region, in order."""
+    return list(dict.fromkeys(tag.partition("-")[0] for tag in tags))
+
+
 def label_of(tag: str) -> str:
     """Name and tag, as prompts name a language: "Japanese (ja)", "Portuguese (pt-BR)"."""
     name = name_of(tag)
@@ -135,8 +140,7 @@ def _nearest(tag: str) -> str:
         found.append(names[name])
     found += [code for code in difflib.get_close_matches(wanted, list(known()), n=2, cutoff=0.6) if wanted]
     told = ", ".join(f"{code} ({name_of(code)})" for code in dict.fromkeys(found))
-    told = told or ", ".join(("en", "zh", "zh-Hant", "ja", "de", "pt-BR"))
-    return f"{'the nearest: ' if found else 'a BCP-47 tag, such as '}{told}"
+    return f"did you mean {told}?" if told else "a BCP-47 tag, such as en, zh, zh-Hant, ja, de or pt-BR"
 
 
 def _spoken_in(region: str) -> list[str]:

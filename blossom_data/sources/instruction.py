@@ -57,7 +57,9 @@ class Source:
     about: str
     layouts: tuple[Layout, ...]
     default_lang: str = "en"
-    """Language of a text without any word, such as a bare formula."""
+    """Language of a text that is in none that can be told, such as a bare formula."""
+    lang: str = ""
+    """Language of all texts, where it is known and not detected."""
 
     def layout_of(self, row: RawRow) -> Layout | None:
         """The first layout whose fields the row has."""
@@ -82,7 +84,7 @@ def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
         id=content_id(source.name, instruction.source_id, messages, instruction.gold),
         source=source.name,
         source_id=instruction.source_id,
-        lang=chat_language((turn.content for turn in turns), source.default_lang),
+        lang=source.lang or chat_language((turn.content for turn in turns), source.default_lang),
         messages=messages,
         gold=instruction.gold,
         tags=(f"layout:{layout}", *instruction.tags),

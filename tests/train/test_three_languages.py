@@ -55,9 +55,7 @@ class Model:
         return self.lines[text.replace(token, "`git rebase`")].replace("`git rebase`", token)
 
 
-@pytest.mark.parametrize(
-    ("lang", "name"), [("ja", "Japanese (ja)"), ("de", "German (de)"), ("ar", "Arabic (ar)")]
-)
+@pytest.mark.parametrize(("lang", "name"), [("ja", "Japanese (ja)"), ("de", "German (de)"), ("ar", "Arabic (ar)")])
 def test_a_set_in_another_language_from_rows_to_training(tmp_path: Path, lang: str, name: str) -> None:
     write_lines(tmp_path / "rows.jsonl", [{"instruction": row["en"], "input": "", "output": "?"} for row in ROWS])
     byte_level("chatml").save_pretrained(tmp_path / "tokenizer")
