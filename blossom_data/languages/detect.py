@@ -130,7 +130,7 @@ def _written_in(script: str) -> frozenset[str]:
 
 def guess(text: str, among: frozenset[str]) -> dict[str, float]:
     """How probable each language of `among` is; nothing for a text of too few letters."""
-    line = " ".join(_NO_LETTERS.sub(" ", text[:_READ_CHARS]).split()).lower()
+    line = " ".join(_NO_LETTERS.sub(" ", text[:_READ_CHARS]).split()).lower().encode("utf-8", "ignore").decode()
     if len(line) < _FEWEST_LETTERS and line.isascii():
         return {}
     chances: dict[str, float] = {}

@@ -14,7 +14,7 @@ from blossom_data.asks import Reply
 from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.records import Record
 from blossom_data.stages.annotate.clean import Cleaned
-from blossom_data.stages.annotate.in_language import another_language, find_talk
+from blossom_data.stages.annotate.in_language import MAKERS, another_language, find_talk
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _NOT_LATIN = bytes(sorted(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")))
@@ -33,10 +33,7 @@ _REFUSAL = re.compile(
     r"(?:can ?not|can['’]t|unable|don['’]t))",
     re.IGNORECASE,
 )
-_MAKER = (
-    r"(?:OpenAI|ChatGPT|GPT-?[345]|Anthropic|Claude|Gemini|Google|DeepMind|DeepSeek|Qwen|Mistral|Meta|Llama|Kimi|Bard"
-    r"|Copilot|Grok|xAI|通义千问|文心一言|百度|阿里(?:云|巴巴)|智谱|月之暗面)"
-)
+_MAKER = MAKERS.pattern
 _MODEL_ZH = r"(?:人工智能(?:助手|模型|语言模型)|AI ?(?:助手|模型|语言模型)|(?:大型?)?语言模型|大模型)"
 _MODEL_EN = r"(?:AI (?:language )?(?:model|assistant)|(?:large )?language model|artificial intelligence)"
 _IDENTITY = re.compile(

@@ -2,6 +2,7 @@
 
     de  "Es tut mir leid, aber das kann ich nicht beantworten."      refusal
     ja  "AIとして、私はお答えできません。"                              refusal
+    es  "Soy ChatGPT, un modelo de lenguaje de OpenAI."              identity
     de  "The capital of France is Paris, a city on the Seine ..."    wrong_language
     ja  "法国的首都是巴黎，位于塞纳河畔。"                               wrong_language
 
@@ -18,6 +19,11 @@ from blossom_data.languages.phrases import is_said, opens, says
 from blossom_data.languages.scripts import chinese_only, scripts_in, simplified_only
 from blossom_data.languages.tags import base_of, known, name_of, scripts_of
 
+MAKERS = re.compile(
+    r"(?:OpenAI|ChatGPT|GPT-?[345]|Anthropic|Claude|Gemini|Google|DeepMind|DeepSeek|Qwen|Mistral|Meta|Llama|Kimi|Bard"
+    r"|Copilot|Grok|xAI|通义千问|文心一言|百度|阿里(?:云|巴巴)|智谱|月之暗面)"
+)
+"""Who makes models, and how these are called."""
 _APOLOGY_CHARS, _SELF_CHARS, _FEW_LETTERS, _CERTAIN = 150, 30, 40, 0.8
 _FIRST_SENTENCE = re.compile(r"[^\n.。!！?？؟।]{0,200}")
 
@@ -34,6 +40,9 @@ def find_talk(text: str, question: str, lang: str) -> tuple[str, str] | None:
     first = _FIRST_SENTENCE.match(head)
     sentence = first.group() if first else ""
     named = model.search(sentence)
+    maker = MAKERS.search(sentence)
+    if named and maker and not (is_said("model", lang, question) or MAKERS.search(question)):
+        return "identity", sentence[:80]
     if named and named.start() <= _SELF_CHARS and cannot.search(sentence) and not is_said("model", lang, question):
         return "refusal", sentence[:80]
     return None

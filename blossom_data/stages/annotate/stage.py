@@ -20,7 +20,7 @@ from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.clean import Cleaned, asked_in, clean_reply
 from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
-_ANSWER_IN = "The last user message is written in {0}: answer in {0}."
+_ANSWER_IN = "The user writes in {0}: answer in {0}, unless the last message asks for another language."
 REJECT_CODES = ("no_user_turn", *FAULT_CODES)
 
 
