@@ -27,6 +27,8 @@ _CODE = re.compile(r"```[^`]*+(?:`{1,2}(?!`)[^`]*+)*+(?:```|\Z)|`[^`\n]*+`")
 _FULL_WIDTH = re.compile(r"[\u3001-\u303f\uff01-\uff60]")
 _LATIN_WORD = re.compile(r"[A-Za-z\u00c0-\u024f]{2,}+")
 _SENTENCE = re.compile(r"[^\n.:!?。：！？؟।]++")
+_QUOTED = re.compile(r"\"[^\"\n]{1,400}\"|“[^“”\n]{1,400}”|«[^«»\n]{1,400}»|„[^„“”\n]{1,400}[“”]")
+"""What a request is about, as often as not."""
 _MIN_WORDS = 3
 _UNSPACED = ("Hani", "Kana", "Hang", "Thai", "Laoo", "Khmr", "Mymr")
 """Scripts of which each letter counts as a word."""
@@ -102,7 +104,7 @@ def _language(script: str, sentence: str, text: str, default: str) -> str:
 
 def _sure(text: str, among: frozenset[str], usual: str) -> str:
     """The language of `text` where the model is sure of it, and that it is not the usual one; else ""."""
-    chances = guess(text, among)
+    chances = guess(_QUOTED.sub(" ", text), among) or guess(text, among)
     best = max(chances, key=lambda tag: chances[tag], default="")
     is_sure = bool(best) and chances[best] >= _SURE and (usual != "en" or chances.get("en", 0.0) <= _UNLIKELY)
     return best if is_sure else ""

@@ -47,6 +47,7 @@ def test_short_instructions_in_nineteen_languages() -> None:
         ("", "en"),
         ("Translate to English: Je voudrais un café, s'il vous plaît.", "en"),
         ("次の文を英語に訳してください：Life is like a box of chocolates.", "ja"),
+        ('Translate "avec plaisir" into English\n\navec plaisir', "en"),
         ("東京都庁の住所を教えて", "ja"),
         ("Привет! Как дела сегодня?", "ru"),
         ("Яка столиця України та скільки людей там живе?", "uk"),
