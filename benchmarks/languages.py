@@ -3,8 +3,8 @@
     pip install --target /tmp/django --no-deps 'django>=5.2,<6'
     python benchmarks/languages.py /tmp/django
 
-Prints for each language the characters for 100 of English, the share of texts of 15 characters and more whose language is
-found, and the share of good translations from English that a check flags; then the share of texts that are found out
+Prints for each language the characters for 100 of English, the share of texts of 15 characters and more whose language
+is found, and the share of good translations from English that a check flags; then the share of texts that are found out
 when they come back in English, or in Spanish (French for Spanish, simplified Chinese where it is not English).
 """
 
@@ -69,8 +69,9 @@ def main(root: Path) -> None:
         )
         print(f"{lang:<8} {len(pairs):>6} {ratio:>6} {'  '.join(shares)}")
         totals.update(flagged=flagged, good=len(long), english=english, foreign=foreign, n=len(whole), m=len(other_way))
-    print("all: flagged", share(totals["flagged"], totals["good"]), "of good ones; found out: in English",
-          share(totals["english"], totals["n"]), ", in a third language", share(totals["foreign"], totals["m"]))  # fmt: skip
+    print(f"flagged of good ones: {share(totals['flagged'], totals['good'])}")
+    print(f"found out, in English: {share(totals['english'], totals['n'])}")
+    print(f"found out, in a third language: {share(totals['foreign'], totals['m'])}")
 
 
 if __name__ == "__main__":
