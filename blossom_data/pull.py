@@ -14,12 +14,13 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
 from blossom_data.errors import ConfigError, InputError
+from blossom_data.languages.tags import canonical
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, SeenIds, read_rows
 from blossom_data.rows.row import Unreadable
@@ -68,6 +69,7 @@ def pull(
     revision: str | None = None,
     subset: str | None = None,
     split: str = "train",
+    lang: str | None = None,
 ) -> Pulled:
     """Reads a file, a folder, standard input (`-`) or a hub data set (`org/name`) in the layouts of `source`.
 
@@ -75,6 +77,7 @@ def pull(
         fields: for the source `custom`, which of the user's fields holds what.
         limit: take the first records alone, and stop reading.
         sample: draw this many records uniformly from all, in source order; the same for the same seed and input.
+        lang: the language of all records, a BCP-47 tag; without it each record's is detected.
         revision: branch, tag or commit of a hub data set; it is resolved to a commit. So `subset` and `split`.
 
     Raises:
@@ -82,6 +85,8 @@ def pull(
         InputError: the input cannot be read, or none of its first rows has a layout of the source.
     """
     layouts = find_source(source, fields)
+    if lang is not None:
+        layouts = replace(layouts, lang=canonical(lang))
     for name, value in (("limit", limit), ("sample", sample)):
         if value is not None and value < 1:
             raise ConfigError(f"{name} must be at least 1, is {value}")

@@ -21,7 +21,6 @@ from typing import Any
 import orjson
 
 ROLES = ("system", "user", "assistant", "tool")
-LANGUAGES = ("en", "zh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One conversation with its language, gold label and lineage; `gold` and `source_id` are "" when there is none."""
+    """One conversation with its language (BCP-47), gold label and lineage; `gold` and `source_id` are "" for none."""
 
     id: str
     source: str

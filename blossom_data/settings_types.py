@@ -29,7 +29,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from blossom_data.errors import ConfigError
-from blossom_data.records import LANGUAGES
+from blossom_data.languages.tags import canonical
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, validate_default=True)
 """Keys that there are not are refused, and so are inf and nan; the line under a field is its description."""
@@ -78,6 +78,14 @@ def _without_nul(text: str) -> str:
     return text
 
 
+def language_tag(text: str) -> str:
+    """A validator: the BCP-47 tag as records have it."""
+    try:
+        return canonical(text)
+    except ConfigError as why:
+        raise refuse(str(why), why.hint) from why
+
+
 def _one_is_a_list(value: object) -> object:
     return [value] if isinstance(value, dict | str) else value
 
@@ -96,7 +104,9 @@ def _located(folder: str) -> Callable[[object, ValidationInfo], Path]:
     return locate
 
 
-Language = Annotated[str, OneOf(*LANGUAGES)]
+LANGUAGE_SCHEMA = {"type": "string", "examples": ["en", "zh", "zh-Hant", "pt-BR"]}
+Language = Annotated[str, Strict(), AfterValidator(language_tag), WithJsonSchema(LANGUAGE_SCHEMA)]
+"""A BCP-47 tag as records have it, however it was written."""
 FreeText = Annotated[str, Strict(), AfterValidator(_without_nul)]
 Text = Annotated[str, Strict(), Field(min_length=1), AfterValidator(_without_nul)]
 Flag = Annotated[bool, Strict()]

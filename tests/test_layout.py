@@ -21,6 +21,7 @@ STAIRS = {
     "": """
         redaction
         errors
+        languages
         records asks prompts config counters bitmap in_order toml_lines toml_file settings_types settings_file
         shards outputs rows ledger pipelines
         llm answers

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from blossom_data.languages.tags import hub_codes
 from blossom_data.mix.layouts import REJECTS, Layout
 from blossom_data.mix.shapes import hub_features
 from blossom_data.mix.trainers import dataset_name
@@ -17,7 +18,7 @@ def render_mix_card(about: dict[str, Any], name: str, layout: Layout) -> bytes:
     file_format = about["recipe"]["format"]
     front: dict[str, Any] = {
         "pretty_name": name,
-        "language": sorted(about["by_lang"]),
+        "language": hub_codes(sorted(about["by_lang"])),
         "task_categories": ["text-generation"],
         "configs": [
             {"config_name": "default", "data_files": [{"split": "train", "path": f"part-*.{file_format}"}]},

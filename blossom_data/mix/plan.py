@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
-from blossom_data.records import LANGUAGES
+from blossom_data.languages.tags import canonical
 from blossom_data.shards import SHARD_RECORDS
 
 LAYOUT_NAMES = ("messages", "sharegpt", "alpaca")
@@ -136,8 +136,12 @@ class Mix:
 def check_languages(lang: Mapping[str, float], where: str) -> None:
     """Raises ConfigError unless the shares are of known languages and sum to 1."""
     for name, share in lang.items():
-        if name not in LANGUAGES:
-            raise ConfigError(f"{where}: unknown language {name!r}", hint=f"one of {', '.join(LANGUAGES)}")
+        try:
+            tag = canonical(name)
+        except ConfigError as why:
+            raise ConfigError(f"{where}: {why}", hint=why.hint) from why
+        if tag != name:
+            raise ConfigError(f"{where}: {name!r} stands in records as {tag!r}", hint=f"write {tag}")
         if not 0 <= share <= 1:
             raise ConfigError(f"{where}: the share of {name} must be from 0 to 1, is {share}")
     if lang and not math.isclose(sum(lang.values()), 1.0, abs_tol=1e-6):

@@ -19,7 +19,6 @@ from typing import Self
 
 from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.mix.plan import Mix, Part, split_evenly
-from blossom_data.records import LANGUAGES
 
 _PENDING_MAX = 20_000
 _CACHE_KB = 16_384
@@ -49,6 +48,7 @@ class Draws:
         self._pending: list[tuple[int, int, int, int, bytes, int, int]] = []
         self._ids: list[tuple[int, str]] = []
         self._sources: dict[str, int] = {}
+        self._languages: dict[str, int] = {}
         self._database = sqlite3.connect("", isolation_level=None)
         for statement in (
             "PRAGMA journal_mode = OFF",
@@ -71,7 +71,8 @@ class Draws:
     def add(self, part: int, place: int, draw: int, ident: int, prompt: bytes, lang: str, source: str) -> None:
         """One candidate of part number `part`, at ordinal `place` of its input."""
         number = self._sources.setdefault(source, len(self._sources))
-        self._pending.append((part, place, draw, ident, prompt, LANGUAGES.index(lang), number))
+        tag = self._languages.setdefault(lang, len(self._languages))
+        self._pending.append((part, place, draw, ident, prompt, tag, number))
         if len(self._pending) >= _PENDING_MAX:
             self._store()
 
@@ -116,7 +117,7 @@ class Draws:
         )
         result.duplicates = result.candidates - self._count("FROM free")
         result.over_cap = self._apply(mix.caps)
-        there = self._languages()
+        there = self._by_language()
         if size is None:
             size = self._share(part, number, sum(there.values()))
         quotas = split_evenly(size, part.lang) if part.lang else {"": min(size, sum(there.values()))}
@@ -129,12 +130,12 @@ class Draws:
                 "INSERT INTO chosen SELECT prompt, ident, ?, place, draw, source FROM free "
                 f"{'WHERE lang = ?' if lang else 'WHERE ? = 0'} ORDER BY draw, place LIMIT ?",
                 number,
-                LANGUAGES.index(lang) if lang else 0,
+                self._languages.get(lang, -1) if lang else 0,
                 quota,
             )
         result.taken = self._count("FROM chosen WHERE part = ?", number)
         result.by_lang = {lang: min(quotas[lang], there.get(lang, 0)) for lang in part.lang} or (
-            self._languages("JOIN chosen USING (prompt) WHERE part = ?", number)
+            self._by_language("JOIN chosen USING (prompt) WHERE part = ?", number)
         )
         return result
 
@@ -191,14 +192,16 @@ class Draws:
             *parts,
         )
         counts: dict[tuple[int, str], int] = {}
+        tags = list(self._languages)
         for part, lang, number in rows:
-            counts[part, LANGUAGES[lang]] = number
+            counts[part, tags[lang]] = number
             counts[part, ""] = counts.get((part, ""), 0) + number
         return counts
 
-    def _languages(self, rest: str = "", *values: int) -> dict[str, int]:
-        rows = self._execute(f"SELECT lang, count(*) FROM free {rest} GROUP BY lang ORDER BY lang", *values)
-        return {LANGUAGES[lang]: number for lang, number in rows}
+    def _by_language(self, rest: str = "", *values: int) -> dict[str, int]:
+        rows = self._execute(f"SELECT lang, count(*) FROM free {rest} GROUP BY lang", *values)
+        tags = list(self._languages)
+        return dict(sorted((tags[lang], number) for lang, number in rows))
 
     def _count(self, rest: str, *values: int) -> int:
         return int(self._execute(f"SELECT count(*) {rest}", *values).fetchone()[0])

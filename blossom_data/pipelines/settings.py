@@ -107,6 +107,8 @@ class SourceSettings:
     """Of the sample."""
     fields: Mapping[FieldName, Text] = field(default_factory=dict)
     """Of the kind `custom`: the names of the fields, such as {instruction = "question"}."""
+    lang: Language | None = None
+    """BCP-47 tag of the language of all its records; without it each record's is detected."""
     licence: FreeText = ""
     """What the data are held under; goes before what the data set says."""
     split: Text = "train"

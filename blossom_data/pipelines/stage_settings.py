@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from pydantic import Field, Strict, with_config
+from pydantic import AliasChoices, Field, Strict, with_config
 
-from blossom_data.settings_types import STRICT, Count, Flag, FreeText, Text, Whole
+from blossom_data.settings_types import STRICT, Count, Flag, FreeText, Language, Text, Whole
 
 Temperature = Annotated[float, Strict(), Field(ge=0, le=2)]
 
@@ -25,10 +25,10 @@ class TranslateSettings:
 
     prompt: Text | None = None
     """Prompt name or .toml file, looked for beside the pipeline first."""
-    source_lang: Text | None = None
-    """Language of the records."""
-    target_lang: Text | None = None
-    """Language to translate into."""
+    source_lang: Annotated[Language | None, Field(validation_alias=AliasChoices("from", "source_lang"))] = None
+    """BCP-47 tag of the language of the records; en without it."""
+    target_lang: Annotated[Language | None, Field(validation_alias=AliasChoices("to", "target_lang"))] = None
+    """BCP-47 tag of the language to translate into; zh without it."""
     tries: Whole | None = None
     """Times a document is asked for whole before its segments are asked for one by one."""
     judge: FreeText | None = None

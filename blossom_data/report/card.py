@@ -19,6 +19,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from blossom_data.languages.tags import hub_codes
 from blossom_data.report import verify
 from blossom_data.report.licences import hub_licence
 from blossom_data.report.markdown import escaped
@@ -90,7 +91,7 @@ def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
     info = [{"config_name": config["name"], "features": features} for config in configs]
     return {
         "pretty_name": name,
-        "language": list(about.get("by_lang") or ("en", "zh")),
+        "language": hub_codes(about.get("by_lang") or ("en", "zh")),
         **hub_licence(licences.values()),
         "annotations_creators": ["machine-generated"],
         "language_creators": ["found", "machine-generated"],

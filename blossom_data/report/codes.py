@@ -18,6 +18,8 @@ _TRANSLATE = {
     "mask": "a protected span is lost or changed",
     "damage": "broken characters",
     "language": "not in the target language",
+    "simplified": "simplified characters in traditional Chinese",
+    "source_language": "in neither of the two languages",
     "traditional": "traditional characters",
     "residue": "source text left standing",
     "length": "far too long or short for a translation",

@@ -7,13 +7,12 @@
 
 A module per concern: inputs.py finds and recognises files, compressed.py inflates them within bounds, lines.py,
 array.py and parquet.py cut them into rows, strict.py decodes one, valid.py makes records of them, seen.py remembers ids
-on disk, language.py tells Chinese from the rest. Nothing here writes a file that outlives the process.
+on disk. Nothing here writes a file that outlives the process.
 """
 
 from __future__ import annotations
 
 from blossom_data.rows.inputs import read_rows
-from blossom_data.rows.language import chat_language, script_language
 from blossom_data.rows.row import BAD_ROW_CODES, BadRow, Row
 from blossom_data.rows.seen import SeenIds
 from blossom_data.rows.valid import gold_text, read_records
@@ -23,9 +22,7 @@ __all__ = [
     "BadRow",
     "Row",
     "SeenIds",
-    "chat_language",
     "gold_text",
     "read_records",
     "read_rows",
-    "script_language",
 ]

@@ -2,7 +2,7 @@
 
     {"id": "a1", "messages": [{"role": "user", "content": "What is 6 times 7?"}], "gold": 42}
 
-`messages` alone is required. `id` defaults to the hash of the content, `lang` to what the script says, `gold` may be a
+`messages` alone is required. `id` defaults to the hash of the content, `lang` to what the text says, `gold` may be a
 text, a number or null. Further keys are left out. Two records of one id do not pass, whatever the rest of them.
 """
 
@@ -16,6 +16,7 @@ from typing import Annotated, Any, cast
 
 import orjson
 from pydantic import (
+    AfterValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
@@ -27,12 +28,12 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, ErrorDetails
 
-from blossom_data.records import LANGUAGES, ROLES, Lineage, Message, Record, content_id
+from blossom_data.languages.detect import chat_language
+from blossom_data.records import ROLES, Lineage, Message, Record, content_id
 from blossom_data.rows.inputs import read_rows
-from blossom_data.rows.language import chat_language
 from blossom_data.rows.row import COPY, MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
-from blossom_data.settings_types import OneOf
+from blossom_data.settings_types import LANGUAGE_SCHEMA, OneOf, language_tag
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
 
@@ -46,6 +47,10 @@ class _Becomes:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler.resolve_ref_schema(handler(source))
         return cast(CoreSchema, {**schema, "cls": self._kind})
+
+
+def _tag(text: str) -> str:
+    return language_tag(text) if text else ""
 
 
 ExactText = Annotated[str, Strict()]
@@ -98,8 +103,8 @@ class RecordRow:
     """Task, category, difficulty ..."""
     id: Annotated[ExactText, Field(min_length=1), WithJsonSchema({"type": ["string", "integer", "null"]})] = ""
     """The hash of the content without one; no two records have the same."""
-    lang: Annotated[str, OneOf(*LANGUAGES)] = ""
-    """en or zh; what the script says without it."""
+    lang: Annotated[ExactText, AfterValidator(_tag), WithJsonSchema(LANGUAGE_SCHEMA)] = ""
+    """A BCP-47 tag, such as en, zh, zh-Hant or pt-BR; what the text says without it."""
     lineage: tuple[Annotated[LineageRow, _Becomes(Lineage)], ...] = ()
     """An entry for each stage that it went through."""
 
@@ -234,7 +239,7 @@ def _unreadable(values: dict[str, Any], why: ValidationError) -> Unreadable:
     if not any(turn["content"].strip() for turn in values["messages"]):
         return _EMPTY
     if field == "lang":
-        return Unreadable("wrong_type", f"lang is {str(value)[:40]!r}, known: {', '.join(LANGUAGES)}")
+        return Unreadable("wrong_type", f"lang is {str(value)[:40]!r}, which is no BCP-47 tag of a language")
     wanted = {
         "gold": f"gold is neither a text nor a number: {_type(value)}",
         "id": f"id is neither a text nor an integer: {_type(value)}",

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from blossom_data.languages.detect import chat_language
 from blossom_data.records import Lineage, Message, Record, content_id
-from blossom_data.rows import chat_language, gold_text
+from blossom_data.rows import gold_text
 from blossom_data.rows.row import Unreadable
 
 PULL_VERSION = 1
@@ -56,7 +57,9 @@ class Source:
     about: str
     layouts: tuple[Layout, ...]
     default_lang: str = "en"
-    """Language of a text without any word, such as a bare formula."""
+    """Language of a text that is in none that can be told, such as a bare formula."""
+    lang: str = ""
+    """Language of all texts, where it is known and not detected."""
 
     def layout_of(self, row: RawRow) -> Layout | None:
         """The first layout whose fields the row has."""
@@ -67,7 +70,7 @@ class Source:
 
 
 def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
-    """The record of an instruction, its texts without blanks at their ends and its language by script.
+    """The record of an instruction, its texts without blanks at their ends and its language as detected.
 
     Raises:
         Unreadable: `empty`, when nothing is asked.
@@ -81,7 +84,7 @@ def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
         id=content_id(source.name, instruction.source_id, messages, instruction.gold),
         source=source.name,
         source_id=instruction.source_id,
-        lang=chat_language((turn.content for turn in turns), source.default_lang),
+        lang=source.lang or chat_language((turn.content for turn in turns), source.default_lang),
         messages=messages,
         gold=instruction.gold,
         tags=(f"layout:{layout}", *instruction.tags),

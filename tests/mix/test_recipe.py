@@ -83,7 +83,7 @@ def test_a_pipeline_gives_its_own_data_set_to_parts_that_name_none(tmp_path: Pat
         ("count = 100", 'count = "many"', "whole number"),
         ("weight = 2", "weight = inf", "above 0"),
         ("lang = {en = 1.0}", "lang = {en = 0.9}", "sum to 0.9"),
-        ("lang = {en = 1.0}", "lang = {fr = 1.0}", "unknown key 'fr' known keys: en, zh"),
+        ("lang = {en = 1.0}", "lang = {german = 1.0}", "unknown language 'german' did you mean de (German)?"),
         ("records = 1000", "", "weights and caps together"),
         ("caps = {flan = 20}", "caps = {flan = 2.5}", "whole number"),
         ("caps = {flan = 20}", "caps = {flan = 0}", "whole number from 1"),

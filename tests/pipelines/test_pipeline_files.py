@@ -42,7 +42,11 @@ KEY = "sk-CANARY-0123456789abcdef"
             "line 14: [refresh]: unknown key 'max_rejcted'",
             "max_rejected",
         ),
-        ("[refresh]\nmin_lang = {zh = 0.1, fr = 0.2}\n", "line 13: [refresh.min_lang]: unknown key 'fr'", "en, zh"),
+        (
+            "[refresh]\nmin_lang = {zh = 0.1, german = 0.2}\n",
+            "line 13: [refresh.min_lang]: unknown language 'german'",
+            "de (German)",
+        ),
         (
             "[refresh]\nmax_rejected = 1.5\n",
             "line 13: [refresh]: max_rejected must be a number from 0 to 1, is 1.5",

@@ -75,7 +75,7 @@ def test_a_record_survives_being_written_and_read(tmp_path: Path) -> None:
         ({"messages": ASK, "id": ""}, "wrong_type"),
         ({"messages": ASK, "id": 1.5}, "wrong_type"),
         ({"messages": ASK, "id": True}, "wrong_type"),
-        ({"messages": ASK, "lang": "de"}, "wrong_type"),
+        ({"messages": ASK, "lang": "german"}, "wrong_type"),
         ({"messages": ASK, "lang": ["en"]}, "wrong_type"),
         ({"messages": ASK, "source": 1}, "wrong_type"),
         ({"messages": ASK, "tags": "x"}, "wrong_type"),

@@ -63,7 +63,9 @@ def test_every_file_is_read_in_its_own_layout(shared: Path, file: str, source: s
     assert all(bool(record.gold) == (source in GOLD) for record in found)
     assert {turn.role for record in found for turn in record.messages} <= {"system", "user"}
     expected = "zh" if "zh" in file or "belle" in file or "math23k" in file else "en"
-    assert sum(record.lang == expected for record in found) >= (0.97 * kept if "v1_sft" not in file else 0.9 * kept)
+    # Of these two, 3 % and more begin with a text in a third language that is to be translated.
+    least = 0.9 if "v1_sft" in file else 0.95 if "kto_en" in file else 0.97
+    assert sum(record.lang == expected for record in found) >= least * kept
 
 
 def strings(value: Any, is_output: bool = False) -> Iterator[tuple[str, bool]]:

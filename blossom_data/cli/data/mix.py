@@ -19,6 +19,7 @@ from blossom_data.cli.progress import Progress
 from blossom_data.counters import Counters
 from blossom_data.curate import conflicts
 from blossom_data.errors import ConfigError
+from blossom_data.languages.tags import canonical
 from blossom_data.mix.inputs import is_there
 from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.mix.recipe import load_recipe
@@ -60,7 +61,11 @@ class Blend:
     ] = None
     lang: Annotated[
         str,
-        typer.Option("--lang", metavar="zh=SHARE,en=SHARE", help="Language shares of every part, not of replays."),
+        typer.Option(
+            "--lang",
+            metavar="TAG=SHARE,...",
+            help="Language shares of every part, such as de=0.5,en=0.5; not of replays.",
+        ),
     ] = ""
     cap: Annotated[
         list[str] | None,
@@ -139,7 +144,7 @@ def _mixes(parts: list[str], out: Path | None, only: list[str], blend: Blend) ->
         raise ConfigError("--only is for a recipe", hint="such as mix.toml --only stage1")
     if out is None:
         raise ConfigError("no output is named", hint="give -o FOLDER")
-    lang = {name: _share(share, "--lang") for name, share in _pairs(blend.lang.split(","), "--lang")}
+    lang = {canonical(name): _share(share, "--lang") for name, share in _pairs(blend.lang.split(","), "--lang")}
     listed = [_part(text, lang=lang) for text in parts] + [_part(text, is_replay=True) for text in blend.replay or ()]
     caps = {source: _count(cap, "--cap") for source, cap in _pairs(blend.cap or (), "--cap")}
     return [Mix(name=out.absolute().name or "mix", out=out, parts=tuple(listed), records=blend.records, caps=caps)]

@@ -80,6 +80,10 @@ def command(
     licence: Annotated[
         str, typer.Option("--licence", metavar="SPDX", help="Licence of the source, for the data set's card.")
     ] = "",
+    lang: Annotated[
+        str | None,
+        typer.Option("--lang", metavar="TAG", help="Language of all records, such as de or zh-Hant; else detected."),
+    ] = None,
 ) -> int:
     """Read raw instructions in their own layout; drop every original output, keep gold labels.
 
@@ -97,7 +101,7 @@ def command(
         is_allowed=replacing.is_replacing,
     )
     replacement.refuse()
-    pulled = pull(source, path, fields=_fields(fields), **asdict(drawn), **asdict(hub))
+    pulled = pull(source, path, fields=_fields(fields), lang=lang, **asdict(drawn), **asdict(hub))
     counters = Counters(records_total=drawn.sample or drawn.limit or count_records(path))
     job = Job(
         label="pull",

@@ -17,10 +17,11 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
 from blossom_data.errors import InputError
+from blossom_data.languages.tags import canonical
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.stages.translate.guard.finding import Finding
 from blossom_data.stages.translate.guard.pairs import check_pair
-from blossom_data.stages.translate.guard.registry import knows
+from blossom_data.stages.translate.guard.registry import left_out
 
 _SHOWN = 20
 
@@ -37,8 +38,12 @@ def command(
     output_field: Annotated[
         str, typer.Option("--output-field", metavar="FIELD", help="Field that holds its translation.")
     ] = "output",
-    source_lang: Annotated[str, typer.Option("--from", metavar="LANG", help="Language of the sources.")] = "en",
-    target_lang: Annotated[str, typer.Option("--to", metavar="LANG", help="Language of the translations.")] = "zh",
+    source_lang: Annotated[
+        str, typer.Option("--from", metavar="TAG", help="Language of the sources, a BCP-47 tag such as en or pt-BR.")
+    ] = "en",
+    target_lang: Annotated[
+        str, typer.Option("--to", metavar="TAG", help="Language of the translations, such as zh, zh-Hant, ja or de.")
+    ] = "zh",
     out: Annotated[
         Path | None,
         typer.Option("-o", "--out", metavar="FILE", help="JSONL file for the findings, one pair a line."),
@@ -56,8 +61,9 @@ def command(
     counts: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     found: list[dict[str, Any]] = []
-    if not knows(source_lang, target_lang):
-        output.say(f"note: for {source_lang} to {target_lang} only the language-independent checks run")
+    source_lang, target_lang = canonical(source_lang), canonical(target_lang)
+    if skipped := left_out(source_lang, target_lang):
+        output.say(f"note: these checks do not know {source_lang} to {target_lang}: {', '.join(skipped)}")
     with open_report(out, None if is_replacing else pairs) as report:
         for row, source, text in _pairs(pairs, source_field, output_field, counts):
             findings = check_pair(source, text, source_lang=source_lang, target_lang=target_lang)

@@ -18,9 +18,20 @@ from blossom_data.cli.flags.values import switch
 class Translation:
     """How records are translated."""
 
-    source_lang: Annotated[str, typer.Option("--from", metavar="LANG", help="Language of the records.")] = "en"
-    target_lang: Annotated[str, typer.Option("--to", metavar="LANG", help="Language to translate into.")] = "zh"
-    prompt: Annotated[str, typer.Option("--prompt", metavar="PROMPT", help="Prompt name or .toml file.")] = "translate"
+    source_lang: Annotated[
+        str, typer.Option("--from", metavar="TAG", help="Language of the records, a BCP-47 tag such as en or pt-BR.")
+    ] = "en"
+    target_lang: Annotated[
+        str, typer.Option("--to", metavar="TAG", help="Language to translate into, such as zh, zh-Hant, ja or de.")
+    ] = "zh"
+    prompt: Annotated[
+        str,
+        typer.Option(
+            "--prompt",
+            metavar="PROMPT",
+            help="Prompt name or .toml file; `translate` is about English and Chinese, and has a twin for the rest.",
+        ),
+    ] = "translate"
     tries: Annotated[int, typer.Option("--tries", min=1, metavar="N", help="Most tries per call.")] = 4
     judge: Annotated[
         str,

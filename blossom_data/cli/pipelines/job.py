@@ -149,6 +149,7 @@ def open_source(source: SourceSettings) -> Pulled:
         seed=source.seed,
         revision=source.revision,
         split=source.split,
+        lang=source.lang,
     )
 
 

@@ -48,6 +48,9 @@ def show_config(pipeline: Pipeline, wanted: Wanted) -> int:
     return 0
 
 
+_WRITTEN_AS = {"source_lang": "from", "target_lang": "to"}
+
+
 def _endpoints(pipeline: Pipeline, wanted: Wanted) -> list[dict[str, Any]]:
     listed = endpoint_settings(pipeline, wanted.asking.address, wanted.asking.engine, wanted.dotenv)
     hosts = {authority_of(str(settings["base_url"].value)) for settings in listed}
@@ -74,7 +77,8 @@ def _stages(pipeline: Pipeline, wanted: Wanted) -> list[dict[str, Any]]:
                 continue
             value = getattr(stage, field.name)
             value = f"{value.name} ({value.hash})" if isinstance(value, Prompt) else value
-            place = pipeline.source.place(("stage", name, field.name)) if field.name in given else "default"
+            key = next((key for key in (field.name, _WRITTEN_AS.get(field.name)) if key in given), None)
+            place = pipeline.source.place(("stage", name, key)) if key else "default"
             rows.append({"key": f"stage.{name}.{field.name}", "value": shown("", value), "origin": place})
     return rows
 

@@ -14,6 +14,7 @@ from blossom_data.asks import Reply
 from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.records import Record
 from blossom_data.stages.annotate.clean import Cleaned
+from blossom_data.stages.annotate.in_language import MAKERS, another_language, find_talk
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+")
 _NOT_LATIN = bytes(sorted(set(range(256)) - set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")))
@@ -32,10 +33,7 @@ _REFUSAL = re.compile(
     r"(?:can ?not|can['’]t|unable|don['’]t))",
     re.IGNORECASE,
 )
-_MAKER = (
-    r"(?:OpenAI|ChatGPT|GPT-?[345]|Anthropic|Claude|Gemini|Google|DeepMind|DeepSeek|Qwen|Mistral|Meta|Llama|Kimi|Bard"
-    r"|Copilot|Grok|xAI|通义千问|文心一言|百度|阿里(?:云|巴巴)|智谱|月之暗面)"
-)
+_MAKER = MAKERS.pattern
 _MODEL_ZH = r"(?:人工智能(?:助手|模型|语言模型)|AI ?(?:助手|模型|语言模型)|(?:大型?)?语言模型|大模型)"
 _MODEL_EN = r"(?:AI (?:language )?(?:model|assistant)|(?:large )?language model|artificial intelligence)"
 _IDENTITY = re.compile(
@@ -98,6 +96,8 @@ def find_fault(reply: Reply, cleaned: Cleaned, question: str, record: Record) ->
         return cleaned.damage
     if refusal := _REFUSAL.match(text[:_HEAD_CHARS]):
         return "refusal", refusal.group(0)[:80]
+    if record.lang not in ("en", "zh") and (talk := find_talk(text, question, record.lang)):
+        return talk
     ends = text if len(text) <= 2 * _HEAD_CHARS else f"{text[:_HEAD_CHARS]}\n{text[-_HEAD_CHARS:]}"
     lowered = ends.lower()
     is_suspect = any(map(lowered.__contains__, _IDENTITY_SIGNS))
@@ -110,7 +110,7 @@ def find_fault(reply: Reply, cleaned: Cleaned, question: str, record: Record) ->
         return "identity", claim.group(0)[:80]
     if (loop := find_loop(text)) and loop not in question:
         return "loop", f"{loop[:40]!r} again and again"
-    if fault := _wrong_language(text, record):
+    if fault := _wrong_language(text, question, record):
         return "wrong_language", fault
     return None
 
@@ -131,13 +131,15 @@ def find_loop(text: str, *, size: int = 24, times: int = 6) -> str:
     return ""
 
 
-def _wrong_language(text: str, record: Record) -> str:
+def _wrong_language(text: str, question: str, record: Record) -> str:
     """Says what is wrong with the language of an answer, "" when nothing is; code and formulas do not count."""
     if "lang_task" in record.tags:
         return ""
     prose = text[:20_000]
     if any(map(prose.__contains__, _CODE_SIGNS)):
         prose = _CODE.sub(" ", prose)
+    if record.lang not in ("en", "zh"):
+        return another_language(prose, question, record.lang)
     han = 0 if prose.isascii() else sum(map(len, _HAN.findall(prose)))
     latin = len(prose.encode("ascii", "ignore").translate(None, _NOT_LATIN))
     if record.lang == "zh" and han == 0 and latin >= 40:

@@ -14,11 +14,13 @@ from collections.abc import Generator
 from dataclasses import dataclass, replace
 
 from blossom_data.asks import Ask, Reply
+from blossom_data.languages.tags import label_of
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.clean import Cleaned, asked_in, clean_reply
 from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
+_ANSWER_IN = "The user writes in {0}: answer in {0}, unless the last message asks for another language."
 REJECT_CODES = ("no_user_turn", *FAULT_CODES)
 
 
@@ -28,6 +30,8 @@ class Annotate:
 
     prompt: Prompt
     """Its `system` is the style; `${text}` in its `user` is a user turn."""
+    other_prompt: Prompt | None = None
+    """The same for records that are neither in English nor in Chinese; their language is named behind its `system`."""
     tries: int = 3
     """Samples per turn before the record is rejected."""
     temperature: float | None = 0.7
@@ -48,7 +52,10 @@ class Annotate:
         turns = [turn for turn in record.messages if turn.role in ("system", "user")]
         if not any(turn.role == "user" for turn in turns):
             raise Reject("no_user_turn", "there is nothing to answer")
-        style = self.prompt.system
+        prompt = self._prompt_for(record)
+        style = prompt.system
+        if prompt is not self.prompt:
+            style = f"{style}\n\n{_ANSWER_IN.format(label_of(record.lang))}".strip()
         told: list[Message] = []
         written: list[Message] = []
         keys: list[str] = []
@@ -58,15 +65,19 @@ class Annotate:
             if turn.role == "system":
                 style = f"{style}\n\n{turn.content}".strip()
                 continue
-            told.append(self.prompt.fill(text=turn.content)[-1])
+            told.append(prompt.fill(text=turn.content)[-1])
             question = asked_in(record, turn.content)
             reply, cleaned = yield from self._answer(record, (Message("system", style), *told), question)
             told.append(Message("assistant", cleaned.text))
             written.append(cleaned.turn(keep_reasoning=self.keep_reasoning))
             keys.append(reply.key)
             model = reply.model
-        step = Lineage(self.name, self.version, self.prompt.hash, model, ",".join(keys))
+        step = Lineage(self.name, self.version, prompt.hash, model, ",".join(keys))
         return replace(record, messages=tuple(written), lineage=(*record.lineage, step))
+
+    def _prompt_for(self, record: Record) -> Prompt:
+        is_other = self.other_prompt is not None and record.lang not in ("en", "zh")
+        return self.other_prompt if is_other and self.other_prompt else self.prompt
 
     def _answer(
         self, record: Record, messages: tuple[Message, ...], question: str
@@ -82,7 +93,7 @@ class Annotate:
                 attempt=attempt,
                 temperature=self.temperature,
                 max_tokens=self.max_tokens,
-                prompt_hash=self.prompt.hash,
+                prompt_hash=self._prompt_for(record).hash,
                 because=code,
             )
             cleaned = clean_reply(reply, question)

@@ -14,6 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blossom_data.languages.tags import base_of
 from blossom_data.stages.translate.lexicon import Lexicon
 from blossom_data.stages.translate.masks import Span
 
@@ -42,6 +43,7 @@ class LangTask:
 
 def find_lang_task(text: str, spans: Sequence[Span] = (), *, lang: str = "en") -> LangTask:
     """Looks for a task about `lang` in the first 4,000 characters of `text`; `spans` are protected already."""
+    lang = base_of(lang)
     if lang not in _RULES:
         return LangTask()
     task, quoted, after_colon, material = _RULES[lang]

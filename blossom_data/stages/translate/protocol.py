@@ -15,9 +15,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from blossom_data.languages.scripts import UNSPACED, run_of
+from blossom_data.languages.tags import chars_of, label_of, scripts_of
 from blossom_data.llm.decode import BadReply
 from blossom_data.llm.reply_models import ReplyNumber, ReplyText, reply_model, reply_schema
-from blossom_data.stages.translate.script import HAN
+from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.segments import Segment, estimate_tokens
 
 LANGUAGE_TAGS = {"zh": "zh-Hans"}
@@ -26,6 +28,7 @@ REMINDER = (
     "do not add anything. Reply with the JSON object alone."
 )
 _DIGITS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnpqrstuvwxyz"
+_UNSPACED = run_of(tuple(sorted(UNSPACED)))
 _HEAD_WORDS = 3
 _HEAD_CHARS = 4
 
@@ -89,10 +92,11 @@ class Request:
 
     def document(self) -> str:
         """The user message."""
+        source, target = named(self.source_lang, self.target_lang)
         whole = {
             "task": "translate",
-            "from": LANGUAGE_TAGS.get(self.source_lang, self.source_lang),
-            "to": LANGUAGE_TAGS.get(self.target_lang, self.target_lang),
+            "from": source,
+            "to": target,
             "nonce": self.nonce,
             "n": len(self.segments),
             "segments": [
@@ -106,12 +110,26 @@ class Request:
     def max_tokens(self, spare_tokens: int) -> int:
         """A cap that a translation stays under and an essay does not.
 
-        Twice the source, for Chinese costs up to twice what English does; 24 a segment for its id, head and JSON;
-        12 a mask, twice (text and head).
+        Twice the source, for Chinese costs up to twice what English does, and twice what the translation is expected to
+        cost in another language; 24 a segment for its id, head and JSON; 12 a mask, twice (text and head).
         """
         source = sum(estimate_tokens(segment.text) for segment in self.segments)
+        if (self.source_lang, self.target_lang) not in EN_ZH:
+            source = max(source, sum(self._expected_tokens(segment.text) for segment in self.segments))
         masks = sum(len(segment.spans) for segment in self.segments)
         return spare_tokens + 2 * source + 24 * len(self.segments) + 24 * masks
+
+    def _expected_tokens(self, text: str) -> int:
+        """Tokens of a translation of `text`: one for each character of it, where its letters are not Latin."""
+        chars = len(text) * (chars_of(self.target_lang) or 100) // (chars_of(self.source_lang) or 100)
+        return chars // 2 if scripts_of(self.target_lang) == ("Latn",) else chars
+
+
+def named(source_lang: str, target_lang: str) -> tuple[str, str]:
+    """How a request names the two languages: by tag between English and Chinese, else by English name and tag."""
+    if (source_lang, target_lang) in EN_ZH:
+        return LANGUAGE_TAGS.get(source_lang, source_lang), LANGUAGE_TAGS.get(target_lang, target_lang)
+    return label_of(source_lang), label_of(target_lang)
 
 
 def match_reply(request: Request, reply: TranslationReply) -> list[str]:
@@ -135,9 +153,9 @@ def match_reply(request: Request, reply: TranslationReply) -> list[str]:
 
 
 def _is_head(head: str, text: str) -> bool:
-    """Whether `head` is the first three words of `text`, or its first four or more characters in Chinese."""
+    """Whether `head` is the first three words of `text`, or four or more characters where no blanks part them."""
     said, words = head.split(), text.split()
     if said == words[:_HEAD_WORDS]:
         return True
     least = min(_HEAD_CHARS, len(text))
-    return HAN.search(text) is not None and len(head) >= least and " ".join(words).startswith(" ".join(said))
+    return _UNSPACED.search(text) is not None and len(head) >= least and " ".join(words).startswith(" ".join(said))

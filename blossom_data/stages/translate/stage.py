@@ -15,22 +15,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from blossom_data.asks import Ask, Note, Reply
+from blossom_data.languages.tags import base_of, name_of
 from blossom_data.llm.decode import BadReply
 from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.llm.reply_models import ReplyFlag, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.translate.accept import Outcome, judge_reply
+from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Finding
 from blossom_data.stages.translate.masks import find_spans, without_spans
-from blossom_data.stages.translate.protocol import REPLY_SCHEMA, Request, make_nonce
+from blossom_data.stages.translate.protocol import REPLY_SCHEMA, Request, make_nonce, named
 from blossom_data.stages.translate.script import is_in
 from blossom_data.stages.translate.segments import KINDS, Plan, Segment, in_calls, plan_record
 
 REJECT_CODES = (
     "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
-    "language", "traditional", "residue", "length", "structure", "numbers", "speech_act", "chatter", "ask",
-    "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
+    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "chatter",
+    "ask", "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
+    "source_language",
 )  # fmt: skip
 MAX_KEPT_REPLY_CHARS = 64 << 10
 """So much of a rejected reply is kept."""
@@ -127,11 +130,15 @@ class Translate:
         Raises:
             Reject: with one of REJECT_CODES, the last reply and a line for each attempt.
         """
+        if not any(_is_one_language(record.lang, lang) for lang in (self.source_lang, self.target_lang)):
+            wanted = f"{self.source_lang} is what is translated from"
+            raise Reject("source_language", f"the record is in {record.lang}, and {wanted}")
         plan = plan_record(record.messages, self.source_lang)
         if plan.lang_task and self.drop_lang_tasks:
-            raise Reject("lang_task", "a task about the English language")
-        if not plan.segments or _is_translated(record, self.target_lang):
-            return record if record.lang == self.target_lang else replace(record, lang=self.target_lang)
+            raise Reject("lang_task", f"a task about the {name_of(self.source_lang)} language")
+        if not plan.segments or self._is_translated(record):
+            is_done = record.lang in (self.target_lang, "zh-Hant")
+            return record if is_done else replace(record, lang=self.target_lang)
         work = Work(record, plan)
         for attempt, rung in enumerate(self._ladder()):
             if rung.is_one_by_one and len(plan.segments) == 1:
@@ -147,6 +154,13 @@ class Translate:
         code = finding.code if finding.is_hard else "quarantine"
         detail = finding.detail if finding.is_hard else f"{finding.code}: {finding.detail}"
         raise Reject(code, detail, reply=work.reply, history=tuple(work.history))
+
+    def _is_translated(self, record: Record) -> bool:
+        """Whether a record is in the target language already; in Chinese characters, whatever its `lang` says."""
+        if self.target_lang == "zh" and base_of(self.source_lang) != "zh-Hant":
+            return _is_chinese(record)
+        is_known = (self.source_lang, self.target_lang) not in EN_ZH
+        return is_known and base_of(record.lang) == base_of(self.target_lang)
 
     def explain(self, record: Record) -> list[tuple[Request, Ask]]:
         """What the first attempt asks for `record`, with no call made; feed the replies to accept.explain_reply."""
@@ -219,11 +233,13 @@ class Translate:
 
     def _judge_ask(self, request: Request, attempt: int, segment: Segment, text: str) -> Ask:
         assert self.judge is not None
+        source, target = request.source_lang, request.target_lang
+        source, target = (source, target) if (source, target) in EN_ZH else named(source, target)
         document = json.dumps(
             {
                 "task": "judge",
-                "from": request.source_lang,
-                "to": request.target_lang,
+                "from": source,
+                "to": target,
                 "source": segment.text,
                 "translation": text,
             },
@@ -262,10 +278,13 @@ class Translate:
         )
 
 
-def _is_translated(record: Record, target_lang: str) -> bool:
-    """Whether a record is written in Chinese already, whatever its `lang` says: its first line is, and most of it."""
-    if target_lang != "zh":
-        return False
+def _is_one_language(one: str, other: str) -> bool:
+    """Whether two tags name one language; Chinese is one, whatever its characters."""
+    return one.partition("-")[0] == other.partition("-")[0]
+
+
+def _is_chinese(record: Record) -> bool:
+    """Whether the first line of a record is written in Chinese, and most of it."""
     texts = [without_spans(turn.content, find_spans(turn.content)) for turn in record.messages if turn.role in KINDS]
     lines = [line for text in texts for line in text.split("\n") if any(sign.isalpha() for sign in line)]
     return bool(lines) and is_in(lines[0], "zh") and is_in("\n".join(lines), "zh")

@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 import zlib
 from collections import Counter
-from functools import cache
 
+from blossom_data.languages.scripts import traditional_only
 from blossom_data.stages.translate.guard.finding import Pair
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x9f\ufffd\ue000-\uf8ff\u202a-\u202e\u2066-\u2069]")
@@ -32,26 +32,31 @@ _NEVER_FIRST = frozenset("。，、；：？！,;!?)）]】}”’》")
 def find_damage(pair: Pair) -> str:
     """Control characters, mojibake, and escapes that stand as text."""
     output, source = pair.output, pair.source
-    if (match := _CONTROL.search(output)) and match.group() not in source:
-        return f"character U+{ord(match.group()):04X}"
-    if match := _EATEN.search(output):
-        return f"an escape eaten before {match.group().strip()!r}"
+    if found := find_control(pair):
+        return found
     broken = _MOJIBAKE.findall(output)
     if len(broken) > len(_MOJIBAKE.findall(source)):
         return f"mojibake {broken[0]!r}"
-    if new := [escape for escape in set(_ESCAPE.findall(output)) if escape not in source]:
-        return f"escape {min(new)!r} as text"
+    if found := find_escape(pair):
+        return found
     if output[:1] in _NEVER_FIRST and source[:1] not in _NEVER_FIRST:
         return f"begins with {output[0]!r}"
     return ""
 
 
-@cache
-def traditional_only() -> frozenset[str]:
-    """Characters that simplified Chinese does not use: the frequent plane of Big5 less all of GB 2312."""
-    frequent = (bytes((high, low)) for high in range(0xA4, 0xC7) for low in (*range(0x40, 0x7F), *range(0xA1, 0xFF)))
-    signs = (pair.decode("big5", "ignore") for pair in frequent if pair <= b"\xc6\x7e")
-    return frozenset(sign for sign in signs if len(sign) == 1 and not sign.encode("gb2312", "ignore"))
+def find_control(pair: Pair) -> str:
+    """Control characters, and escapes that were read as such."""
+    if (match := _CONTROL.search(pair.output)) and match.group() not in pair.source:
+        return f"character U+{ord(match.group()):04X}"
+    if match := _EATEN.search(pair.output):
+        return f"an escape eaten before {match.group().strip()!r}"
+    return ""
+
+
+def find_escape(pair: Pair) -> str:
+    """Escapes that stand as text."""
+    new = [escape for escape in set(_ESCAPE.findall(pair.output)) if escape not in pair.source]
+    return f"escape {min(new)!r} as text" if new else ""
 
 
 def find_traditional(pair: Pair) -> str:
@@ -109,7 +114,12 @@ _BRACKETS = (("（(", "）)"), ("“", "”"), ("《", "》"), ("【", "】"), (
 
 def find_balance(pair: Pair) -> str:
     """A bracket or quote of the output is not closed, though the source closes all of its own."""
-    for opening, closing in _BRACKETS:
+    return find_unbalanced(pair, _BRACKETS)
+
+
+def find_unbalanced(pair: Pair, brackets: tuple[tuple[str, str], ...]) -> str:
+    """A bracket of `brackets` that the output leaves open or closes too often, and the source does not."""
+    for opening, closing in brackets:
         if _surplus(pair.output, opening, closing) and not _surplus(pair.source, opening, closing):
             return f"{opening[0]} {closing[0]} do not match"
     return ""

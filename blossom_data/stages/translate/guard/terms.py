@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable
 
+from blossom_data.languages.tags import base_of
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.vocabulary import singular, words
 from blossom_data.stages.translate.lexicon import Lexicon, Rule
@@ -33,7 +34,7 @@ def find_lang_task(pair: Pair) -> str:
         return f"{pair.lost_material[:60]!r} is lost"
     if pair.source.isascii():
         return ""
-    for run in _FOREIGN[pair.source_lang].findall(pair.source):
+    for run in _FOREIGN[base_of(pair.source_lang)].findall(pair.source):
         if run.strip() not in pair.output:
             return f"{run.strip()[:60]!r} is lost"
     return ""
