@@ -21,11 +21,13 @@ _MIND = r"think(?:ing)?|thoughts?|reasoning|思考|思考过程|推理|推理过
 _LEADING = r"reflection|analysis|scratch_?pad|monologue|cot|chain[_-]of[_-]thought"
 """Names that ordinary XML has too: a tag where they begin the reply, nowhere else."""
 _TAG = re.compile(
-    r"(?P<bracket><\||<｜|<|＜|◁|\[|&lt;)[ \t]?(?P<slash>\\?/|／)?[ \t]?(?P<edge>(?:begin|start|end)_(?:of_)?)?"
+    r"(?P<bracket>[<＜◁\[&](?:(?<=&)lt;|(?<=<)[|｜]|(?<!&)))[ \t]?(?P<slash>\\?/|／)?[ \t]?"
+    r"(?P<edge>(?:begin|start|end)_(?:of_)?)?"
     rf"(?P<name>(?:[A-Za-z0-9]{{1,20}}[:_-]|ant)?(?:(?P<mind>{_MIND})|{_LEADING})(?:[:_-][A-Za-z0-9_]{{1,60}})?)"
     r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|&gt;)",
     re.IGNORECASE,
 )
+_BRACKETS = ("<", "＜", "◁", "[", "&lt;")
 _BRACKETED = re.compile(r"think(?:ing)?|thoughts?", re.IGNORECASE)
 """The names that square brackets make a tag of: [reasoning] may stand for a word to fill in."""
 _PHRASES = (
@@ -169,8 +171,10 @@ def _by_phrase(text: str, question: str) -> Split | None:
 
 def _marks(text: str, question: str) -> Iterator[_Mark]:
     """The tags of `text`, but those that stand in the question."""
-    asked = {_identity(tag) for tag in _TAG.finditer(question)}
-    for tag in _TAG.finditer(text):
+    asked: set[tuple[str, str]] | None = None
+    for tag in _TAG.finditer(text) if any(map(text.__contains__, _BRACKETS)) else ():
+        if asked is None:
+            asked = {_identity(each) for each in _TAG.finditer(question)}
         if _identity(tag) in asked or (tag["bracket"] == "[" and not _BRACKETED.fullmatch(tag["name"])):
             continue
         is_end = bool(tag["slash"]) or (tag["edge"] or "").lower().startswith("end")
