@@ -28,7 +28,7 @@ from blossom_data.llm.money.budget import LEAST_CAP_TOKENS, Hold
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
 from blossom_data.llm.rate_limits.governor import Governor
 from blossom_data.llm.reading import estimate_prompt, read_failed_generation
-from blossom_data.llm.refusals import MOST_ALIKE, Refusals
+from blossom_data.llm.refusals import MOST_ALIKE, Refusals, same_for_all
 from blossom_data.llm.structured import CANARY, Memory, Negotiation, names_format
 
 if TYPE_CHECKING:
@@ -110,8 +110,7 @@ class Channel:
 
     def _dialect(self, model: str) -> Dialect:
         if (known := self._dialects.get(model)) is None:
-            name, label = f"dialect {self.endpoint.base_url} {model}", f"{self.endpoint.label} {model}"
-            known = Dialect(label, self._counters, name=name, memory=self._memory)
+            known = Dialect.of(self.endpoint, model, self._counters, self._memory)
             self._dialects[model] = known
         return known
 
@@ -300,10 +299,8 @@ class Channel:
         is_about_format = mode != "off" and names_format(refusal)
         if is_about_format and mode == self.endpoint.structured:
             return self._shut(self._wrong_mode(refusal))
-        if not is_about_format and self._refusals.count(ask, refusal) >= MOST_ALIKE:
-            told = f"endpoint {self.endpoint.label} gives the same refusal to every {ask.stage} request: {refusal}"
-            hint = "nothing was answered in between; mend what it names (settings, prompt or input) and run again"
-            return self._shut(EndpointMismatch(told, hint=hint))
+        if not is_about_format and self._refusals.count(ask.stage, ask.messages, refusal) >= MOST_ALIKE:
+            return self._shut(same_for_all(self.endpoint.label, ask.stage, refusal))
         self.governor.answered()
         return refusal
 

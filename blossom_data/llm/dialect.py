@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from blossom_data.asks import Reply
+from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.llm.policy import Action, Failure
 from blossom_data.llm.reply.thinking import split_thinking
@@ -59,6 +60,12 @@ class Dialect:
         self._label, self._counters, self._name, self._memory = label, counters, name, memory
         known = (memory.recall(name) if memory is not None else None) or ""
         self._known = {what for what in known.split(",") if what in _TOLD}
+
+    @classmethod
+    def of(cls, endpoint: Endpoint, model: str, counters: Counters, memory: Memory | None) -> Dialect:
+        """What is known of `model` at `endpoint`."""
+        label, name = f"{endpoint.label} {model}", f"dialect {endpoint.base_url} {model}"
+        return cls(label, counters, name=name, memory=memory)
 
     def say(self, payload: bytes, also: Set[str], cap: int | None = None) -> bytes:
         """A request body in the way that the model takes.
