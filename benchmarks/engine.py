@@ -144,13 +144,13 @@ def measure_ledger(folder: Path, rounds: int) -> None:
 def measure_resume(folder: Path, rounds: int, *, rows: int = 50_000) -> None:
     import replay
 
-    replay.measure_resume(sys.modules[__name__], folder, rows)
+    replay.measure_resume(folder, rows)
 
 
 def measure_replay(folder: Path, rounds: int, *, rows: int = 20_000) -> None:
     import replay
 
-    replay.measure_replay(sys.modules[__name__], folder, rows)
+    replay.measure_replay(folder, rows)
 
 
 def measure_memory(folder: Path, rounds: int, *, sizes: tuple[int, int] = (20_000, 100_000)) -> None:

@@ -4,7 +4,7 @@
 
     replay 20,000          bought 0.51 ms of CPU a record, from the ledger 0.21, taken over 0.05: ratios 0.41 and 0.10
 
-Called by engine.py, whose server, commands and clock it uses. "Bought" and "from the ledger" read, judge and write each
+Called by engine.py. "Bought" and "from the ledger" read, judge and write each
 record as well; what of that asks for nothing is measured by `verify-math` over the same rows, and taken off for the
 cost of the reply itself.
 """
@@ -15,17 +15,18 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+from harness import SLOTS, Cost, Server, annotate, kept_off, run, say, write_rows
 
 SHARD = 1_000
 WHOLE, WHOLE_SHARD, NEW = 1_000_000, 10_000, 100
 
 
-def measure_replay(bench: Any, folder: Path, rows: int) -> None:
+def measure_replay(folder: Path, rows: int) -> None:
     """Costs of a reply and of a record, by where they come from; then of a little that is new."""
-    few, source = bench.write_rows(folder, 10), bench.write_rows(folder, rows)
-    command = Commands(bench, folder)
-    with bench.Server(folder) as server:
+    few, source = write_rows(folder, 10), write_rows(folder, rows)
+    command = Commands(folder)
+    with Server(folder) as server:
         start_s = command.annotate(few, server).cpu_s
         bought_s = command.annotate(source, server, is_fresh=True).cpu_s - start_s
         shutil.rmtree(folder / "out")
@@ -33,92 +34,90 @@ def measure_replay(bench: Any, folder: Path, rows: int) -> None:
         taken_s = command.annotate(source, server).cpu_s - start_s
         bare_s = command.verify(source).cpu_s - command.verify(few).cpu_s
         each = [seconds / rows * 1000 for seconds in (bought_s, replayed_s, taken_s)]
-        bench.say(
+        say(
             f"replay {rows:,}",
             f"bought {each[0]:.3f} ms of CPU a record, from the ledger {each[1]:.3f}, taken over {each[2]:.3f}: "
             f"ratios {each[1] / each[0]:.2f} and {each[2] / each[0]:.2f}, bar 0.25",
         )
-        bench.say(
+        say(
             "  the reply alone",
             f"bought {(bought_s - bare_s) / rows * 1000:.3f} ms, from the ledger "
             f"{(replayed_s - bare_s) / rows * 1000:.3f}: ratio {(replayed_s - bare_s) / (bought_s - bare_s):.2f}, "
             f"bar 0.25; a record that asks nothing {bare_s / rows * 1000:.3f}",
         )
-        changes = {f"{NEW} rows more": _longer(source, rows), "one row edited": _edited(source)}
-        for name, changed in changes.items():
-            cost = command.annotate(changed, server)
-            same = "the bytes of a full run" if command.is_same_as_full(changed, server) else "NOT A FULL RUN'S BYTES"
-            new_s = NEW * each[0] / 1000 if changed.name.startswith("longer") else 0.0
-            whole_s = start_s + WHOLE * each[2] / 1000 + WHOLE_SHARD * each[1] / 1000 + new_s
-            bench.say(f"  {name}", f"{cost.cpu_s:.1f} s of CPU; {whole_s:.0f} s for {WHOLE:,} records, bar 60; {same}")
+        for name, change, new in ((f"{NEW} rows more", _lengthen, NEW), ("one row edited", _edit, 1)):
+            change(source)
+            cost = command.annotate(source, server)
+            same = "the bytes of a full run" if command.is_same_as_full(source, server) else "NOT A FULL RUN'S BYTES"
+            whole_s = start_s + (WHOLE * each[2] + WHOLE_SHARD * each[1] + new * each[0]) / 1000
+            say(f"  {name}", f"{cost.cpu_s:.1f} s of CPU; {whole_s:.0f} s for {WHOLE:,} records, bar 60; {same}")
 
 
 class Commands:
     """The commands that are measured, each over the data set of the one before."""
 
-    def __init__(self, bench: Any, folder: Path) -> None:
-        self._bench, self._folder = bench, folder
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
 
-    def annotate(self, source: Path, server: Any, *, out: str = "out", is_fresh: bool = False) -> Any:
+    def annotate(self, source: Path, server: Server, *, out: str = "out", is_fresh: bool = False) -> Cost:
         if is_fresh:
             shutil.rmtree(self._folder / out, ignore_errors=True)
             for old in self._folder.glob("ledger.sqlite*"):
                 old.unlink()
         flags = ["--ledger", str(self._folder / "ledger.sqlite"), "--base-url", server.base_url, "--model", "m"]
-        return self._run("annotate", source, out, [*flags, "--max-in-flight", str(self._bench.SLOTS)])
+        return self._run("annotate", source, out, [*flags, "--max-in-flight", str(SLOTS)])
 
-    def verify(self, source: Path) -> Any:
+    def verify(self, source: Path) -> Cost:
         shutil.rmtree(self._folder / "verified", ignore_errors=True)
         return self._run("verify-math", source, "verified", ["--resample", "0"])
 
-    def is_same_as_full(self, source: Path, server: Any) -> bool:
+    def is_same_as_full(self, source: Path, server: Server) -> bool:
         """Whether the data set is, byte for byte, what a run that takes nothing over makes of `source`."""
-        self.annotate(source, server, out="full/out")
+        out, taken = self._folder / "out", self._folder / "taken"
+        out.rename(taken)
+        self.annotate(source, server)
         found = [
-            {file.relative_to(out): file.read_bytes() for file in sorted(out.rglob("*")) if file.is_file()}
-            for out in (self._folder / "out", self._folder / "full/out")
+            {file.relative_to(made): file.read_bytes() for file in sorted(made.rglob("*")) if file.is_file()}
+            for made in (out, taken)
         ]
-        shutil.rmtree(self._folder / "full")
+        shutil.rmtree(taken)
         return found[0] == found[1]
 
-    def _run(self, name: str, source: Path, out: str, flags: list[str]) -> Any:
+    def _run(self, name: str, source: Path, out: str, flags: list[str]) -> Cost:
         argv = [sys.executable, "-m", "blossom_data", name, str(source), "-o", str(self._folder / out), *flags, "-q"]
-        cost = self._bench.run([*argv, "--shard-records", str(SHARD)])
+        cost = run([*argv, "--shard-records", str(SHARD)])
         if cost.code != 0:
             raise SystemExit(f"{name} failed with exit code {cost.code}: {' '.join(argv)}")
         return cost
 
 
-def _longer(source: Path, rows: int) -> Path:
-    """`source` with NEW rows more at its end; under the same name in another folder, for rejects name their file."""
-    text = source.read_text()
-    first = text.splitlines(keepends=True)[:NEW]
-    path = source.with_name(f"longer-{source.name}")
-    path.write_text(text + "".join(line.replace("[id:", f"[id:{rows}-") for line in first))
-    return path
+def _lengthen(source: Path) -> None:
+    """Adds NEW rows to the end of `source`."""
+    with source.open("r+") as file:
+        first = [file.readline() for _ in range(NEW)]
+        file.seek(0, 2)
+        file.writelines(line.replace("[id:", "[id:new-") for line in first)
 
 
-def _edited(source: Path) -> Path:
-    """`source` with another word in the row in its middle."""
+def _edit(source: Path) -> None:
+    """Puts another word into the row in the middle of `source`."""
     lines = source.read_text().splitlines(keepends=True)
     lines[len(lines) // 2] = lines[len(lines) // 2].replace(" word", " edited", 1)
-    path = source.with_name(f"edited-{source.name}")
-    path.write_text("".join(lines))
-    return path
+    source.write_text("".join(lines))
 
 
-def measure_resume(bench: Any, folder: Path, rows: int) -> None:
+def measure_resume(folder: Path, rows: int) -> None:
     """How long a run that was killed takes to its next call."""
-    source = bench.write_rows(folder, rows)
-    with bench.Server(folder) as server:
-        bench.annotate(folder, source, server, until=lambda: server.stats()["answered_keys"] >= rows - 5_000)
+    source = write_rows(folder, rows)
+    with Server(folder) as server:
+        annotate(folder, source, server, until=lambda: server.stats()["answered_keys"] >= rows - 5_000)
         settled = 10_000 * len(list((folder / "out" / ".building").glob("block-*.json")))
-    with bench.Server(folder) as server:
+    with Server(folder) as server:
         began_s = time.monotonic()
-        cost = bench.annotate(folder, source, server, fresh=False)
+        cost = annotate(folder, source, server, fresh=False)
         took_s = server.stats()["first_request_mono"] - began_s
-    bench.say(
+    say(
         f"resume {settled:,}",
         f"first new call {took_s:.1f} s after start: {took_s / settled * 1e6:.0f} s for 1,000,000, bar 60; "
-        f"{bench.kept_off(cost)}",
+        f"{kept_off(cost)}",
     )

@@ -36,7 +36,7 @@ STAIRS = {
     "llm": """
         policy reading decode reply_models access reply
         rate_limits money structured http dialect refusals
-        client whereabouts
+        client whereabouts call
         channel
         pool
         batch engines

@@ -55,6 +55,18 @@ MORE: dict[str, Form] = {
     "twice": _text("<think>THOUGHT</think>\n\n<think>THOUGHT</think>\n\nSAID"),
     "empty": _text("<think>\n\n</think>\n\nSAID"),
     "blocks": lambda thought, said: {"content": said, "thinking_blocks": [{"type": "thinking", "thinking": thought}]},
+    "Doubao": _text(
+        "<seed:think>THOUGHT<seed:cot_budget_reflect>128 used</seed:cot_budget_reflect>hm</seed:think>SAID"
+    ),
+    "bare channels in lines": _text("analysis\nTHOUGHT\nassistantfinal\nSAID"),
+    "details": _text("<details><summary>Thought for 3 s</summary>\nTHOUGHT\n</details>\n\nSAID"),
+    "the end in the name": _text("<|thought_start|>THOUGHT<|thought_end|>SAID"),
+    "Chinese brackets": _text("【思考】THOUGHT【/思考】\nSAID"),
+    "deliberation": _text("<deliberation>THOUGHT</deliberation>\nSAID"),
+    "speaks of its end": _text("<think>With </think> it ends, `</think>` that is. THOUGHT</think>\n\nSAID"),
+    "shows its end": _text("<think>So:\n```\n</think>\n```\nTHOUGHT\n</think>\n\nSAID"),
+    "lines of Windows": _text("<THINK>\r\nTHOUGHT\r\n</THINK>\r\n\r\nSAID"),
+    "EXAONE": _text("<thought>\nTHOUGHT\n</thought>\n\nSAID[|endofturn|]"),
     "pair and token": _text("<think>THOUGHT</think>SAID<|im_end|>"),
     "both": lambda thought, said: {"content": f"{thought}</think>\n\n{said}", "reasoning_content": thought},
 }

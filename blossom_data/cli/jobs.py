@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -177,25 +178,28 @@ def wants_to_follow(common: Common) -> bool:
     return is_followed
 
 
-def tell_other_ledger(job: Job, common: Common) -> None:
-    """Says that the output was made with another ledger, before anything is bought a second time."""
+def telling_other_ledger(job: Job, common: Common) -> Job:
+    """`job`, which says before it buys anything a second time that its output was made with another ledger."""
     if job.ledger is None or common.is_quiet or (other := other_ledger(job.out, job.ledger)) is None:
-        return
-    output.say(
+        return job
+    told = (
         f"note: {job.out} was made with the ledger {other}; this run uses {job.ledger} "
         f"and buys again what that does not hold (--ledger {other} goes on with the other)"
     )
+    return replace(job, before_buying=lambda: output.say(told))
 
 
 def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: bool = True) -> int:
     """Runs or plans `job`, prints the result and, if it `is_guided`, what to do next; gives the exit code."""
     is_followed = wants_to_follow(common)
-    tell_other_ledger(job, common)
+    job = telling_other_ledger(job, common)
     if is_dry_run:
         from blossom_data.executors.plan import plan_job
         from blossom_data.report.plan import render_plan
 
         plan = plan_job(job) | {"is_batch": job.batch is not None}
+        if plan["calls"] and job.before_buying is not None:
+            job.before_buying()
         if common.is_json:
             output.json_result(plan)
         else:

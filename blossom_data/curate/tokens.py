@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from blossom_data.answers.numerals.chinese import parse_chinese
+from blossom_data.answers.numerals.worded import read_whole
 from blossom_data.curate.lexicon import lexicon
 from blossom_data.rows.normal import compatible
 
@@ -119,7 +119,7 @@ def _read(word: str) -> tuple[str, int]:
     if text in words.numbers:
         return words.numbers[text], NUMBER
     if len(text) > 1 and all(sign in _NUMERALS for sign in text) and text not in words.phrases:
-        value = parse_chinese(text)
+        value = read_whole(text)
         return (str(value) if value is not None else text), NUMBER
     return text, FUNCTION if text in words.function else COURTESY if text in words.framing else CONTENT
 

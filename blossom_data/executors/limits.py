@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.engine import Asker, Engine, Outcome
@@ -120,4 +120,25 @@ class Thrifty:
                 f"{', '.join(sorted(self._buys))} alone",
                 status=0,
             )
+        return await self._asker.complete(ask)
+
+
+class Announced:
+    """An Asker that has something said before the first call."""
+
+    def __init__(self, asker: Asker, say: Callable[[], None]) -> None:
+        self._asker, self._say = asker, say
+        self._is_said = False
+
+    def model_for(self, stage: str) -> str:
+        return self._asker.model_for(stage)
+
+    def stop(self) -> None:
+        self._asker.stop()
+
+    async def complete(self, ask: Ask) -> Reply:
+        """The reply to `ask`."""
+        if not self._is_said:
+            self._is_said = True
+            self._say()
         return await self._asker.complete(ask)

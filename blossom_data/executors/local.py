@@ -25,11 +25,11 @@ from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.identity import what_decides
-from blossom_data.executors.limits import Deadline, KeptGate, Thrifty
+from blossom_data.executors.limits import Announced, Deadline, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
-from blossom_data.ledger.place import job_of, name_in, refuse_emptied
+from blossom_data.ledger.place import job_of, ledger_named, name_in, refuse_emptied
 from blossom_data.ledger.store import Ledger, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.money.budget import Budget
@@ -88,6 +88,8 @@ class Job:
     """Take answers as whole of which the endpoint does not say how they ended."""
     stop_when_kept_below: float | None = None
     """Smallest share of bought records that has to be kept; None: what suits the stages."""
+    before_buying: Callable[[], None] | None = None
+    """What is said before the first call; a run that buys nothing leaves it unsaid."""
 
     def __post_init__(self) -> None:
         """What is bought has the list prices of the endpoints that it is bought at."""
@@ -179,11 +181,19 @@ def run_job(job: Job) -> dict[str, Any]:
         books.settle()
         books.check(job.max_bad)
         books.conserve()
-        kept_in = {"ledger": name_in(job.out, job.ledger)} if job.ledger is not None else {}
-        about = {**describe(job, books), **job.about, **kept_in}
+        about = {**describe(job, books), **job.about, **_where_kept(job)}
         manifest = writer.finish(about, files={CARD: render_card(about, job.out.resolve().name)}, judge=job.judge)
         spent = spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
+
+
+def _where_kept(job: Job) -> dict[str, str]:
+    """The ledger as the manifest names it: that of before, where all was taken over and nothing came of this one."""
+    if job.ledger is None:
+        return {}
+    is_of_this = job.counters.calls or job.counters.replayed
+    before = None if is_of_this else ledger_named(job.out)
+    return {"ledger": name_in(job.out, before or job.ledger)}
 
 
 def _writer(job: Job) -> DatasetWriter:
@@ -244,6 +254,8 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             if job.batch is not None and job.ledger is not None:
                 asker = await stack.enter_async_context(_batches(job, pool, ledger))
                 workers = job.batch.workers
+        if job.before_buying is not None:
+            asker = Announced(asker, job.before_buying)
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
         budget = _budget(job, ledger) if job.batch else None

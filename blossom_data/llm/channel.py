@@ -13,7 +13,6 @@ import random
 import re
 import time
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Reply
@@ -21,15 +20,16 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, NetworkError, RecordRefused
 from blossom_data.llm.access import what_to_do
+from blossom_data.llm.call import Call
 from blossom_data.llm.client import Client
-from blossom_data.llm.dialect import Dialect, not_taken
+from blossom_data.llm.dialect import Dialect, more_room, not_taken
 from blossom_data.llm.money.account import Account
 from blossom_data.llm.money.budget import LEAST_CAP_TOKENS, Hold
 from blossom_data.llm.policy import Action, Failure, Patience, backoff_s
 from blossom_data.llm.rate_limits.governor import Governor
 from blossom_data.llm.reading import estimate_prompt, read_failed_generation
-from blossom_data.llm.refusals import MOST_ALIKE, Refusals
-from blossom_data.llm.structured import Memory, Negotiation, names_format
+from blossom_data.llm.refusals import MOST_ALIKE, Refusals, same_for_all
+from blossom_data.llm.structured import CANARY, Memory, Negotiation, names_format
 
 if TYPE_CHECKING:
     from blossom_data.llm.whereabouts import Served
@@ -42,42 +42,6 @@ _TOO_LARGE = re.compile(
     r"\bmax_(?:completion_)?tokens\b|\bcontext\b|\btoo (?:large|long|many tokens)\b|\bexceed|上下文|超过|超出",
     re.IGNORECASE,
 )
-_LARGEST_CAP_TOKENS = 131_072
-"""No answer is longer; one that is cut there repeats itself without end."""
-
-
-@dataclass(slots=True)
-class _Call:
-    """One ask on its way to a reply."""
-
-    ask: Ask
-    mode: str
-    model: str
-    encoded: bytes
-    dialect: Dialect
-    payload: bytes = b""
-    learnt: set[str] = field(default_factory=set)
-    tries: int = 0
-    waits: int = 0
-    sent_s: float | None = None
-    """When its slot was given; None without one."""
-    failed_s: float = 0.0
-    hold: Hold | None = None
-    cap: int = 0
-    """Output tokens wanted of the budget, 0 for what is usual."""
-    too_large: int = 0
-    """A cap of the budget that the endpoint did not allow."""
-    cut: Reply | None = None
-    """The answer that the cap before this one has cut."""
-
-    def is_cut_by(self, hold: Hold, reply: Reply) -> bool:
-        """Whether the budget's own cap cut `reply`, and a larger one may bring more."""
-        if not hold.is_ours or reply.finish_reason != "length" or 2 * hold.cap > _LARGEST_CAP_TOKENS:
-            return False
-        is_allowed = not self.too_large or 2 * hold.cap < self.too_large
-        is_longer = not reply.usage.is_estimated or self.cut is None or len(reply.text) > 1.2 * len(self.cut.text)
-        is_at_cap = reply.usage.is_estimated or reply.usage.tokens_out >= 0.9 * hold.cap
-        return is_allowed and is_longer and is_at_cap
 
 
 class Channel:
@@ -146,15 +110,14 @@ class Channel:
 
     def _dialect(self, model: str) -> Dialect:
         if (known := self._dialects.get(model)) is None:
-            name, label = f"dialect {self.endpoint.base_url} {model}", f"{self.endpoint.label} {model}"
-            known = Dialect(label, self._counters, name=name, memory=self._memory)
+            known = Dialect.of(self.endpoint, model, self._counters, self._memory)
             self._dialects[model] = known
         return known
 
     async def _call(self, ask: Ask, mode: str) -> Reply:
         """Sends until there is a reply or no hope."""
         model = ask.model or self.endpoint.model
-        call = _Call(ask, mode, model, self.client.encode(ask, mode), self._dialect(model))
+        call = Call(ask, mode, model, self.client.encode(ask, mode), self._dialect(model))
         tokens = self._estimate(ask) if self.governor.counts_tokens else 0.0
         while True:
             outcome = await self._try(call, tokens)
@@ -192,11 +155,11 @@ class Channel:
             self._counters.retries[outcome.cause] += 1
             await self._rest(self._back_off_s(outcome, call.tries) if is_counted else alone_s)
 
-    async def _try(self, call: _Call, tokens: float) -> Reply | Failure:
+    async def _try(self, call: Call, tokens: float) -> Reply | Failure:
         """Reserves the money and waits for a slot, where it has none of them yet, and sends once."""
         account, ask = self._account, call.ask
         if account is not None and call.hold is None:
-            call.hold = await account.reserve(ask, call.model, call.cap)
+            call.hold = await account.reserve(ask, call.model, cap=call.cap, room=call.room_known)
         hold = call.hold
         try:
             if call.sent_s is None:
@@ -204,12 +167,24 @@ class Channel:
             if call.sent_s is None:
                 call.sent_s = await self._wait_for_slot(tokens, first=call.failed_s > 0.0)
             # While it waited, another call may have learnt something.
-            call.payload = call.dialect.say(call.encoded, call.learnt, hold.cap if hold and hold.is_ours else None)
+            hold = self._with_room(call)
+            call.payload = call.dialect.say(call.encoded, call.learnt, call.wire_cap)
             return await self._send(ask, call.payload)
         except BaseException:
             if account is not None and hold is not None:
                 account.unsent(hold, call.model)
             raise
+
+    def _with_room(self, call: Call) -> Hold | None:
+        """The hold of `call`, with the room to think that is known by now; a limited budget has to have held it."""
+        call.room, cap = call.room_known(), call.ask.max_tokens
+        if self._account is None or call.hold is None or cap is None or call.hold.cap == cap + call.room:
+            return call.hold
+        if self._account.budget.is_limited:
+            call.room = call.hold.cap - cap
+        else:
+            call.hold = self._account.budget.with_cap(call.hold, cap + call.room)
+        return call.hold
 
     async def _send(self, ask: Ask, payload: bytes) -> Reply | Failure:
         """Sends once, in the slot that was given."""
@@ -222,7 +197,7 @@ class Channel:
         finally:
             self._counters.in_flight -= 1
 
-    def _take(self, call: _Call, reply: Reply, tokens: float) -> Reply | None:
+    def _take(self, call: Call, reply: Reply, tokens: float) -> Reply | None:
         """Books a reply; None when the budget's own cap has cut it, and it is asked for again with a larger one."""
         assert call.sent_s is not None, "it was sent"
         account, hold = self._account, call.hold
@@ -230,19 +205,30 @@ class Channel:
             reply = account.believed(hold, reply, call.model)
         self._count(reply, call.sent_s, tokens)
         self._refusals.answered(call.ask.stage)
-        call.dialect.keep(call.learnt)
         self._note_finish(reply)
+        more = more_room(call.room, reply) if call.is_document and call.ask.stage != CANARY else ""
+        # What was cut while it thought needs no further proof: the calls behind it have the room at once.
+        call.dialect.keep({*call.learnt, more} if more else call.learnt)
+        if more:
+            self._ask_for_more(call, reply)
+            return None
         if account is None or hold is None:
             return reply
         if call.too_large and hold.is_ours:
             account.budget.shrink(hold.cap)
         if call.is_cut_by(hold, reply):
-            account.cut(hold, reply, call.ask, call.model)
-            call.cap, call.cut, call.sent_s, call.hold = 2 * hold.cap, reply, None, None
-            self._counters.retries["cap"] += 1
+            call.cap = 2 * hold.cap
+            self._ask_for_more(call, reply)
             return None
         account.answered(hold, reply, call.ask, call.model)
         return reply
+
+    def _ask_for_more(self, call: Call, cut: Reply) -> None:
+        """Books an answer that a cap which the user did not set has cut; the call goes on with a larger one."""
+        if self._account is not None and call.hold is not None:
+            self._account.cut(call.hold, cut, call.ask, call.model)
+        call.cut, call.sent_s, call.hold = cut, None, None
+        self._counters.retries["cap"] += 1
 
     def _note_finish(self, reply: Reply) -> None:
         """Says so once when the endpoint never tells how its answers ended."""
@@ -252,7 +238,7 @@ class Channel:
             told = f"{self.endpoint.label} never says how an answer ended ({_UNTOLD_IN_A_ROW} in a row)"
             self._counters.notes[f"{told}; if they are whole, --trust-finish takes them"] += 1
 
-    def _has_learnt(self, call: _Call, failure: Failure) -> bool:
+    def _has_learnt(self, call: Call, failure: Failure) -> bool:
         """Whether a refusal says what to leave out, or that our own cap is too large: sent again in the same slot."""
         if (what := not_taken(failure, call.payload)) and what not in call.learnt:
             call.learnt.add(what)
@@ -264,10 +250,10 @@ class Channel:
         if hold.cap // 2 < LEAST_CAP_TOKENS:
             return False
         call.too_large = hold.cap
-        call.hold = self._account.budget.smaller(hold, hold.cap // 2)
+        call.hold = self._account.budget.with_cap(hold, hold.cap // 2)
         return True
 
-    def _judge(self, failure: Failure, call: _Call) -> float:
+    def _judge(self, failure: Failure, call: Call) -> float:
         """Tells the governor what a failure means; gives the seconds until the call may be sent again.
 
         Raises:
@@ -313,10 +299,8 @@ class Channel:
         is_about_format = mode != "off" and names_format(refusal)
         if is_about_format and mode == self.endpoint.structured:
             return self._shut(self._wrong_mode(refusal))
-        if not is_about_format and self._refusals.count(ask, refusal) >= MOST_ALIKE:
-            told = f"endpoint {self.endpoint.label} gives the same refusal to every {ask.stage} request: {refusal}"
-            hint = "nothing was answered in between; mend what it names (settings, prompt or input) and run again"
-            return self._shut(EndpointMismatch(told, hint=hint))
+        if not is_about_format and self._refusals.count(ask.stage, ask.messages, refusal) >= MOST_ALIKE:
+            return self._shut(same_for_all(self.endpoint.label, ask.stage, refusal))
         self.governor.answered()
         return refusal
 

@@ -3,6 +3,7 @@
     "Unsupported parameter: 'max_tokens' ... Use 'max_completion_tokens' instead"  ->  sent under that name
     "Unsupported value: 'temperature' does not support 0.3 with this model"        ->  left out
     "System role not supported"                                                    ->  put before the first user message
+    a JSON document that was cut while the model still thought                     ->  a larger cap
 
 A refusal that names something which was sent, and which can go without changing what is asked, is answered by sending
 the request again without it. What helped is kept; it changes the wire alone, never the Ask or its ledger key.
@@ -16,14 +17,20 @@ from typing import Any
 
 import orjson
 
+from blossom_data.asks import Reply
+from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.llm.policy import Action, Failure
+from blossom_data.llm.reply.thinking import split_thinking
 from blossom_data.llm.structured import Memory
 
 _RENAMED = "max_completion_tokens"
 _MERGED = "system in user"
 _OPTIONAL = ("temperature", "top_p")
+ROOMS = (2_048, 8_192, 32_768)
+"""Output tokens for thinking, beside those that a stage allows for its document; the next where one is too little."""
 _TOLD = {
+    **{f"room {tokens}": f"{tokens:,} tokens more are allowed, to think in" for tokens in ROOMS},
     _RENAMED: "max_tokens is sent as max_completion_tokens",
     "temperature": "temperature is left out",
     "top_p": "top_p is left out",
@@ -54,12 +61,18 @@ class Dialect:
         known = (memory.recall(name) if memory is not None else None) or ""
         self._known = {what for what in known.split(",") if what in _TOLD}
 
+    @classmethod
+    def of(cls, endpoint: Endpoint, model: str, counters: Counters, memory: Memory | None) -> Dialect:
+        """What is known of `model` at `endpoint`."""
+        label, name = f"{endpoint.label} {model}", f"dialect {endpoint.base_url} {model}"
+        return cls(label, counters, name=name, memory=memory)
+
     def say(self, payload: bytes, also: Set[str], cap: int | None = None) -> bytes:
         """A request body in the way that the model takes.
 
         Args:
             also: what this very call has met.
-            cap: the budget's own limit of output tokens.
+            cap: the limit of output tokens to send in place of the ask's.
         """
         spared = self._known | also
         if not spared and cap is None:
@@ -76,15 +89,35 @@ class Dialect:
             body["messages"] = _merged(body["messages"])
         return orjson.dumps(body)
 
+    @property
+    def room(self) -> int:
+        """Output tokens for thinking beside a document's own."""
+        return room_of(self._known)
+
     def keep(self, learnt: Set[str]) -> None:
         """A request was answered that went without `learnt`: from now on all do."""
         if learnt <= self._known:
             return
         for what in sorted(learnt - self._known):
-            self._counters.notes[f"{self._label}: {_TOLD[what]}, as it refused the request with it"] += 1
+            why = "as it was cut while it thought" if room_of({what}) else "as it refused the request with it"
+            self._counters.notes[f"{self._label}: {_TOLD[what]}, {why}"] += 1
         self._known |= learnt
         if self._memory is not None:
             self._memory.remember(self._name, ",".join(sorted(self._known)))
+
+
+def room_of(learnt: Set[str]) -> int:
+    return max((tokens for tokens in ROOMS if f"room {tokens}" in learnt), default=0)
+
+
+def more_room(room: int, reply: Reply) -> str:
+    """What is to be learnt of a reply to an ask for JSON that `room` was too little for; "" where it was enough."""
+    if reply.finish_reason != "length":
+        return ""
+    split = split_thinking(reply.text, is_object=True)
+    # White space without end is no thought: some engines write it where JSON is forced.
+    is_thinking = bool(reply.reasoning or split.thinking or not reply.text)
+    return next((f"room {tokens}" for tokens in ROOMS if tokens > room), "") if is_thinking else ""
 
 
 def not_taken(failure: Failure, sent: bytes) -> str:

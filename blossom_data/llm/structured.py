@@ -23,6 +23,7 @@ from blossom_data.errors import RecordRefused
 from blossom_data.llm.reply.thinking import split_thinking
 from blossom_data.records import Message
 
+CANARY = "canary"
 _CANARY_SCHEMA = {
     "type": "object",
     "properties": {"blossom_canary": {"type": "integer"}},
@@ -110,7 +111,7 @@ async def _probe(send: Callable[[Ask, str], Awaitable[Reply]], model: str) -> tu
     seen = []
     for mode in ("json_object", "json_schema"):
         canary = Ask(
-            stage="canary",
+            stage=CANARY,
             version=1,
             messages=(Message("user", "Say hello in one word of plain text. This is not about JSON."),),
             max_tokens=_CANARY_TOKENS,

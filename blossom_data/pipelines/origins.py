@@ -13,7 +13,8 @@ from dataclasses import MISSING, fields
 from typing import Any
 
 from blossom_data.pipelines.settings import NotifySettings, Pipeline, PublishSettings, RefreshSettings, SourceSettings
-from blossom_data.redaction.urls import MASK, mask_credentials, shown_host, shown_url
+from blossom_data.redaction.commands import is_secret, shown_command
+from blossom_data.redaction.urls import MASK, shown_host, shown_url
 from blossom_data.toml_lines import KeyPath
 
 _TOP_DEFAULTS = ("shard_records", "max_bad", "budget_usd", "budget_tokens", "seed")
@@ -85,5 +86,5 @@ def shown(key: str, value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [shown("", each) for each in value]
     if isinstance(value, Mapping):
-        return {name: shown("", each) for name, each in value.items()}
-    return value if isinstance(value, int | float | bool | None) else mask_credentials(str(value))
+        return {name: MASK if is_secret(name) and each else shown("", each) for name, each in value.items()}
+    return value if isinstance(value, int | float | bool | None) else shown_command(str(value))

@@ -91,6 +91,31 @@ def test_no_password_of_a_base_url_is_shown(tmp_path: Path, url: str) -> None:
     assert not [text for text in everything(tmp_path / ".blossom", *runs, config) if PASSWORD in text]
 
 
+def test_no_secret_of_an_engines_command_or_of_a_request_is_shown(tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", [user("a question")])
+    commands = [
+        f"vllm serve m --api-key {PASSWORD} --port {{port}}",
+        f"HF_TOKEN={PASSWORD} vllm serve m --port {{port}} --api-key='{PASSWORD} x'",
+        f"serve --port {{port}} --header 'Authorization: Bearer {PASSWORD}' --password {PASSWORD} {PASSWORD}",
+        f'serve --port {{port}} --config \'{{"hub": {{"access_token": "{PASSWORD}"}}}}\'',
+        f"serve --port {{port}} --hub https://user:{PASSWORD}@hub.example/ --max-tokens 4096",
+    ]
+    for command in commands:
+        engine = f'[endpoint]\nserve = {json.dumps(command)}\nmodel = "m"\nextra_body = {{api_key = "{PASSWORD}"}}\n'
+        (tmp_path / "p.toml").write_text(
+            f'[[source]]\nkind = "messages"\npath = "in.jsonl"\nstages = ["annotate"]\n{engine}'
+        )
+        done = [
+            blossom("run", "p.toml", "--show-config", cwd=tmp_path),
+            blossom("run", "p.toml", "--show-config", "--json", "--serve", command, cwd=tmp_path),
+        ]
+        assert [each.code for each in done] == [0, 0], done
+        done.append(blossom("run", "p.toml", cwd=tmp_path))
+        assert done[-1].code == 2, done
+        assert not [each for each in done if PASSWORD in each.out + each.err]
+        assert all("serve" in each.out and "--port {port}" in each.out for each in done[:2])
+
+
 @pytest.mark.parametrize(
     "hook",
     [

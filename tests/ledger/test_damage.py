@@ -6,7 +6,9 @@ import asyncio
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
+import subprocess
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -155,3 +157,22 @@ def test_a_lock_that_is_held_is_another_run(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(Locked, match="pid 7 on h since s"):
         take_lock(path)
     assert holder_of(path) == {"pid": "7", "host": "h", "since": "s"}
+
+
+@pytest.mark.skipif(shutil.which("gcc") is None, reason="the failing flock is compiled")
+def test_a_file_system_without_locks_is_told_as_that_by_a_real_process(tmp_path: Path) -> None:
+    source, shim = tmp_path / "flock.c", tmp_path / "flock.so"
+    source.write_text(
+        "#include <errno.h>\n#include <stdlib.h>\n"
+        'int flock(int file, int how) { (void)file; (void)how; errno = atoi(getenv("FLOCK_ERRNO")); return -1; }\n'
+    )
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", shim, source], check=True)
+    rows = write_lines(tmp_path / "in.jsonl", [user("a question")])
+    with Loopback() as server:
+        for code in (errno.ENOLCK, errno.EOPNOTSUPP):
+            env = {"LD_PRELOAD": str(shim), "FLOCK_ERRNO": str(code)}
+            at = ("--base-url", server.base_url, "--model", "m")
+            done = blossom("annotate", rows, "-o", "out", *at, cwd=tmp_path, env=env)
+            assert (done.code, server.paid) == (1, 0), done
+            assert "no locks on this file system" in done.err
+            assert len(done.err.splitlines()) <= 2

@@ -102,17 +102,24 @@ def test_a_new_ledger_lies_as_git_would_have_it(tmp_path: Path, monkeypatch: pyt
     assert find_ledger(Path("a/b/out")) == LEDGER
 
 
-def test_another_ledger_is_told_before_it_buys(home: Path) -> None:
+def test_another_ledger_is_told_before_it_buys_and_where_nothing_is_bought_it_is_not(home: Path) -> None:
+    other = ("--ledger", "new.sqlite")
     with Loopback() as server:
         annotate(server, home, "in.jsonl", "out")
-        planned = annotate(server, home, "in.jsonl", "out", "--ledger", "new.sqlite", "--dry-run")
+        before = (home / "out/manifest.json").read_bytes()
+        planned = annotate(server, home, "in.jsonl", "out", *other, "--dry-run")
+        taken = annotate(server, home, "in.jsonl", "out", *other)
+        # The shard is taken over: nothing came of the new ledger, and the manifest goes on naming the old one.
+        assert "note" not in planned.err + taken.err
+        assert (server.paid, (home / "out/manifest.json").read_bytes()) == (ROWS, before)
+        (home / "out" / BLOCKS).unlink()
+        planned = annotate(server, home, "in.jsonl", "out", *other, "--dry-run")
         assert server.paid == ROWS
-        (home / "out" / BLOCKS).unlink()  # else the shard is taken over, and nothing is bought
-        told = annotate(server, home, "in.jsonl", "out", "--ledger", "new.sqlite")
+        told = annotate(server, home, "in.jsonl", "out", *other)
         for done in (planned, told):
             assert "out was made with the ledger" in done.err
             assert str(LEDGER) in done.err
-        assert "note" not in annotate(server, home, "in.jsonl", "out", "--ledger", "new.sqlite").err
+        assert "note" not in annotate(server, home, "in.jsonl", "out", *other).err
         (home / "new.sqlite").rename(home / "renamed.sqlite")
         assert "note" not in annotate(server, home, "in.jsonl", "out", "--ledger", "renamed.sqlite").err
         assert server.paid == 2 * ROWS

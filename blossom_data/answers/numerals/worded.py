@@ -98,9 +98,9 @@ def _read_chinese(match: re.Match[str]) -> Quantity | None:
             return None
         main, end = main[:-1], end - 1
     if top:
-        value = _compose((), top, _read_whole(main))
+        value = _compose((), top, read_whole(main))
     else:
-        value = _compose(main, match["num"] or (), _read_whole(match["den"]) if match["den"] else 1, match["decimals"])
+        value = _compose(main, match["num"] or (), read_whole(match["den"]) if match["den"] else 1, match["decimals"])
     if value is None or len(match[0]) > _MAX_RUN:
         return None
     scale = match["scale"] or (main[-1] if len(main) > 1 and main[-1] in "万亿" and not top else "")
@@ -154,15 +154,15 @@ def _compose(
     whole: Sequence[str], top: Sequence[str] = (), bottom: int | None = 1, decimals: Sequence[str] | None = None
 ) -> Fraction | None:
     """Add up a whole number, a fraction and decimals; None when one of them is no number."""
-    units = _read_whole(whole) if whole else 0
-    tops = _read_whole(top) if top else 0
+    units = read_whole(whole) if whole else 0
+    tops = read_whole(top) if top else 0
     digits = [_DIGITS.get(word, 10) for word in decimals or ()]
     if units is None or tops is None or not bottom or max(digits, default=0) > 9 or (whole and top and tops >= bottom):
         return None
     return units + Fraction(tops, bottom) + Fraction(int("".join(map(str, digits)) or "0"), 10 ** len(digits))
 
 
-def _read_whole(words: Sequence[str]) -> int | None:
+def read_whole(words: Sequence[str]) -> int | None:
     """Read the words or numerals of a whole number: hundred times what is smaller before it, and so on."""
     if len(words) > 1 and all(word in _CHINESE_DIGITS for word in words):
         return int("".join(str(_DIGITS[word]) for word in words)) if "两" not in words else None

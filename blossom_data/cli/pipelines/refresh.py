@@ -77,7 +77,7 @@ def _locked(pipeline: Pipeline) -> IO[str]:
 
 
 def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> int:
-    from blossom_data.cli.jobs import refuse, tell_other_ledger
+    from blossom_data.cli.jobs import refuse, telling_other_ledger
     from blossom_data.cli.pipelines.job import build_job, replacement_of
     from blossom_data.cli.progress import Progress
     from blossom_data.cli.stop_notice import telling_stops
@@ -99,9 +99,7 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
 
     def make_job() -> Job:
         refuse(replacement_of(pipeline, heard))
-        job = build_job(pipeline, heard)
-        tell_other_ledger(job, wanted.common)
-        return job
+        return telling_other_ledger(build_job(pipeline, heard), wanted.common)
 
     log = RunLog(pipeline.refresh.logs, pipeline.name)
     try:

@@ -26,10 +26,12 @@ from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, EndpointError, Interrupted, RecordRefused, StoppedEarly
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.batch.input import BatchInput, Modes
+from blossom_data.llm.batch.lessons import Lessons
 from blossom_data.llm.batch.protocol import BatchClient, RemoteBatch
 from blossom_data.llm.batch.results import Results
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.batch.store import BatchStore, StoredBatch
+from blossom_data.llm.policy import Failure
 from blossom_data.llm.pool import Pool
 from blossom_data.llm.structured import names_format
 
@@ -93,7 +95,8 @@ class BatchAsker:
         self._open: list[StoredBatch] = []
         self._looked_at: set[str] = set()
         """Ids of open batches whose state this run has seen."""
-        self._refused: dict[bytes, RecordRefused] = {}
+        self._refused: dict[bytes, tuple[RecordRefused, Failure]] = {}
+        self._lessons = Lessons(counters, ledger)
         self._tries = store.tries()
         self._submits: set[asyncio.Task[None]] = set()
         self._follows: set[asyncio.Task[None]] = set()
@@ -150,12 +153,12 @@ class BatchAsker:
             raise self._error
         model = ask.model or self.model_for(ask.stage)
         key = ask.key(model)
-        if (refusal := self._refused.pop(key, None)) is not None:
-            raise refusal
+        group = (self._client_for(ask.stage), ask.stage, model)
+        if (refused := self._refused.pop(key, None)) is not None and not self._is_mended(key, ask, group, *refused):
+            raise refused[0]
         if (stored := self._ledger.get(key)) is not None:
             # A batch of an earlier run brought it between the engine's look into the ledger and this call.
             return stored
-        group = (self._client_for(ask.stage), ask.stage, model)
         waiting = _Waiting(ask, group, asyncio.get_running_loop().create_future())
         self._waiting[key] = waiting
         try:
@@ -219,9 +222,10 @@ class BatchAsker:
         while keys and self._error is None:
             asks = {key: waiting.ask for key in keys if (waiting := self._waiting.get(key)) is not None}
             modes = await self._modes.of(client, model, asks.values())
-            with BatchInput(asks, client, modes, self._settings.most_bytes) as batch_input:
+            dialect = self._lessons.dialect(client, model)
+            with BatchInput(asks, client, modes, dialect, self._settings.most_bytes) as batch_input:
                 for key, refusal in batch_input.refused.items():
-                    self._deliver(key, refusal)
+                    self._fail(key, refusal)
                 keys = batch_input.left_over
                 if not batch_input.keys or self._error is not None:
                     continue
@@ -269,22 +273,28 @@ class BatchAsker:
                 counters=self._counters,
                 ask_of=lambda key: waiting.ask if (waiting := self._waiting.get(key)) else None,
                 deliver=self._deliver,
+                may_go_again=self._may_go_again,
             )
             await results.read(remote)
         finally:
             self._reading -= 1
-        self._end(stored, remote, results.fatal)
+        alike = self._lessons.same_for_all(client, stored.stage, results.answers, results.refusals)
+        for key, refusal in results.refusals.items() if alike is None else ():
+            self._fail(key, refusal)
+        self._end(stored, remote, results.fatal or alike)
 
     def _end(self, stored: StoredBatch, remote: RemoteBatch, fatal: BlossomError | None) -> None:
         """Closes a batch whose replies are durable; lines without one go on, unless no call can succeed."""
         unanswered = list(stored.keys)
-        self._store.end(stored, () if fatal else unanswered)
+        tried = [key for key in unanswered if key not in self._lessons.mended]
+        self._lessons.mended.difference_update(unanswered)
+        self._store.end(stored, () if fatal else tried)
         self._open.remove(stored)
         self._tell(stored, remote.status + (f", {len(unanswered):,} lines without an answer" if unanswered else ""))
         if fatal is not None:
             self._end_all(fatal)
             return
-        for key in unanswered:
+        for key in tried:
             self._tries[key] = self._tries.get(key, 0) + 1
         held, self._held = self._held, []
         self._go_on([*unanswered, *held])
@@ -305,19 +315,26 @@ class BatchAsker:
         else:
             self._end_all(ConfigError(what, hint="nothing was bought; mend what it names, or leave out --batch"))
 
-    def _deliver(self, key: bytes, outcome: Reply | RecordRefused) -> bool:
-        """Hands what came of a line to the call that waits for it; False leaves the line open."""
-        waiting = self._waiting.get(key)
-        if isinstance(outcome, RecordRefused):
-            if waiting and names_format(outcome) and self._modes.downgrade(waiting.group[0], waiting.group[2]):
-                return False
-            if waiting is None:
-                self._refused[key] = outcome
-            elif not waiting.reply.done():
-                waiting.reply.set_exception(outcome)
-        elif waiting is not None and not waiting.reply.done():
-            waiting.reply.set_result(outcome)
-        return True
+    def _deliver(self, key: bytes, reply: Reply) -> None:
+        """Hands the reply of a line to the call that waits for it."""
+        if (waiting := self._waiting.get(key)) is not None and not waiting.reply.done():
+            waiting.reply.set_result(reply)
+
+    def _may_go_again(self, key: bytes, refusal: RecordRefused, failure: Failure) -> bool:
+        """Whether a refused line is worth sending again in another way."""
+        if (waiting := self._waiting.get(key)) is None:
+            self._refused[key] = (refusal, failure)
+            return False
+        return self._is_mended(key, waiting.ask, waiting.group, refusal, failure)
+
+    def _is_mended(self, key: bytes, ask: Ask, group: Group, refusal: RecordRefused, failure: Failure) -> bool:
+        client, _, model = group
+        is_format = names_format(refusal) and self._modes.downgrade(client, model)
+        return is_format or self._lessons.learn(key, ask, client, model, failure)
+
+    def _fail(self, key: bytes, refusal: RecordRefused) -> None:
+        if (waiting := self._waiting.get(key)) is not None and not waiting.reply.done():
+            waiting.reply.set_exception(refusal)
 
     async def _adopt(self) -> None:
         """Finds the batches of earlier runs again, by id, or by the intent in their metadata.

@@ -18,6 +18,7 @@ from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, EndpointError, RecordRefused
 from blossom_data.llm.batch.lines import encode_line
 from blossom_data.llm.batch.protocol import BatchClient
+from blossom_data.llm.dialect import Dialect
 from blossom_data.llm.policy import Action, backoff_s
 from blossom_data.llm.structured import Negotiation
 
@@ -25,13 +26,15 @@ _CANARY_TRIES = 4
 
 
 class BatchInput:
-    """The lines of `asks` up to `most_bytes`; the rest is `left_over`.
+    """The lines of `asks`, put as `dialect` says, up to `most_bytes`; the rest is `left_over`.
 
     Raises:
         BlossomError: the temporary file cannot be written.
     """
 
-    def __init__(self, asks: Mapping[bytes, Ask], client: BatchClient, mode: str, most_bytes: int) -> None:
+    def __init__(
+        self, asks: Mapping[bytes, Ask], client: BatchClient, mode: str, dialect: Dialect, most_bytes: int
+    ) -> None:
         self.keys: set[bytes] = set()
         self.left_over: list[bytes] = []
         self.refused: dict[bytes, RecordRefused] = {}
@@ -39,7 +42,7 @@ class BatchInput:
         self._digest = hashlib.blake2b(digest_size=16)
         self.file = tempfile.TemporaryFile()  # noqa: SIM115
         try:
-            self._write(asks, client, mode, most_bytes)
+            self._write(asks, client, mode, dialect, most_bytes)
         except OSError as why:
             self.file.close()
             raise BlossomError(
@@ -59,11 +62,14 @@ class BatchInput:
         whole.update(b"#%d" % number)
         return whole.hexdigest()
 
-    def _write(self, asks: Mapping[bytes, Ask], client: BatchClient, mode: str, most_bytes: int) -> None:
+    def _write(
+        self, asks: Mapping[bytes, Ask], client: BatchClient, mode: str, dialect: Dialect, most_bytes: int
+    ) -> None:
         size = 0
         for key, ask in asks.items():
             try:
-                line = encode_line(key, client.encode(ask, "off" if ask.response_schema is None else mode))
+                payload = client.encode(ask, "off" if ask.response_schema is None else mode)
+                line = encode_line(key, dialect.say(payload, frozenset()))
             except RecordRefused as refusal:
                 self.refused[key] = refusal
                 continue

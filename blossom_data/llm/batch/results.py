@@ -31,7 +31,8 @@ class Results:
 
     Args:
         ask_of: the ask that waits for a key, None when nobody does (yet).
-        deliver: gets each reply, durable by then, and each final refusal; False leaves a refused line open.
+        deliver: gets each reply, durable by then.
+        may_go_again: whether a refused line stays open, to be sent again in another way.
     """
 
     def __init__(
@@ -42,12 +43,16 @@ class Results:
         ledger: Ledger,
         counters: Counters,
         ask_of: Callable[[bytes], Ask | None],
-        deliver: Callable[[bytes, Reply | RecordRefused], bool],
+        deliver: Callable[[bytes, Reply], None],
+        may_go_again: Callable[[bytes, RecordRefused, Failure], bool],
     ) -> None:
         self._client, self._stored, self._ledger, self._counters = client, stored, ledger, counters
-        self._ask_of, self._deliver = ask_of, deliver
+        self._ask_of, self._deliver, self._may_go_again = ask_of, deliver, may_go_again
         self._unused = Ask(stage=stored.stage, version=0, messages=(), model=stored.model)
         self._bought: dict[bytes, Reply] = {}
+        self.answers = 0
+        self.refusals: dict[bytes, RecordRefused] = {}
+        """The lines that are given up in this run."""
         self.fatal: BlossomError | None = None
         """What the lines say about all further calls: a refused key, a spent quota."""
 
@@ -110,8 +115,10 @@ class Results:
         if isinstance(outcome, Reply):
             self._bought[line.key] = outcome
         elif outcome.action is Action.REFUSED:
-            if self._deliver(line.key, self._refusal(outcome)):
+            refusal = self._refusal(outcome)
+            if not self._may_go_again(line.key, refusal, outcome):
                 self._stored.keys.discard(line.key)
+                self.refusals[line.key] = refusal
         else:
             self._counters.retries[outcome.cause] += 1
             if outcome.action in (Action.AUTH, Action.ENDPOINT):
@@ -125,6 +132,7 @@ class Results:
             *(self._ledger.put(key, self._ask_of(key) or self._unused, reply) for key, reply in bought.items())
         )
         counters = self._counters
+        self.answers += len(bought)
         for key, reply in bought.items():
             usage = reply.usage
             counters.calls += 1

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from aiohttp import ClientSession
 
     from blossom_data.llm.pool import Pool
+from blossom_data.redaction.commands import shown_command
 
 START_S = 600.0
 REVIVE_S = 1.0
@@ -80,7 +81,9 @@ def fill_command(command: str, *, port: int, model: str) -> tuple[str, ...]:
     if "{model}" in command and not model:
         raise ConfigError("the engine's command wants a {model}", hint="give --model or set BLOSSOM_MODEL")
     if shutil.which(words[0]) is None:
-        raise ConfigError(f"no program {words[0]!r} to serve with", hint="install the engine, or give the whole path")
+        raise ConfigError(
+            f"no program {shown_command(words[0])!r} to serve with", hint="install the engine, or give the whole path"
+        )
     return tuple(word.replace("{port}", str(port)).replace("{model}", model) for word in words)
 
 

@@ -1,6 +1,6 @@
 """What the calls of a run are billed, booked try by try: in the budget, the counters and the ledger's totals.
 
-    hold = await account.reserve(ask, model, 0)    before each try
+    hold = await account.reserve(ask, model)       before each try
     account.answered(hold, reply, ask, model)      an answer: the ledger books it when it is stored
     account.failed(hold, failure, ask, model)      a try that brought none, and may have been billed
 
@@ -15,7 +15,7 @@ from typing import Protocol
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.counters import Counters
-from blossom_data.llm.money.budget import Budget, Hold
+from blossom_data.llm.money.budget import Budget, Hold, Room, no_room
 from blossom_data.llm.policy import Failure
 
 _CUT_CHARS = 2_000
@@ -35,13 +35,13 @@ class Account:
     def __init__(self, budget: Budget, counters: Counters, book: Book) -> None:
         self.budget, self._counters, self._book = budget, counters, book
 
-    async def reserve(self, ask: Ask, model: str, cap: int) -> Hold:
+    async def reserve(self, ask: Ask, model: str, *, cap: int = 0, room: Room = no_room) -> Hold:
         """As the budget's.
 
         Raises:
             StoppedEarly: it does not fit into what is left.
         """
-        return await self.budget.reserve(ask, model, cap=cap)
+        return await self.budget.reserve(ask, model, cap=cap, room=room)
 
     def believed(self, hold: Hold, reply: Reply, model: str) -> Reply:
         """`reply`, with the reservation as its usage where the endpoint's own is beyond belief."""
@@ -55,10 +55,10 @@ class Account:
             self._book.book(ask.stage, model, reply.usage)
 
     def cut(self, hold: Hold, reply: Reply, ask: Ask, model: str) -> None:
-        """Books an answer that our own cap has cut: an attempt, and no answer."""
+        """Books an answer that a cap which the user did not set has cut: an attempt, and no answer."""
         self._settle(hold, reply.usage, model)
         self._book.book(ask.stage, model, reply.usage)
-        why = f"cut by the budget's own cap of {hold.cap} tokens"
+        why = f"cut by a cap of {hold.cap} tokens that nobody set"
         self._book.note_failure(ask.key(model), ask.stage, 200, why, reply.text[:_CUT_CHARS])
 
     def keep_cut(self, reply: Reply, ask: Ask, model: str) -> None:

@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from blossom_data.asks import Ask, Usage
 from blossom_data.errors import ConfigError, StoppedEarly
@@ -25,6 +27,11 @@ FIRST_CAP_TOKENS = 4_096
 """Output tokens held at first for an ask without max_tokens: longer than nearly every answer."""
 LEAST_CAP_TOKENS = 64
 _BEYOND_BELIEF = 20
+Room: TypeAlias = "Callable[[], int]"
+
+
+def no_room() -> int:
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +74,33 @@ class Budget:
         self._answered = self._urgent = 0
         self._cap = FIRST_CAP_TOKENS
 
-    async def reserve(self, ask: Ask, model: str, *, cap: int = 0) -> Hold:
+    async def reserve(self, ask: Ask, model: str, *, cap: int = 0, room: Room = no_room) -> Hold:
         """Holds the worst case of `ask`, waiting for calls in flight where it does not fit beside theirs.
 
         Args:
             cap: output tokens wanted, where the ask names none; 0: as many as the longest answer so far.
+            room: output tokens beside those that the ask names, for thinking; asked for again while it waits.
 
         Raises:
             StoppedEarly: it does not fit into what is left.
             ConfigError: a budget in USD for a model without a price.
         """
         if not self.is_limited:
-            return self._take(self._worst(ask, model, cap))
+            return self._take(self._worst(ask, model, cap, room))
         if cap:
             # An answer that was cut goes before new ones: its length tells what they may need.
             self._urgent += 1
             try:
-                return await self._wait_until_it_fits(ask, model, cap)
+                return await self._wait_until_it_fits(ask, model, cap, room)
             finally:
                 self._urgent -= 1
                 self._settled.set()
         async with self._turn:
-            return await self._wait_until_it_fits(ask, model, cap)
+            return await self._wait_until_it_fits(ask, model, cap, room)
 
-    async def _wait_until_it_fits(self, ask: Ask, model: str, cap: int) -> Hold:
+    async def _wait_until_it_fits(self, ask: Ask, model: str, cap: int, room: Room) -> Hold:
         while True:
-            hold, is_its_turn = self._worst(ask, model, cap), bool(cap) or not self._urgent
+            hold, is_its_turn = self._worst(ask, model, cap, room), bool(cap) or not self._urgent
             if is_its_turn and self._fits(hold):
                 return self._take(hold)
             if is_its_turn and not self._holds:
@@ -100,11 +108,11 @@ class Budget:
             self._settled.clear()
             await self._settled.wait()
 
-    def _worst(self, ask: Ask, model: str, cap: int) -> Hold:
+    def _worst(self, ask: Ask, model: str, cap: int, room: Room) -> Hold:
         """What `ask` may take by what is known just now."""
         estimated_in = estimate_prompt(ask)
         tokens_in = int(estimated_in * self._in_ratio) + 1
-        allowed = ask.max_tokens or cap or self._cap
+        allowed = ask.max_tokens + room() if ask.max_tokens else cap or self._cap
         tokens_out = math.ceil(allowed * self._out_ratio)
         price = self._spending.price_of(model)
         if self._spending.budget_usd is not None and price is None:
@@ -156,8 +164,8 @@ class Budget:
         """The endpoint allows no cap as large as was sent: begin with `cap`."""
         self._cap = min(self._cap, cap)
 
-    def smaller(self, hold: Hold, cap: int) -> Hold:
-        """`hold` with a smaller cap; it is let go of in its place."""
+    def with_cap(self, hold: Hold, cap: int) -> Hold:
+        """`hold` with another cap; it is let go of in its place."""
         less = replace(hold, cap=cap, tokens_out=math.ceil(cap * self._out_ratio))
         self._held_tokens -= hold.tokens - less.tokens
         return less

@@ -65,7 +65,10 @@ def finish_kind(reason: object) -> str:
     """A finish reason in OpenAI's words; one that nobody knows as it is, in lower case."""
     if not isinstance(reason, str) or not reason:
         return UNKNOWN
-    reason = reason.lower()
+    return "stop" if reason == "stop" else _kind(reason.lower())
+
+
+def _kind(reason: str) -> str:
     bare = reason.removeprefix("finish_reason_")
     return next((told for words, told in _FINISH if words.search(bare)), UNKNOWN if bare in _UNTOLD else reason)
 

@@ -13,7 +13,7 @@ import re
 from blossom_data.llm.reply.thinking import code_spans, is_structure
 
 _PIECE = (
-    r"<\|/?[A-Za-z0-9_.:-]{1,48}\|>|<｜[^<>｜\n]{1,48}｜>|<\|turn>|<turn\|>|\[/?INST\]"
+    r"<\|/?[A-Za-z0-9_.:-]{1,48}\|>|<｜[^<>｜\n]{1,48}｜>|<\|turn>|<turn\|>|\[/?INST\]|\[\|(?:system|user|assistant|endofturn)\|\]"
     r"|</?(?:start|end)_of_(?:turn|utterance)>"
 )
 _WORD = r"</?(?:s|eos|bos|eot|eod|pad|unk|EOS|BOS|PAD|UNK|endoftext|end_of_text)>"
@@ -23,7 +23,7 @@ _ROLE = (
 _ENDS = re.compile(rf"(?P<token>{_ROLE}(?:<\|end_header_id\|>)?|{_PIECE}|{_WORD})\s*\Z")
 _BEGINS = re.compile(rf"\s*(?P<token>{_ROLE}(?:<\|end_header_id\|>)?|{_PIECE}|<(?:s|bos|BOS)>)\s*")
 _ANY = re.compile(f"{_PIECE}|(?P<word>{_WORD})")
-_MARKS = ("<", "[INST", "[/INST")
+_MARKS = ("<", "[INST", "[/INST", "[|")
 _TAIL_CHARS = 200
 _MOST_TOKENS = 20
 """So many are taken off an end; with more the answer is asked for again."""

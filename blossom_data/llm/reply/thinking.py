@@ -18,21 +18,30 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _MIND = r"think(?:ing)?|thoughts?|reasoning|思考|思考过程|推理|推理过程"
-_LEADING = r"reflection|analysis|scratch_?pad|monologue|cot|chain[_-]of[_-]thought"
+_LEADING = (
+    r"reflect(?:ion)?|analysis|scratch_?pad|monologue|cot|chain[_-]of[_-]thought|reason|rationale|deliberat(?:e|ion)"
+    r"|plan(?:ning)?|ponder(?:ing)?|brainstorm(?:ing)?|consider(?:ation)?s?"
+)
 """Names that ordinary XML has too: a tag where they begin the reply, nowhere else."""
 _TAG = re.compile(
-    r"(?P<bracket><\||<｜|<|＜|◁|\[|&lt;)[ \t]?(?P<slash>\\?/|／)?[ \t]?(?P<edge>(?:begin|start|end)_(?:of_)?)?"
+    r"(?P<bracket>[<＜◁\[【&](?:(?<=&)lt;|(?<=<)[|｜]|(?<!&)))[ \t]?(?P<slash>\\?/|／)?[ \t]?"
+    r"(?P<edge>(?:begin|start|end)_(?:of_)?)?"
     rf"(?P<name>(?:[A-Za-z0-9]{{1,20}}[:_-]|ant)?(?:(?P<mind>{_MIND})|{_LEADING})(?:[:_-][A-Za-z0-9_]{{1,60}})?)"
-    r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|&gt;)",
+    r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|】|&gt;)",
     re.IGNORECASE,
 )
-_BRACKETED = re.compile(r"think(?:ing)?|thoughts?", re.IGNORECASE)
+_BRACKETS = ("<", "＜", "◁", "[", "【", "&lt;")
+_BRACKETED = re.compile(r"think(?:ing)?|thoughts?|思考|思考过程", re.IGNORECASE)
 """The names that square brackets make a tag of: [reasoning] may stand for a word to fill in."""
 _PHRASES = (
     (r"<\|channel>\s*(?:thought|analysis)\b[ \t]*\n?", r"<channel\|>"),
-    (r"<unused94>\s*thought\b[ \t]*\n?", r"<unused95>"),
+    (r"<(?:unused|ctrl)94>\s*thought\b[ \t]*\n?", r"<(?:unused|ctrl)95>"),
     (r"<\|inner_prefix\|>", r"<\|inner_suffix\|>"),
     (r"<details\b[^<>\n]*\btype\s*=\s*[\"']?reasoning[^<>\n]*>", r"</details>"),
+    (
+        r"<details[^<>\n]*>\s*<summary>[^<\n]{0,40}(?:think|thought|reason|思考|推理)[^<\n]{0,40}</summary>",
+        r"</details>",
+    ),
     (r"(?:Here is|Here['’]s) my thought process:", r"(?:Here is|Here['’]s) my response:"),
     (r"Here are my reasoning steps:", r"\[BEGIN FINAL RESPONSE\]"),
     (r"Thinking(?:\.{3}|…)[ \t]*\n", r"(?:\.{3}|…)[ \t]*done thinking\.?"),
@@ -49,7 +58,8 @@ _CHANNEL = re.compile(
 )
 _CHANNEL_END = re.compile(r"(?:<\|(?:end|return|call|start)\|>|<\|channel\|>)[\s\S]*\Z")
 _BARE_CHANNELS = re.compile(
-    r"\s*analysis(?=[^\s\da-z_,.;:，。：-])(?P<thought>[\s\S]*?)(?:assistant ?final(?P<text>[\s\S]*)|\Z)"
+    r"\s*analysis(?:(?=[^\s\da-z_,.;:，。：-])|[ \t]*\n(?=[\s\S]*\nassistant ?final\n))"
+    r"(?P<thought>[\s\S]*?)(?:assistant ?final(?P<text>[\s\S]*)|\Z)"
 )
 """The same where the server has left the special tokens out: `analysisThe user asks ...assistantfinalParis.`"""
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
@@ -81,6 +91,8 @@ class _Mark:
     """open, close or void."""
     is_mind: bool
     """False for a name that other texts have too."""
+    is_in_question: bool = False
+    """Whether the question holds that name as a word."""
 
 
 def split_thinking(text: str, question: str = "", *, is_object: bool = False) -> Split:
@@ -98,8 +110,9 @@ def split_thinking(text: str, question: str = "", *, is_object: bool = False) ->
         if len(marks) > _MOST_TAGS:
             return Split("", text, is_open=True)
         found = _by_marks(text, marks, is_object=is_object)
-        if found.text == text:
-            return found
+        is_asked_for = any(mark.is_in_question for mark in marks) and not any(mark.is_mind for mark in marks)
+        if found.text == text or (is_asked_for and not found.is_open and not found.text.strip()):
+            return Split(text)
     return Split(_unwrapped(found.text).strip(), found.thinking.strip(), found.is_open)
 
 
@@ -169,13 +182,24 @@ def _by_phrase(text: str, question: str) -> Split | None:
 
 def _marks(text: str, question: str) -> Iterator[_Mark]:
     """The tags of `text`, but those that stand in the question."""
-    asked = {_identity(tag) for tag in _TAG.finditer(question)}
-    for tag in _TAG.finditer(text):
-        if _identity(tag) in asked or (tag["bracket"] == "[" and not _BRACKETED.fullmatch(tag["name"])):
+    asked: set[tuple[str, str]] | None = None
+    for tag in _TAG.finditer(text) if any(map(text.__contains__, _BRACKETS)) else ():
+        if asked is None:
+            asked = {_identity(each) for each in _TAG.finditer(question)}
+        if _identity(tag) in asked or (tag["bracket"] in "[【" and not _BRACKETED.fullmatch(tag["name"])):
             continue
-        is_end = bool(tag["slash"]) or (tag["edge"] or "").lower().startswith("end")
+        if tag["bracket"] == "【" and "【/" not in text:
+            continue  # a heading
+        is_end = bool(tag["slash"]) or (tag["edge"] or "").lower().startswith("end") or _is_ending(tag["name"])
         kind = "void" if tag["void"] else "close" if is_end else "open"
-        yield _Mark(tag.start(), tag.end(), kind, tag["mind"] is not None)
+        is_mind = tag["mind"] is not None
+        is_in_question = not is_mind and tag["name"].lower() in question.lower()
+        yield _Mark(tag.start(), tag.end(), kind, is_mind, is_in_question)
+
+
+def _is_ending(name: str) -> bool:
+    """Whether a tag's name says that it closes: thought_end."""
+    return name.lower().endswith(("_end", "-end", "_close", "_stop"))
 
 
 def _identity(tag: re.Match[str]) -> tuple[str, str]:

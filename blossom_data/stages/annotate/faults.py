@@ -68,6 +68,8 @@ FAULT_CODES = (
     "loop",
     "wrong_language",
 )
+_FEW_LATIN = 40
+"""Letters that any Chinese answer may hold."""
 _HEAD_CHARS = 300
 """A refusal stands at the start of an answer, an identity claim at its start or end."""
 
@@ -140,9 +142,14 @@ def _wrong_language(text: str, question: str, record: Record) -> str:
         prose = _CODE.sub(" ", prose)
     if record.lang not in ("en", "zh"):
         return another_language(prose, question, record.lang)
-    han = 0 if prose.isascii() else sum(map(len, _HAN.findall(prose)))
-    latin = len(prose.encode("ascii", "ignore").translate(None, _NOT_LATIN))
-    if record.lang == "zh" and han == 0 and latin >= 40:
+    latin = len(prose.encode("utf-8", "replace").translate(None, _NOT_LATIN))
+    if prose.isascii():
+        han = 0
+    elif record.lang == "zh" and latin < _FEW_LATIN:
+        return ""
+    else:
+        han = sum(map(len, _HAN.findall(prose)))
+    if record.lang == "zh" and han == 0 and latin >= _FEW_LATIN:
         return "no Chinese in the answer to a Chinese question"
     if record.lang == "zh" and latin > 200 and han * 12 < latin:
         return "hardly any Chinese in the answer to a Chinese question"

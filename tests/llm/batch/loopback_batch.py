@@ -279,7 +279,7 @@ class BatchServer:
         good, bad = [], []
         for line in batch.lines:
             name = line["custom_id"]
-            outcome = self._answer(_text(line["body"]), self.lines_run[name])
+            outcome = self.refusal_of(line["body"]) or self._answer(_text(line["body"]), self.lines_run[name])
             self.lines_run[name] += 1
             if isinstance(outcome, str):
                 self.paid[name] += 1
@@ -303,6 +303,10 @@ class BatchServer:
         if self.drop_output:
             del self.files[f"file-out-{batch.id}"]
             self.drop_output = False
+
+    def refusal_of(self, body: dict[str, Any]) -> Line | None:
+        """What becomes of a line because of its body alone; for a server that takes less."""
+        return None
 
     def _described(self, batch: Batch) -> dict[str, Any]:
         status = batch.states[0]
