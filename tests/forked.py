@@ -13,6 +13,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -24,7 +25,7 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import suppress
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ HERE = Path(__file__).resolve().parent
 TRAINING = (
     "blossom_data.train.run",
     "deepspeed",
+    "deepspeed.runtime.zero.muon.muon_optimizer",  # brings torch's compiler along, with whatever optimiser
     "peft",
     "tensorboard.summary.writer.record_writer",
     "transformers.models.auto.modeling_auto",
@@ -56,7 +58,7 @@ def blossom(
         given.write(stdin)
         given.seek(0)
         command = Process(
-            _server("train" if arguments[0] == "train" else "plain").address,
+            _server("train" if arguments[:1] == ("train",) else "plain").address,
             ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
             cwd=str(cwd),
             env={**clean_environment(), **(env or {})},
@@ -149,6 +151,8 @@ def serve(kind: str, address: str) -> None:
     for name in TRAINING if kind == "train" else _our_own():
         with suppress(ImportError):
             importlib.import_module(name)
+    if kind == "plain":
+        _warm_up()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -175,6 +179,23 @@ def _our_own() -> list[str]:
     """All modules but those that need torch."""
     found = pkgutil.walk_packages(blossom_data.__path__, "blossom_data.")
     return [one.name for one in found if not one.name.startswith("blossom_data.train.") and "__main__" not in one.name]
+
+
+def _warm_up() -> None:
+    """Has made what a command makes once and keeps: the readers of flags, rows, prompts and pipelines."""
+    from blossom_data.cli.app import main
+    from blossom_data.executors.identity import code_digest
+    from blossom_data.pipelines.load import open_pipeline
+
+    code_digest()
+    open_pipeline("math")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder, "in.jsonl")
+        rows.write_text('{"messages": [{"role": "user", "content": "What is one and one?"}]}\n')
+        flags = ["-o", f"{folder}/out", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--dry-run", "--json"]
+        for command in ("annotate", "translate", "verify-math"):
+            with redirect_stdout(io.StringIO()), suppress(SystemExit):
+                main([command, str(rows), *flags])
 
 
 def _attend(line: socket.socket) -> None:

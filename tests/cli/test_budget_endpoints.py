@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 import pytest
-from command import blossom, user, write_lines
+from command import user, write_lines
+from forked import blossom
 from loopback import HANG, Fault, Loopback, LoopbackRequest, Response, answer, refused
 
 from blossom_data.ledger.sqlite import SqliteLedger

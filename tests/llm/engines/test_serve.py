@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Result, blossom, user, values, write_lines
+from command import Result, user, values, write_lines
+from forked import blossom
 
 from blossom_data.cli.flags.engine import EngineFlags, plan_engine
 from blossom_data.errors import ConfigError
