@@ -2,6 +2,7 @@
 
 blossom("plan", "small.toml", "--json", cwd=place)            the real command, as command.blossom runs it
 blossom("train", "run", "r.toml", "-o", "out", cwd=place)     the same behind torch and all that goes with it
+start("refresh", "small.toml", cwd=place, env={...})          the command while it runs: to be asked, stopped and killed
 call("forks", "train_once", "r.toml", "out", world=2)         a function in two processes of one group; [0, 0]
 
 As a script it is the server. A process has the files, folder and environment of whoever asks for it; only what a
@@ -25,9 +26,10 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Mapping
 from contextlib import redirect_stdout, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from command import Result, clean_environment
 
@@ -54,22 +56,99 @@ def blossom(
     *arguments: object, cwd: Path, env: dict[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 300
 ) -> Result:
     """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        command = Process(
+        child = start(*arguments, cwd=cwd, env={**clean_environment(), **(env or {})}, stdin=given)
+        try:
+            out, err = child.communicate(timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+    assert child.returncode is not None
+    return Result(child.returncode, out, err)
+
+
+def start(
+    *arguments: object,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    setup: str = "",
+) -> Child:
+    """The command `blossom-data ARGUMENTS` while it runs.
+
+    Args:
+        stdin: what it reads; nothing without it.
+        setup: Python code that is run before it, in its process.
+    """
+    writer = None
+    if stdin == subprocess.PIPE:
+        given, end = os.pipe()
+        writer = os.fdopen(end, "w", encoding="utf-8")
+    else:
+        given = os.open(os.devnull, os.O_RDONLY) if isinstance(stdin, int) else os.dup(stdin.fileno())
+    streams = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+    try:
+        process = Process(
             _server("train" if arguments[:1] == ("train",) else "plain").address,
             ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
             cwd=str(cwd),
-            env={**clean_environment(), **(env or {})},
-            streams=(given.fileno(), out.fileno(), err.fileno()),
+            env=dict(env),
+            streams=(given, *(stream.fileno() for stream in streams)),
+            setup=setup,
         )
-        code = command.wait(timeout_s)
-        said = []
-        for file in (out, err):
-            file.seek(0)
-            said.append(file.read().decode())
-    return Result(code, *said)
+    finally:
+        os.close(given)
+    return Child(process, writer, streams)
+
+
+class Child:
+    """What subprocess.Popen is, of a process that was forked; its output lies in files until it is asked for."""
+
+    def __init__(self, process: Process, stdin: IO[str] | None, streams: list[IO[bytes]]) -> None:
+        self._process, self.stdin, self._streams = process, stdin, streams
+        self.pid = process.pid
+        self.returncode: int | None = None
+        self._told: list[str] = []
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        if self.returncode is None and self._process.has_ended(0.0):
+            self.returncode = self._process.wait(0.0)
+        return self.returncode
+
+    def wait(self, timeout: float = 300) -> int:
+        """The exit code, once it has ended."""
+        if self.returncode is None and not self._process.has_ended(timeout):
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """What it wrote, once it has ended."""
+        if self.stdin:
+            self.stdin.close()
+        self.wait(timeout)
+        for stream in self._streams:
+            with stream:
+                stream.seek(0)
+                self._told.append(stream.read().decode())
+        self._streams = []
+        return self._told[0], self._told[1]
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal, unless it has ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s: float = 300) -> list[int]:
@@ -123,21 +202,26 @@ class Process:
         *,
         cwd: str,
         env: dict[str, str],
-        streams: tuple[int, int, int],
+        streams: tuple[int, ...],
+        setup: str = "",
     ) -> None:
         self._line = socket.socket(socket.AF_UNIX)
         self._line.connect(address)
-        body = json.dumps({"job": job, "cwd": cwd, "env": env, "path": sys.path}).encode()
+        body = json.dumps({"job": job, "cwd": cwd, "env": env, "path": sys.path, "setup": setup}).encode()
         socket.send_fds(self._line, [len(body).to_bytes(4, "big")], list(streams))
         self._line.sendall(body)
         self._told = self._line.makefile()
-        self._pid = int(self._told.readline())
+        self.pid = int(self._told.readline())
+
+    def has_ended(self, most_s: float) -> bool:
+        """Whether it has ended, or does so in time."""
+        return bool(select.select([self._line], [], [], max(0.0, most_s))[0])
 
     def wait(self, most_s: float) -> int:
         """Its exit code, negative for a signal; it is killed when it takes too long."""
-        if not select.select([self._line], [], [], max(0.0, most_s))[0]:
+        if not self.has_ended(most_s):
             with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
+                os.kill(self.pid, signal.SIGKILL)
         code = int(self._told.readline())
         self._told.close()
         self._line.close()
@@ -230,6 +314,7 @@ def _work(request: dict[str, Any], streams: list[int]) -> None:
     warnings.filterwarnings("error", module="blossom_data")
     code: object = 0
     try:
+        exec(request["setup"], {})
         module, function, arguments = request["job"]
         sys.argv = ["blossom-data", *(arguments[0] if function == "main" else [])]
         getattr(importlib.import_module(module), function)(*arguments)
