@@ -191,7 +191,6 @@ def test_each_part_of_a_refresh_has_a_bar(tmp_path: Path) -> None:
         command = cli("refresh", "whole.toml", *flags, bootstrap=SLOW)
         shown = on_terminal(command, cwd=tmp_path, columns=80)
     assert shown.code == 0, shown.raw
-    assert shown.frame_with("whole ─", "annotate ")
     for part in ("mix all ─", "publish whole ─"):
         assert any(line.startswith("reading") and "/30" in line for line in shown.frame_with(part, "reading")), part
     assert shown.screen.wrapped == 0
