@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from command import Result, clean_environment
+from forked_process import Process
 
 import blossom_data
 
@@ -42,6 +43,8 @@ TRAINING = (
     "deepspeed.runtime.zero.muon.muon_optimizer",  # brings torch's compiler along, with whatever optimiser
     "peft",
     "tensorboard.summary.writer.record_writer",
+    "torch.distributed.launcher.api",
+    "torch.distributed.run",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
     "transformers.models.qwen2.modeling_qwen2",
@@ -89,12 +92,14 @@ def start(
     else:
         given = os.open(os.devnull, os.O_RDONLY) if isinstance(stdin, int) else os.dup(stdin.fileno())
     streams = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+    server = _server("train" if arguments[:1] == ("train",) else "plain")
     try:
         process = Process(
-            _server("train" if arguments[:1] == ("train",) else "plain").address,
+            server.address,
             ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
             cwd=str(cwd),
-            env=dict(env),
+            env={**env, **server.environment},
+            path=sys.path,
             streams=(given, *(stream.fileno() for stream in streams)),
             setup=setup,
         )
@@ -161,7 +166,9 @@ def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s:
     ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if world > 1 else {} for rank in range(world)]
     job = (module, function, list(arguments))
     address, cwd = _server("train").address, str(Path.cwd())
-    processes = [Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(0, 1, 2)) for rank in ranks]
+    processes = [
+        Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(0, 1, 2), path=sys.path) for rank in ranks
+    ]
     until_s = time.monotonic() + timeout_s
     return [process.wait(until_s - time.monotonic()) for process in processes]
 
@@ -174,7 +181,10 @@ def _server(kind: str) -> Server:
 
 
 class Server:
-    """The process that forks; it ends with the one that started it."""
+    """The process that forks; it ends with the one that started it.
+
+    `environment` makes torch's launcher have its processes forked, too.
+    """
 
     def __init__(self, kind: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="forked-")
@@ -184,48 +194,16 @@ class Server:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n", "the server did not come up"
+        python = Path(self._folder.name) / "python"
+        python.write_text(f"#!{sys.executable} -SE\n{(HERE / 'forked_process.py').read_text()}")
+        python.chmod(0o755)
+        self.environment = {"PYTHON_EXEC": str(python), "FORKED_SERVER": self.address} if kind == "train" else {}
         atexit.register(self.close)
 
     def close(self) -> None:
         """Ends it."""
         self._process.communicate()
         self._folder.cleanup()
-
-
-class Process:
-    """module.function(*arguments) in a process of its own, which does not outlive whoever asked for it."""
-
-    def __init__(
-        self,
-        address: str,
-        job: tuple[str, str, list[Any]],
-        *,
-        cwd: str,
-        env: dict[str, str],
-        streams: tuple[int, ...],
-        setup: str = "",
-    ) -> None:
-        self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(address)
-        body = json.dumps({"job": job, "cwd": cwd, "env": env, "path": sys.path, "setup": setup}).encode()
-        socket.send_fds(self._line, [len(body).to_bytes(4, "big")], list(streams))
-        self._line.sendall(body)
-        self._told = self._line.makefile()
-        self.pid = int(self._told.readline())
-
-    def has_ended(self, most_s: float) -> bool:
-        """Whether it has ended, or does so in time."""
-        return bool(select.select([self._line], [], [], max(0.0, most_s))[0])
-
-    def wait(self, most_s: float) -> int:
-        """Its exit code, negative for a signal; it is killed when it takes too long."""
-        if not self.has_ended(most_s):
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        code = int(self._told.readline())
-        self._told.close()
-        self._line.close()
-        return code
 
 
 def serve(kind: str, address: str) -> None:
@@ -309,7 +287,7 @@ def _work(request: dict[str, Any], streams: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.path[:] = request["path"]
+    sys.path[:] = request["path"] or sys.path
     # As in the tests' own process: what our modules cause is an error.
     warnings.filterwarnings("error", module="blossom_data")
     code: object = 0

@@ -137,9 +137,9 @@ def test_a_disk_that_fills_up_during_a_run_ends_it_and_room_lets_it_go_on(place:
     assert run_group(recipe, straight, world=2) == [0, 0]
     assert call(2, "test_model_faults", "train_until_full", str(recipe), str(filled)) == [1, 1]
     said = (place / "filled.error").read_text()
-    assert said.startswith(f"cannot write checkpoint {filled}"), said
+    assert said.startswith("cannot write ") and str(filled) in said, said
     assert said.endswith(os.strerror(errno.ENOSPC)), said
-    assert len(list(filled.glob("checkpoints/*/manifest.json"))) == 1
+    assert any(filled.glob("checkpoints/*/manifest.json"))
     assert is_whole(filled)
     assert run_group(recipe, filled, world=2) == [0, 0]
     assert made(filled) == made(straight)

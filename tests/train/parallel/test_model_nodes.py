@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from forked import blossom
+import forked
+from command import clean_environment
+from forked import Child, blossom
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
@@ -39,22 +40,11 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def start(place: Path, recipe: str, out: str) -> list[subprocess.Popen[str]]:
+def start(place: Path, recipe: str, out: str) -> list[Child]:
     """The two machines of a run."""
-    port = free_port()
-    flags = ["--nodes", "2", "--rendezvous", f"127.0.0.1:{port}", "--rendezvous-timeout", "300"]
-    command = [sys.executable, "-m", "blossom_data", "train", "run", recipe, "-o", out, *flags]
-    return [
-        subprocess.Popen(
-            [*command, "--node-rank", str(rank)],
-            cwd=place,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        for rank in range(2)
-    ]
+    flags = ["--nodes", 2, "--rendezvous", f"127.0.0.1:{free_port()}", "--rendezvous-timeout", 300]
+    command = ["train", "run", recipe, "-o", out, *flags]
+    return [forked.start(*command, "--node-rank", rank, cwd=place, env=clean_environment()) for rank in range(2)]
 
 
 def weights(out: Path) -> bytes:
