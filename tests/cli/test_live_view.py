@@ -18,6 +18,8 @@ from blossom_data.cli import live_view
 from blossom_data.cli.progress import Progress
 from blossom_data.counters import Counters
 
+pytestmark = pytest.mark.slow
+
 RECORDS = 60
 FLAGS = ["--tries", "1", "--max-in-flight", "4", "--max-bad", "100%"]
 SLOW = """

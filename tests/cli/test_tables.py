@@ -6,11 +6,14 @@ import io
 import sys
 from pathlib import Path
 
+import pytest
 from command import write_lines
 from terminal import on_terminal
 
 from blossom_data.cli.live_view import Screen
 from blossom_data.cli.tables import Columns
+
+pytestmark = pytest.mark.slow
 
 PIPELINE = """
 name = "small"

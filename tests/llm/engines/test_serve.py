@@ -23,6 +23,8 @@ from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.serve import fill_command
 from blossom_data.shards.block_notes import BLOCKS
 
+pytestmark = pytest.mark.slow
+
 ENGINE = Path(__file__).with_name("fake_engine.py")
 PATIENCE_S = 30.0
 

@@ -17,6 +17,8 @@ pytest.importorskip("math_verify")
 from blossom_data.answers import NotCompared, check_answer
 from blossom_data.answers.symbolic import SymbolicChecker, check_symbolic, is_symbolic_gold
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checker() -> Iterator[SymbolicChecker]:

@@ -263,9 +263,9 @@ def test_plan_counts_and_refuses_what_cannot_fit(place: Path) -> None:
     assert plan["memory"]["fits"] is None
     assert plan["steps"] == sum(stage["steps"] for stage in plan["stages"])
     assert plan["stages"][1]["replay"] == round(0.2 * 12)
-    prepared = prepare(write_recipe(place / "r.toml", TWO_STAGES, micro_batch=64), None, tell=print)
-    small = make_plan(prepared, gpus=1, memory_gib=0.02, tokens_per_s=1000.0)
-    assert small["proposed"]["micro_batch"] * small["proposed"]["accumulation"] == 64
+    prepared = prepare(write_recipe(place / "r.toml", TWO_STAGES, micro_batch=4), None, tell=print)
+    small = make_plan(prepared, gpus=1, memory_gib=0.004, tokens_per_s=1000.0)
+    assert small["proposed"]["micro_batch"] * small["proposed"]["accumulation"] == 4
     with pytest.raises(ConfigError, match="a step takes"):
         refuse_misfit(small)
 
