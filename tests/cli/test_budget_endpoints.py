@@ -15,6 +15,8 @@ from loopback import HANG, Fault, Loopback, LoopbackRequest, Response, answer, r
 
 from blossom_data.ledger.sqlite import SqliteLedger
 
+pytestmark = pytest.mark.slow
+
 ROWS = 600
 WORST_OUT = 4_096
 Billing = Callable[[LoopbackRequest, int, random.Random], tuple[Response, int, int]]

@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
 
 from network_servers import HttpProxy, RawServer, SocksProxy, front, make_authority, server_tls
 
+pytestmark = pytest.mark.slow
+
 PIPELINE = """
 name = "net"
 [endpoint]
