@@ -22,7 +22,7 @@ def blossom(*arguments: object, cwd: Path, env: dict[str, str] | None = None, st
         input=stdin,
         capture_output=True,
         check=False,
-        timeout=100,
+        timeout=300,  # a loaded machine imports torch in a minute
     )
     return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 

@@ -2,6 +2,7 @@
 
 blossom("plan", "small.toml", "--json", cwd=place)            the real command, as command.blossom runs it
 blossom("train", "run", "r.toml", "-o", "out", cwd=place)     the same behind torch and all that goes with it
+start("refresh", "small.toml", cwd=place, env={...})          the command while it runs: to be asked, stopped and killed
 call("forks", "train_once", "r.toml", "out", world=2)         a function in two processes of one group; [0, 0]
 
 As a script it is the server. A process has the files, folder and environment of whoever asks for it; only what a
@@ -13,6 +14,7 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -24,11 +26,13 @@ import sys
 import tempfile
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from command import Result, clean_environment
+from forked_process import Process
 
 import blossom_data
 
@@ -36,8 +40,11 @@ HERE = Path(__file__).resolve().parent
 TRAINING = (
     "blossom_data.train.run",
     "deepspeed",
+    "deepspeed.runtime.zero.muon.muon_optimizer",  # brings torch's compiler along, with whatever optimiser
     "peft",
     "tensorboard.summary.writer.record_writer",
+    "torch.distributed.launcher.api",
+    "torch.distributed.run",
     "transformers.models.auto.modeling_auto",
     "transformers.models.auto.tokenization_auto",
     "transformers.models.qwen2.modeling_qwen2",
@@ -52,22 +59,101 @@ def blossom(
     *arguments: object, cwd: Path, env: dict[str, str] | None = None, stdin: bytes = b"", timeout_s: float = 300
 ) -> Result:
     """`blossom-data ARGUMENTS` in `cwd`, without the caller's endpoint settings."""
-    with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+    with tempfile.TemporaryFile() as given:
         given.write(stdin)
         given.seek(0)
-        command = Process(
-            _server("train" if arguments[0] == "train" else "plain").address,
+        child = start(*arguments, cwd=cwd, env={**clean_environment(), **(env or {})}, stdin=given)
+        try:
+            out, err = child.communicate(timeout_s)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            out, err = child.communicate()
+    assert child.returncode is not None
+    return Result(child.returncode, out, err)
+
+
+def start(
+    *arguments: object,
+    cwd: Path,
+    env: Mapping[str, str],
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+    setup: str = "",
+) -> Child:
+    """The command `blossom-data ARGUMENTS` while it runs.
+
+    Args:
+        stdin: what it reads; nothing without it.
+        setup: Python code that is run before it, in its process.
+    """
+    writer = None
+    if stdin == subprocess.PIPE:
+        given, end = os.pipe()
+        writer = os.fdopen(end, "w", encoding="utf-8")
+    else:
+        given = os.open(os.devnull, os.O_RDONLY) if isinstance(stdin, int) else os.dup(stdin.fileno())
+    streams = [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
+    server = _server("train" if arguments[:1] == ("train",) else "plain")
+    try:
+        process = Process(
+            server.address,
             ("blossom_data.cli.app", "main", [list(map(str, arguments))]),
             cwd=str(cwd),
-            env={**clean_environment(), **(env or {})},
-            streams=(given.fileno(), out.fileno(), err.fileno()),
+            env={**env, **server.environment},
+            path=sys.path,
+            streams=(given, *(stream.fileno() for stream in streams)),
+            setup=setup,
         )
-        code = command.wait(timeout_s)
-        said = []
-        for file in (out, err):
-            file.seek(0)
-            said.append(file.read().decode())
-    return Result(code, *said)
+    finally:
+        os.close(given)
+    return Child(process, writer, streams)
+
+
+class Child:
+    """What subprocess.Popen is, of a process that was forked; its output lies in files until it is asked for."""
+
+    def __init__(self, process: Process, stdin: IO[str] | None, streams: list[IO[bytes]]) -> None:
+        self._process, self.stdin, self._streams = process, stdin, streams
+        self.pid = process.pid
+        self.returncode: int | None = None
+        self._told: list[str] = []
+
+    def poll(self) -> int | None:
+        """The exit code, None while it runs."""
+        if self.returncode is None and self._process.has_ended(0.0):
+            self.returncode = self._process.wait(0.0)
+        return self.returncode
+
+    def wait(self, timeout: float = 300) -> int:
+        """The exit code, once it has ended."""
+        if self.returncode is None and not self._process.has_ended(timeout):
+            raise subprocess.TimeoutExpired(f"process {self.pid}", timeout)
+        code = self.poll()
+        assert code is not None
+        return code
+
+    def communicate(self, timeout: float = 300) -> tuple[str, str]:
+        """What it wrote, once it has ended."""
+        if self.stdin:
+            self.stdin.close()
+        self.wait(timeout)
+        for stream in self._streams:
+            with stream:
+                stream.seek(0)
+                self._told.append(stream.read().decode())
+        self._streams = []
+        return self._told[0], self._told[1]
+
+    def send_signal(self, number: int) -> None:
+        """Sends it a signal, unless it has ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
 
 
 def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s: float = 300) -> list[int]:
@@ -80,7 +166,9 @@ def call(module: str, function: str, *arguments: Any, world: int = 1, timeout_s:
     ranks = [{"RANK": str(rank), "LOCAL_RANK": str(rank)} if world > 1 else {} for rank in range(world)]
     job = (module, function, list(arguments))
     address, cwd = _server("train").address, str(Path.cwd())
-    processes = [Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(0, 1, 2)) for rank in ranks]
+    processes = [
+        Process(address, job, cwd=cwd, env={**environment, **rank}, streams=(0, 1, 2), path=sys.path) for rank in ranks
+    ]
     until_s = time.monotonic() + timeout_s
     return [process.wait(until_s - time.monotonic()) for process in processes]
 
@@ -93,7 +181,10 @@ def _server(kind: str) -> Server:
 
 
 class Server:
-    """The process that forks; it ends with the one that started it."""
+    """The process that forks; it ends with the one that started it.
+
+    `environment` makes torch's launcher have its processes forked, too.
+    """
 
     def __init__(self, kind: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="forked-")
@@ -103,43 +194,16 @@ class Server:
         )
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n", "the server did not come up"
+        python = Path(self._folder.name) / "python"
+        python.write_text(f"#!{sys.executable} -SE\n{(HERE / 'forked_process.py').read_text()}")
+        python.chmod(0o755)
+        self.environment = {"PYTHON_EXEC": str(python), "FORKED_SERVER": self.address} if kind == "train" else {}
         atexit.register(self.close)
 
     def close(self) -> None:
         """Ends it."""
         self._process.communicate()
         self._folder.cleanup()
-
-
-class Process:
-    """module.function(*arguments) in a process of its own, which does not outlive whoever asked for it."""
-
-    def __init__(
-        self,
-        address: str,
-        job: tuple[str, str, list[Any]],
-        *,
-        cwd: str,
-        env: dict[str, str],
-        streams: tuple[int, int, int],
-    ) -> None:
-        self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(address)
-        body = json.dumps({"job": job, "cwd": cwd, "env": env, "path": sys.path}).encode()
-        socket.send_fds(self._line, [len(body).to_bytes(4, "big")], list(streams))
-        self._line.sendall(body)
-        self._told = self._line.makefile()
-        self._pid = int(self._told.readline())
-
-    def wait(self, most_s: float) -> int:
-        """Its exit code, negative for a signal; it is killed when it takes too long."""
-        if not select.select([self._line], [], [], max(0.0, most_s))[0]:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-        code = int(self._told.readline())
-        self._told.close()
-        self._line.close()
-        return code
 
 
 def serve(kind: str, address: str) -> None:
@@ -149,6 +213,8 @@ def serve(kind: str, address: str) -> None:
     for name in TRAINING if kind == "train" else _our_own():
         with suppress(ImportError):
             importlib.import_module(name)
+    if kind == "plain":
+        _warm_up()
     gc.freeze()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listener:
@@ -175,6 +241,23 @@ def _our_own() -> list[str]:
     """All modules but those that need torch."""
     found = pkgutil.walk_packages(blossom_data.__path__, "blossom_data.")
     return [one.name for one in found if not one.name.startswith("blossom_data.train.") and "__main__" not in one.name]
+
+
+def _warm_up() -> None:
+    """Has made what a command makes once and keeps: the readers of flags, rows, prompts and pipelines."""
+    from blossom_data.cli.app import main
+    from blossom_data.executors.identity import code_digest
+    from blossom_data.pipelines.load import open_pipeline
+
+    code_digest()
+    open_pipeline("math")
+    with tempfile.TemporaryDirectory() as folder:
+        rows = Path(folder, "in.jsonl")
+        rows.write_text('{"messages": [{"role": "user", "content": "What is one and one?"}]}\n')
+        flags = ["-o", f"{folder}/out", "--base-url", "http://127.0.0.1:9/v1", "--model", "m", "--dry-run", "--json"]
+        for command in ("annotate", "translate", "verify-math"):
+            with redirect_stdout(io.StringIO()), suppress(SystemExit):
+                main([command, str(rows), *flags])
 
 
 def _attend(line: socket.socket) -> None:
@@ -204,11 +287,12 @@ def _work(request: dict[str, Any], streams: list[int]) -> None:
     os.chdir(request["cwd"])
     os.environ.clear()
     os.environ.update(request["env"])
-    sys.path[:] = request["path"]
+    sys.path[:] = request["path"] or sys.path
     # As in the tests' own process: what our modules cause is an error.
     warnings.filterwarnings("error", module="blossom_data")
     code: object = 0
     try:
+        exec(request["setup"], {})
         module, function, arguments = request["job"]
         sys.argv = ["blossom-data", *(arguments[0] if function == "main" else [])]
         getattr(importlib.import_module(module), function)(*arguments)

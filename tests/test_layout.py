@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import statistics
 import subprocess
 import sys
@@ -94,14 +95,17 @@ def imports(file: Path) -> Iterator[str]:
             yield from (alias.name for alias in node.names if alias.name in MODULES)
 
 
-IMPORTS = {module: sorted({*imports(file)} - {module}) for module, file in MODULES.items()}
+@functools.cache
+def import_graph() -> dict[str, list[str]]:
+    """What each module imports; read once, and only where these tests run."""
+    return {module: sorted({*imports(file)} - {module}) for module, file in MODULES.items()}
 
 
 def inside(room: str) -> dict[str, set[str]]:
     """What lies in the folder `room` (dotted, "" the package itself), with what else of it each thing imports."""
     prefix = f"blossom_data.{room}." if room else "blossom_data."
     found: dict[str, set[str]] = {}
-    for module, imported in IMPORTS.items():
+    for module, imported in import_graph().items():
         if module.startswith(prefix):
             one = module.removeprefix(prefix).split(".")[0]
             others = {name.removeprefix(prefix).split(".")[0] for name in imported if name.startswith(prefix)}
@@ -132,7 +136,7 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 
 def test_no_two_files_and_no_two_folders_of_a_level_import_each_other() -> None:
-    assert circle(IMPORTS) == []
+    assert circle(import_graph()) == []
     folders = {str(file.parent.relative_to(PACKAGE)).replace("/", ".").removeprefix(".") for file in FILES}
     assert {room: found for room in folders if (found := circle(inside(room)))} == {}
 

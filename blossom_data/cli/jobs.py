@@ -19,6 +19,7 @@ from blossom_data.cli.flags.records import Records
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run_summary import show_summary, tell_next
 from blossom_data.cli.stop_notice import telling_stops
+from blossom_data.cli.tables import show
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
@@ -194,8 +195,8 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
     is_followed = wants_to_follow(common)
     job = telling_other_ledger(job, common)
     if is_dry_run:
+        from blossom_data.cli.plan_summary import plan_summary
         from blossom_data.executors.plan import plan_job
-        from blossom_data.report.plan import render_plan
 
         plan = plan_job(job) | {"is_batch": job.batch is not None}
         if plan["calls"] and job.before_buying is not None:
@@ -203,7 +204,7 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
         if common.is_json:
             output.json_result(plan)
         else:
-            output.result(render_plan(plan))
+            show(*plan_summary(plan))
         return 0
     if job.serving is not None and not common.is_quiet and not common.is_json:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 COMMON_PANEL = "Common"
-_MARKUP = re.compile(r"\[(?=[a-z#/@])")
-"""What rich would take for markup."""
 
 
 class Panel(NamedTuple):
@@ -38,7 +35,7 @@ class Command(TyperCommand):
         return option
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        _heard(super().format_help, ctx, formatter)
+        _show_help(self, ctx)
 
 
 class LazyGroup(TyperGroup):
@@ -61,12 +58,12 @@ class LazyGroup(TyperGroup):
         return None if option is None else _as_switch(option)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        _heard(super().format_help, ctx, formatter)
+        _show_help(self, ctx)
 
 
 def help_texts(docstring: str) -> tuple[str, str]:
     """The help and the example of a docstring; a paragraph is one line, but for the lines of the example."""
-    paragraphs = [_MARKUP.sub(r"\\[", part) for part in inspect.cleandoc(docstring).split("\n\n")]
+    paragraphs = inspect.cleandoc(docstring).split("\n\n")
     told = [" ".join(part.split()) for part in paragraphs if not part.startswith("Example:")]
     return "\n\n".join(told), "\n\n".join(part for part in paragraphs if part.startswith("Example:"))
 
@@ -92,9 +89,7 @@ def _as_switch(option: Any) -> Any:
     return option
 
 
-def _heard(show: Any, ctx: Any, formatter: Any) -> None:
-    """Shows a help; raises BrokenPipeError where rich would leave, because the reader of stdout has gone."""
-    try:
-        show(ctx, formatter)
-    except SystemExit as why:
-        raise BrokenPipeError from why
+def _show_help(command: Any, ctx: Any) -> None:
+    from blossom_data.cli.help import show_help
+
+    show_help(command, ctx)

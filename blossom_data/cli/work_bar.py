@@ -1,4 +1,6 @@
-"""A bar for long work that asks nobody: `publish`, `diff`, `train pack`. On a terminal only; elsewhere it says nothing.
+"""A bar for long work that asks nobody: `publish`, `diff`, `train pack`, the end of a `refresh`.
+
+On a terminal only; elsewhere it says nothing.
 
 with working("publish math", is_quiet=False) as counters:
     publish(parts, ..., counters=counters)

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
+from blossom_data.mix.plan import Mix
 from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
-from blossom_data.rows.facts import fingerprint
+from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import distinct_records, valid_record
 from blossom_data.shards import read_manifest
@@ -27,6 +28,13 @@ def is_there(path: Path) -> bool:
         return path.exists()
     except (OSError, ValueError):
         return False
+
+
+def count_inputs(mix: Mix) -> int | None:
+    """The number of records in the inputs, None where one does not say."""
+    inputs = dict.fromkeys(part.data for part in mix.parts)
+    counts = [count_records(data) if is_there(Path(data)) else None for data in inputs]
+    return None if None in counts else sum(number or 0 for number in counts)
 
 
 class Input:

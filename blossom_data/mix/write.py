@@ -26,7 +26,7 @@ from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.mix.card import render_mix_card
 from blossom_data.mix.files import shard_writer
-from blossom_data.mix.inputs import Input
+from blossom_data.mix.inputs import Input, count_inputs
 from blossom_data.mix.keys import keyed_hash, prompt_key
 from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable, with_reasoning
 from blossom_data.mix.order import Shuffle
@@ -86,6 +86,7 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
         BlossomError: a disk is full.
     """
     counters = counters if counters is not None else Counters()
+    counters.records_total = count_inputs(mix)
     replacement = replacement or replacement_of(mix)
     inputs = {data: Input(data) for data in dict.fromkeys(part.data for part in mix.parts)}
     layout = LAYOUTS[mix.layout]

@@ -53,6 +53,7 @@ class Refresh:
     Args:
         make_job: the pipeline's job; called once, for reading sources may fail, and that is a result too.
         watch: a block around the paying part, for whoever shows its counters.
+        bar: a block around each further part of that name, which gives the counters that are shown.
         is_replacing: finished work may go, and a version may be far smaller than the one before.
     """
 
@@ -64,11 +65,13 @@ class Refresh:
         *,
         deadline: Deadline | None = None,
         watch: Callable[[Counters], contextlib.AbstractContextManager[Any]] | None = None,
+        bar: Callable[[str], contextlib.AbstractContextManager[Counters]] | None = None,
         is_replacing: bool = False,
     ) -> None:
         self._is_replacing = is_replacing
         self._pipeline, self._make_job, self._log, self._deadline = pipeline, make_job, log, deadline
         self._watch = watch or (lambda _: contextlib.nullcontext())
+        self._bar = bar or (lambda _: contextlib.nullcontext(Counters()))
         self._is_new = False
         self._counters = Counters()
         self._began_s = time.monotonic()
@@ -216,7 +219,8 @@ class Refresh:
         if manifest is None:
             self._is_new = True
             self._log.note("mix", name=mix.name, out=str(mix.out))
-            manifest = self._replacing(lambda: write_mix(mix, replacement))
+            with self._bar(f"mix {mix.name}") as counters:
+                manifest = self._replacing(lambda: write_mix(mix, replacement, counters=counters))
         parts = {part["name"]: part["taken"] for part in manifest["parts"]}
         told = {"name": mix.name, "out": str(mix.out), "records": manifest["kept"], "parts": parts}
         self.result["mixes"].append(told)
@@ -228,9 +232,15 @@ class Refresh:
         records = sum((read_manifest(part.path) or {}).get("records", 0) for part in parts)
         if not self._is_replacing:
             self._require(size_gates(self._pipeline.refresh, records, before))
-        done = publish(
-            parts, root=settings.root, name=settings.name, layout=settings.layout, licences=self._licences(settings)
-        )
+        with self._bar(f"publish {settings.name}") as counters:
+            done = publish(
+                parts,
+                root=settings.root,
+                name=settings.name,
+                layout=settings.layout,
+                licences=self._licences(settings),
+                counters=counters,
+            )
         is_same = not done.is_new and done.previous == done.version
         self.result |= {
             "version": done.version,

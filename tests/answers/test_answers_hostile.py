@@ -83,6 +83,7 @@ def test_long_hostile_inputs_are_never_accepted_for_another_value(length: int) -
         parse_gold(text)
 
 
+@pytest.mark.slow
 def test_memory_stays_small_on_a_megabyte() -> None:
     inputs = [text for _, text in hostile(1_000_000)][:60]
     tracemalloc.start()

@@ -34,6 +34,7 @@ def sample_of_each_shape(forms: list[Form]) -> list[Form]:
     return [form for group in groups.values() for form in chosen.sample(group, min(PER_SHAPE, len(group)))]
 
 
+@pytest.mark.slow
 def test_every_gold_is_accepted_in_its_style_and_wrong_ones_are_not(shared: Path) -> None:
     forms = list(load_golds(shared))
     assert len(forms) == 31954
@@ -44,6 +45,7 @@ def test_every_gold_is_accepted_in_its_style_and_wrong_ones_are_not(shared: Path
     assert not found
 
 
+@pytest.mark.slow
 def test_all_styles_and_perturbations_for_a_sample_of_each_shape(shared: Path) -> None:
     forms = sample_of_each_shape(list(load_golds(shared)))
     assert len(forms) > 200

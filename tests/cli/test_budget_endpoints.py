@@ -9,10 +9,13 @@ from typing import Any
 
 import orjson
 import pytest
-from command import blossom, user, write_lines
+from command import user, write_lines
+from forked import blossom
 from loopback import HANG, Fault, Loopback, LoopbackRequest, Response, answer, refused
 
 from blossom_data.ledger.sqlite import SqliteLedger
+
+pytestmark = pytest.mark.slow
 
 ROWS = 600
 WORST_OUT = 4_096

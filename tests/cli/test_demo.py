@@ -15,6 +15,8 @@ from blossom_data.prompts import bundled
 from blossom_data.pull import pull
 from blossom_data.records import Record
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, user, write_lines
+from command import user, write_lines
+from forked import blossom
 from loopback import Loopback, LoopbackRequest, Response, answer
 
 

@@ -8,7 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import blossom
+from command import blossom as started
+from forked import blossom
 
 from blossom_data.cli.app import COMMANDS, PANELS, main
 from blossom_data.cli.training.train import COMMANDS as TRAIN
@@ -80,7 +81,7 @@ def test_a_wrong_name_is_told_with_the_nearest_one(tmp_path: Path) -> None:
         "hint": "blossom-data --help",
         "exit_code": 2,
     }
-    nested = blossom("train", "reprot", cwd=tmp_path)
+    nested = started("train", "reprot", cwd=tmp_path)
     assert "Did you mean 'report'" in nested.err
     assert "try: blossom-data train --help" in nested.err
 

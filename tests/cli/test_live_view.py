@@ -18,6 +18,8 @@ from blossom_data.cli import live_view
 from blossom_data.cli.progress import Progress
 from blossom_data.counters import Counters
 
+pytestmark = pytest.mark.slow
+
 RECORDS = 60
 FLAGS = ["--tries", "1", "--max-in-flight", "4", "--max-bad", "100%"]
 SLOW = """
@@ -35,6 +37,19 @@ def slowly(self, reading, items, *, total=None):
         time.sleep(0.02)
         yield item
 Counters.counted = slowly
+"""
+WHOLE = """
+name = "whole"
+[[source]]
+kind = "messages"
+path = "in.jsonl"
+licence = "MIT"
+stages = ["annotate"]
+[[mix]]
+name = "all"
+[[mix.part]]
+[publish]
+root = "published"
 """
 MESSAGES = """
 import sys, threading, time
@@ -156,7 +171,6 @@ def test_the_end_shows_the_funnel_what_it_cost_and_what_to_do_next(tmp_path: Pat
 def test_work_without_calls_has_a_bar_on_a_terminal_and_says_nothing_elsewhere(tmp_path: Path) -> None:
     write_lines(tmp_path / "in.jsonl", ({**user(f"What is item {n}?"), "gold": "1"} for n in range(60)))
     write_lines(tmp_path / "answered.jsonl", (answered(n) for n in range(60)))
-
     work = {
         "pull": (["pull", "messages", "in.jsonl", "-o", "raw", "--licence", "MIT"], "pull "),
         "mix": (["mix", "answered.jsonl", "-o", "mixed"], "reading"),
@@ -169,6 +183,19 @@ def test_work_without_calls_has_a_bar_on_a_terminal_and_says_nothing_elsewhere(t
         assert any(line.startswith(reading) and "/60" in line for line in shown.frame_with(reading)), name
         assert "\x1b" not in shown.out
         assert shown.screen.wrapped == 0
+
+
+def test_each_part_of_a_refresh_has_a_bar(tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", (user(f"What is item {n}?") for n in range(30)))
+    (tmp_path / "whole.toml").write_text(WHOLE)
+    with Loopback() as server:
+        flags = ["--base-url", server.base_url, "--model", "m"]
+        command = cli("refresh", "whole.toml", *flags, bootstrap=SLOW)
+        shown = on_terminal(command, cwd=tmp_path, columns=80)
+    assert shown.code == 0, shown.raw
+    for part in ("mix all ─", "publish whole ─"):
+        assert any(line.startswith("reading") and "/30" in line for line in shown.frame_with(part, "reading")), part
+    assert shown.screen.wrapped == 0
 
 
 def answered(number: int) -> dict[str, object]:

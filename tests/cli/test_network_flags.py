@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import blossom, user, values, write_lines
+from command import user, values, write_lines
+from forked import blossom
 from loopback import Loopback
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "llm"))
 
 from network_servers import HttpProxy, RawServer, SocksProxy, front, make_authority, server_tls
+
+pytestmark = pytest.mark.slow
 
 PIPELINE = """
 name = "net"

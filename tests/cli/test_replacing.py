@@ -12,6 +12,8 @@ from command import user, values, write_lines
 from forked import blossom
 from loopback import Loopback, LoopbackRequest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def work(tmp_path: Path) -> Path:

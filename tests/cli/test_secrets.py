@@ -11,6 +11,8 @@ from echoes import SPELLINGS, everything, signs
 from forked import blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response
 
+pytestmark = pytest.mark.slow
+
 KEY = "sk-CANARY+0123/4567+89abcdef"
 PASSWORD = "pw-CANARY-77"
 

@@ -14,6 +14,8 @@ from pages import ROOT, command_lines
 from blossom_data.demo.server import MODEL, OfflineEndpoint
 from blossom_data.rows import Row, read_rows
 
+pytestmark = pytest.mark.slow
+
 RAW = "blossom_data/demo/raw"
 ELSEWHERE = ("train", "diff")
 """Commands that need a base model, or two versions: proved in tests/train and tests/publish."""

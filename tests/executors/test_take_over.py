@@ -7,16 +7,13 @@ nothing over.
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 from command import Result, clean_environment, user, values, write_lines
 from forked import blossom
@@ -201,16 +198,11 @@ def kill_after(folder: Path, server: Loopback, paid: int, temperature: float) ->
     flags = ["--base-url", server.base_url, "--model", "m", "--ledger", "ledger.sqlite", "--max-in-flight", "1"]
     flags += ["--shard-records", str(SHARD), "--temperature", str(temperature)]
     wanted = server.paid + paid
-    child = subprocess.Popen(
-        [sys.executable, "-m", "blossom_data", "annotate", "in.jsonl", "-o", "out", *flags],
-        cwd=folder,
-        env=clean_environment(),
-        stderr=subprocess.DEVNULL,
-    )
+    child = forked.start("annotate", "in.jsonl", "-o", "out", *flags, cwd=folder, env=clean_environment())
     while server.paid < wanted and child.poll() is None:
         time.sleep(0.001)
-    os.kill(child.pid, signal.SIGKILL)
-    child.wait()
+    child.kill()
+    child.communicate()
 
 
 def test_killed_at_any_time_the_old_data_set_is_whole_until_the_new_one_is(tmp_path: Path) -> None:

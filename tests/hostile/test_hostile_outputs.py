@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Result, blossom, values, write_lines
+from command import Result, values, write_lines
+from forked import blossom
 from hostile_texts import TEXTS, steering
 from hypothesis import given, settings
 from hypothesis import strategies as st

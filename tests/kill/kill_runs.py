@@ -18,12 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 from command import user, write_lines
 from loopback import Loopback, LoopbackRequest
 
 from blossom_data.rows import read_records
 
 IN_FLIGHT = 16
+MAIN = "\nfrom blossom_data.cli.app import main\nmain()"
 SHARD = 250
 PIPELINE = f"""
 name = "sums"
@@ -84,9 +86,7 @@ def _translate(document: dict[str, Any]) -> str:
 
 def cli(*arguments: object, bootstrap: str = "") -> list[str]:
     """The command line of `blossom-data ARGUMENTS`, after the Python code `bootstrap` in the same process."""
-    start = (
-        ["-c", f"{bootstrap}\nfrom blossom_data.cli.app import main\nmain()"] if bootstrap else ["-m", "blossom_data"]
-    )
+    start = ["-c", bootstrap + MAIN] if bootstrap else ["-m", "blossom_data"]
     return [sys.executable, *start, *map(str, arguments)]
 
 
@@ -108,7 +108,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**clean, **more}
 
 
-def start(command: list[str], folder: Path, **more: Any) -> subprocess.Popen[str]:
+def start(command: list[str], folder: Path, **more: Any) -> Any:
+    """The command while it runs: forked where nothing speaks against it, else a process of its own; like a Popen."""
+    if command[0] == sys.executable and more.keys() <= {"env", "stdin"}:
+        setup = command[2].removesuffix(MAIN) if command[1] == "-c" else ""
+        return forked.start(*command[3:], cwd=folder, setup=setup, **{"env": environment(), **more})
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, "text": True}
     return subprocess.Popen(command, cwd=folder, **{"env": environment(), **pipes, **more})
 
@@ -137,14 +141,14 @@ class Done:
         return f"exit {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
-def wait_for(condition: Callable[[], object], child: subprocess.Popen[str], most_s: float = 100.0) -> None:
+def wait_for(condition: Callable[[], object], child: Any, most_s: float = 100.0) -> None:
     """Waits until `condition` holds, or the child has ended."""
     until_s = time.monotonic() + most_s
     while not condition() and child.poll() is None and time.monotonic() < until_s:
         time.sleep(0.002)
 
 
-def kill(child: subprocess.Popen[str], number: signal.Signals = signal.SIGKILL) -> bool:
+def kill(child: Any, number: signal.Signals = signal.SIGKILL) -> bool:
     """Sends a signal and waits for the end; whether the signal was what ended it."""
     child.send_signal(number)
     child.communicate()

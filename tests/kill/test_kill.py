@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +42,7 @@ def kill_often(command: list[str], folder: Path, server: Loopback, *, kills: int
     """Kills the command again and again, mostly after a random number of paid calls; how often it was hit."""
     dice, hits = random.Random(20), 0
     for _ in range(kills):
-        child = start(command, folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        child = start(command, folder)
         if dice.random() < 0.2:
             time.sleep(dice.random() * 0.6)
         else:

@@ -166,7 +166,7 @@ def test_a_full_standard_output_is_told_and_the_data_set_is_whole(tmp_path: Path
 def test_a_reader_that_goes_away_does_not_stop_the_work(tmp_path: Path) -> None:
     questions(tmp_path, 200)
     with Loopback(respond=respond, latency_s=0.2) as server:
-        child = start(annotate(server, "out", "--follow"), tmp_path)
+        child = start(annotate(server, "out", "--follow"), tmp_path, stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.readline()
         child.stdout.close()
@@ -182,7 +182,7 @@ def test_a_reader_that_goes_away_does_not_change_the_exit_code(tmp_path: Path) -
     with Loopback(
         respond=lambda request: refused(400, "no") if "item 3" in request.text else respond(request)
     ) as server:
-        child = start(annotate(server), tmp_path)
+        child = start(annotate(server), tmp_path, stdout=subprocess.PIPE)
         assert child.stdout is not None
         child.stdout.close()
         assert child.wait() == 3

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import zstandard
-from command import blossom, user, values, write_lines
+from command import user, values, write_lines
+from forked import blossom
 from loopback import Loopback
 
 from blossom_data.asks import Ask, Reply, Usage

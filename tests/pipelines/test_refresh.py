@@ -7,16 +7,16 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
-from command import values, write_lines
-from forked import blossom
+from command import clean_environment, values, write_lines
+from forked import Child, blossom
 from loopback import Fault, Loopback, LoopbackRequest, Response, refused
 from webhook import Hook
 from world import World, flags
@@ -183,16 +183,8 @@ def test_a_deadline_ends_it_with_4_and_the_next_one_goes_on(tmp_path: Path) -> N
     assert done["calls"] + stopped["calls"] == 40
 
 
-def start(folder: Path, server: Loopback, *more: str) -> subprocess.Popen[str]:
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("BLOSSOM_", "OPENAI_"))}
-    return subprocess.Popen(
-        [sys.executable, "-m", "blossom_data", "refresh", "small.toml", *more],
-        cwd=folder,
-        env=clean | flags(server),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(folder: Path, server: Loopback, *more: str) -> Child:
+    return forked.start("refresh", "small.toml", *more, cwd=folder, env=clean_environment() | flags(server))
 
 
 def test_of_twenty_at_once_one_runs_and_the_others_exit_5(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom
+from forked import blossom
 
 from blossom_data.config import SOURCE_KINDS
 from blossom_data.prompts import bundled

@@ -14,6 +14,8 @@ from blossom_data.errors import BlossomError
 from blossom_data.publish.reading import Part
 from blossom_data.publish.versions import publish, version_names
 
+pytestmark = pytest.mark.slow
+
 OLD = [record(number) for number in range(20)]
 NEW = [record(number) for number in range(30)]
 

@@ -11,6 +11,8 @@ from datasets_made import make, record, whole
 from forked import blossom
 from loopback_hub import TOKEN, LoopbackHub, Repo
 
+pytestmark = pytest.mark.slow
+
 REPO = "org/math"
 
 

@@ -24,7 +24,6 @@ from blossom_data.mix.inputs import is_there
 from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.mix.recipe import load_recipe
 from blossom_data.mix.write import replacement_of, write_mix
-from blossom_data.rows.facts import count_records
 
 _AMOUNT = re.compile(r"(?P<count>[0-9][0-9_,]{0,14})|(?P<share>[0-9.]{1,9})%|(?P<weight>[0-9.]{1,9})x")
 
@@ -119,7 +118,7 @@ def command(
     for replacement in replacements:
         replacement.refuse()
     for changed, replacement in zip(mixes, replacements, strict=True):
-        counters = Counters(records_total=_total(changed))
+        counters = Counters()
         with Progress(f"mix {changed.name}", counters, is_quiet=common.is_quiet):
             manifest = write_mix(changed, replacement, counters=counters)
         manifests.append({"name": changed.name, "out": str(changed.out), **manifest})
@@ -202,13 +201,6 @@ def _count(text: str, where: str) -> int:
     if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
         raise ConfigError(f"{where}: {text!r} is not a whole number")
     return int(digits)
-
-
-def _total(mix: Mix) -> int | None:
-    """The number of records in the inputs, None where one does not say."""
-    inputs = dict.fromkeys(part.data for part in mix.parts)
-    counts = [count_records(data) if is_there(Path(data)) else None for data in inputs]
-    return None if None in counts else sum(number or 0 for number in counts)
 
 
 def _render(manifest: dict[str, Any]) -> str:

@@ -17,6 +17,7 @@ from blossom_data.cli.flags.endpoint import AddressFlags, EndpointFlags, build_e
 from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
+from blossom_data.cli.tables import Columns, show
 from blossom_data.config import Endpoint
 from blossom_data.doctor import FAIL, OK, WARN, Finding, attempt
 from blossom_data.errors import BlossomError, ConfigError
@@ -47,9 +48,8 @@ def command(
     for finding in looked:
         findings.append(finding)
         if not common.is_json and not (common.is_quiet and finding.state == OK):
-            output.result(f"{finding.state:<4}  {finding.name:<13} {finding.told}")
-            if finding.fix and finding.state != OK:
-                output.result(f"{'':<20}try: {finding.fix}")
+            fix = [("", "", f"try: {finding.fix}")] if finding.fix and finding.state != OK else []
+            show(Columns([(finding.state, finding.name, finding.told), *fix], least=(4, 12), indent=0))
     states = [finding.state for finding in findings]
     if common.is_json:
         told = [asdict(finding) for finding in findings]

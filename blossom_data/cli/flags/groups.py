@@ -30,17 +30,9 @@ def as_command(name: str) -> Callable[[Callable[..., int]], Any]:
         app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         text, example = help_texts(function.__doc__ or "")
         app.command(name, cls=Command, help=text, epilog=example)(spread(function))
-        made: Any = get_command(app)
-        for parameter in made.params:
-            if parameter.param_type_name == "argument":
-                parameter.display_type_rich = _untold  # what an argument is, its help says better than its type
-        return made
+        return get_command(app)
 
     return decorate
-
-
-def _untold(ctx: Any) -> None:
-    """No type."""
 
 
 def spread(function: Callable[..., int]) -> Callable[..., int]:

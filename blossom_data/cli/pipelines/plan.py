@@ -11,6 +11,7 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
 from blossom_data.cli.jobs import refuse
 from blossom_data.cli.pipelines.job import build_job, replacement_of
+from blossom_data.cli.tables import show
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
@@ -33,9 +34,9 @@ def command(
 
 def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     """Prints the plan of the pipeline; gives the exit code."""
+    from blossom_data.cli.plan_summary import plan_summary
     from blossom_data.executors.plan import plan_job
     from blossom_data.refresh.products import check_clean, check_licences, check_train, mixes_of, parts_of, told_parts
-    from blossom_data.report.plan import render_plan
 
     refuse(replacement_of(pipeline, wanted), is_dry_run=True)
     job = build_job(pipeline, replace(wanted, needs_endpoint=False))
@@ -58,7 +59,6 @@ def plan_pipeline(pipeline: Pipeline, wanted: Wanted) -> int:
     if wanted.common.is_json:
         output.json_result(plan)
         return 0
-    output.result(render_plan(plan))
-    if job.stages and not job.endpoints:
-        output.result("  endpoint       none is named: no reply in the ledger can be recognised, and no price found")
+    none_named = "  endpoint       none is named: no reply in the ledger can be recognised, and no price found"
+    show(*plan_summary(plan), *([none_named] if job.stages and not job.endpoints else []))
     return 0

@@ -81,6 +81,7 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
     from blossom_data.cli.pipelines.job import build_job, replacement_of
     from blossom_data.cli.progress import Progress
     from blossom_data.cli.stop_notice import telling_stops
+    from blossom_data.cli.work_bar import working
     from blossom_data.executors.limits import Deadline
     from blossom_data.refresh.flow import Refresh
     from blossom_data.refresh.runs import RunLog
@@ -104,7 +105,15 @@ def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> in
     log = RunLog(pipeline.refresh.logs, pipeline.name)
     try:
         deadline = Deadline(deadline_s) if deadline_s is not None else None
-        refresh = Refresh(pipeline, make_job, log, deadline=deadline, watch=watch, is_replacing=heard.is_replacing)
+        refresh = Refresh(
+            pipeline,
+            make_job,
+            log,
+            deadline=deadline,
+            watch=watch,
+            bar=lambda label: working(label, is_quiet=not is_seen),
+            is_replacing=heard.is_replacing,
+        )
         _notify(pipeline, log, refresh.result, "start")
         result = refresh.perform()
         code = _finish(pipeline, log, result)

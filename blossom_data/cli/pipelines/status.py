@@ -11,9 +11,13 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.tables import Columns, show
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.refresh.state import pipeline_state, root_state
+
+_NAME = 12
+_TOTALS = ("stage", "model", "replies", "tokens in", "tokens out")
 
 
 @as_command("status")
@@ -38,7 +42,8 @@ def command(
     if common.is_json:
         output.json_result(states[0] if target is not None else {"pipelines": states})
     else:
-        output.result("\n\n".join(_root(state) if "datasets" in state else _pipeline(state) for state in states))
+        told = [_root(state) if "datasets" in state else _pipeline(state) for state in states]
+        show(*(part for place, parts in enumerate(told) for part in ([""] if place else []) + parts))
     return 0
 
 
@@ -56,47 +61,53 @@ def _pipelines_here() -> list[str]:
     return found
 
 
-def _pipeline(state: dict[str, Any]) -> str:
-    lines = [f"{state['pipeline']}   {state['file']}", f"  running      {_holder(state['running'])}"]
+def _pipeline(state: dict[str, Any]) -> list[str | Columns]:
+    rows = [("running", _holder(state["running"]))]
     if state["ledger_in_use"] is not None and state["running"] is None:
-        lines.append(f"  ledger       in use: {_holder(state['ledger_in_use'])}")
+        rows.append(("ledger", f"in use: {_holder(state['ledger_in_use'])}"))
     if last := state["last"]:
         told = f"{last['outcome']} (exit {last['exit_code']}), {last['calls']:,} calls, ended {last['ended']}"
-        lines.append(f"  last refresh {told}")
+        rows.append(("last refresh", told))
         if last["error"]:
-            lines.append(f"               {last['error']['message']}")
+            rows.append(("", last["error"]["message"]))
     else:
-        lines.append("  last refresh none")
+        rows.append(("last refresh", "none"))
     records = "none" if state["records"] is None else f"{state['records']:,} records, {state['rejected']:,} rejected"
-    lines.append(f"  data set     {records}   {state['out']}")
-    if state["published"]:
-        lines.append(f"  published    {state['published']}")
-        lines += _versions(state["versions"])
+    rows.append(("data set", f"{records}   {state['out']}"))
     ledger = state["ledger"]
-    lines.append(f"  ledger       {ledger['replies']:,} replies, {ledger['bytes'] / 1e6:,.1f} MB   {ledger['path']}")
-    lines += [
-        f"    {row['stage']:<12} {row['model']}: {row['replies']:,} replies, "
-        f"in {row['tokens_in']:,} out {row['tokens_out']:,} tokens"
+    held = ("ledger", f"{ledger['replies']:,} replies, {ledger['bytes'] / 1e6:,.1f} MB   {ledger['path']}")
+    parts: list[str | Columns] = [f"{state['pipeline']}   {state['file']}"]
+    if state["published"]:
+        parts += [Columns([*rows, ("published", state["published"])], least=(_NAME,)), _versions(state["versions"])]
+        rows = []
+    parts.append(Columns([*rows, held], least=(_NAME,)))
+    totals = [
+        (row["stage"], row["model"], *(f"{row[key]:,}" for key in ("replies", "tokens_in", "tokens_out")))
         for row in ledger["totals"]
     ]
-    return "\n".join(lines)
+    return [*parts, *([Columns(totals, _TOTALS, right=(2, 3, 4), indent=4)] if totals else [])]
 
 
-def _root(state: dict[str, Any]) -> str:
-    lines = []
+def _root(state: dict[str, Any]) -> list[str | Columns]:
+    parts: list[str | Columns] = []
     for dataset in state["datasets"]:
         busy = f"   publishing: {_holder(dataset['running'])}" if dataset["running"] is not None else ""
-        lines += [f"{dataset['name']}{busy}", *_versions(dataset["versions"])]
-    return "\n".join(lines)
+        parts += [f"{dataset['name']}{busy}", _versions(dataset["versions"])]
+    return parts
 
 
-def _versions(versions: list[dict[str, Any]]) -> list[str]:
+def _versions(versions: list[dict[str, Any]]) -> str | Columns:
     marks = (("is_current", "current"), ("is_pinned", "pinned"))
-    return [
-        f"    {version['name']}  {version['records']:>10,} records  "
-        + ", ".join(word for key, word in marks if version[key])
+    rows = [
+        (
+            version["name"],
+            f"{version['records']:,}",
+            "records",
+            ", ".join(word for key, word in marks if version[key]),
+        )
         for version in versions
-    ] or ["    no version yet"]
+    ]
+    return Columns(rows, right=(1,), indent=4) if rows else "    no version yet"
 
 
 def _holder(holder: dict[str, str] | None) -> str:

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import forked
 import pytest
 from batch_runs import digest
-from command import Result, user, write_lines
-from forked import blossom
+from command import Result, clean_environment, user, write_lines
+from forked import Child, blossom
 from loopback_batch import KEY, BatchServer
 
 pytestmark = pytest.mark.slow
@@ -59,18 +57,11 @@ def run(server: BatchServer, folder: Path, *further: str) -> Result:
     return blossom(*command(server, *further), cwd=folder, env={"OPENAI_API_KEY": KEY})
 
 
-def start(server: BatchServer, folder: Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "blossom_data", *command(server)],
-        cwd=folder,
-        env={**os.environ, "OPENAI_API_KEY": KEY},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def start(server: BatchServer, folder: Path) -> Child:
+    return forked.start(*command(server), cwd=folder, env={**clean_environment(), "OPENAI_API_KEY": KEY})
 
 
-def wait_for(is_so: Callable[[], bool], child: subprocess.Popen[str]) -> None:
+def wait_for(is_so: Callable[[], bool], child: Child) -> None:
     while not is_so():
         assert child.poll() is None, child.communicate()
         time.sleep(0.005)

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from command import blossom, user, values, write_lines
+from command import user, values, write_lines
+from forked import blossom
 
 from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.settings import plan_embedded

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import Result, blossom, user, values, write_lines
+from command import Result, user, values, write_lines
+from forked import blossom
 
 from blossom_data.cli.flags.engine import EngineFlags, plan_engine
 from blossom_data.errors import ConfigError
 from blossom_data.llm.engines.serve import fill_command
 from blossom_data.shards.block_notes import BLOCKS
+
+pytestmark = pytest.mark.slow
 
 ENGINE = Path(__file__).with_name("fake_engine.py")
 PATIENCE_S = 30.0

@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command import blossom, values, write_lines
+from command import values, write_lines
+from forked import blossom
 
 pytest.importorskip("math_verify")
 
 from blossom_data.answers import NotCompared, check_answer
 from blossom_data.answers.symbolic import SymbolicChecker, check_symbolic, is_symbolic_gold
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

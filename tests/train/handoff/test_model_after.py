@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -146,33 +147,11 @@ def run(place: Path, *further: object, recipe: str = "r.toml") -> Result:
     return blossom("train", "run", recipe, "-o", "out", *further, cwd=place)
 
 
-def refused(done: Result, told: str) -> None:
-    assert done.code == 2, done
-    lines = [line for line in done.err.splitlines() if line.startswith(("error", "  try"))]
-    assert told in lines[0], done
-    assert len(lines) <= 2
-    assert "Traceback" not in done.err
-
-
-def test_what_does_not_fit_is_refused_before_anything_is_computed(place: Path) -> None:
-    write_recipe(place / "r.toml", TWO_STAGES, micro_bach=1)
-    # The deepspeed launcher adds --local_rank.
-    refused(run(place, "--local_rank=0"), "unknown key 'micro_bach'")
-    write_recipe(place / "r.toml", TWO_STAGES)
-    ids = bytearray((place / "first" / "ids.bin").read_bytes())
-    ids[7] ^= 1
-    (place / "first" / "ids.bin").write_bytes(bytes(ids))
-    refused(run(place), "ids.bin is not the file that its manifest names")
-    assert not (place / "out" / "checkpoints").exists()
-
-
 @pytest.mark.parametrize(
     ("top", "config", "told"),
     [
         ({"seq_len": 512}, {}, f"rows of {SEQ_LEN} tokens, the recipe says 512"),
         ({"template": "qwen"}, {}, "packed with chatml, the recipe says qwen"),
-        ({}, {"max_position_embeddings": 32}, r"longer than the model takes \(32\)"),
-        ({}, {"vocab_size": 300}, "the model's embedding 300 rows"),
         ({}, {"model_type": "no-such-model"}, "cannot read a model"),
     ],
 )
@@ -202,8 +181,13 @@ def test_a_template_without_a_trained_stop_token_is_refused(place: Path) -> None
 
 def test_a_disk_that_cannot_hold_the_checkpoints_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     recipe = write_recipe(place / "r.toml", TWO_STAGES)
-    full = shutil.disk_usage(place)._replace(free=1000)
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    there = shutil.disk_usage
+
+    def asked_for(path: Path | str) -> Any:
+        """The disk of the run is full, any other is not."""
+        return there(path)._replace(free=1000) if Path(path).is_relative_to(place) else there(path)
+
+    monkeypatch.setattr(shutil, "disk_usage", asked_for)
     with pytest.raises(ConfigError, match="free, checkpoints need"):
         prepare(recipe, place / "out", tell=print)
 
@@ -279,9 +263,9 @@ def test_plan_counts_and_refuses_what_cannot_fit(place: Path) -> None:
     assert plan["memory"]["fits"] is None
     assert plan["steps"] == sum(stage["steps"] for stage in plan["stages"])
     assert plan["stages"][1]["replay"] == round(0.2 * 12)
-    prepared = prepare(write_recipe(place / "r.toml", TWO_STAGES, micro_batch=64), None, tell=print)
-    small = make_plan(prepared, gpus=1, memory_gib=0.02, tokens_per_s=1000.0)
-    assert small["proposed"]["micro_batch"] * small["proposed"]["accumulation"] == 64
+    prepared = prepare(write_recipe(place / "r.toml", TWO_STAGES, micro_batch=4), None, tell=print)
+    small = make_plan(prepared, gpus=1, memory_gib=0.004, tokens_per_s=1000.0)
+    assert small["proposed"]["micro_batch"] * small["proposed"]["accumulation"] == 4
     with pytest.raises(ConfigError, match="a step takes"):
         refuse_misfit(small)
 

@@ -119,7 +119,7 @@ def test_a_converter_in_path_gets_the_folder_and_the_file_to_write(place: Path, 
 
 def test_a_named_converter_needs_no_mode_and_no_first_line(tmp_path: Path) -> None:
     named = script(tmp_path / "bin", WRITES, name="mine.py")
-    named.write_text("import torch\n" + named.read_text().replace(sys.executable, "/no/such/python"))
+    named.write_text("import numpy\n" + named.read_text().replace(sys.executable, "/no/such/python"))
     named.chmod(0o644)
     (tmp_path / "named").mkdir()
     assert write_gguf(find_converter(named), tmp_path / "named").read_bytes() == b"GGUFnamed"

@@ -14,15 +14,15 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from broken_disk import BrokenDisk, in_a_namespace
+from broken_disk import BrokenDisk
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
 pytestmark = pytest.mark.slow
 
-SETTINGS: dict[str, Any] = {"save_every": 2, "keep": 1, "eval": 0.2, "samples": 1, "sample_tokens": 4}
+SETTINGS: dict[str, Any] = {"save_every": 3, "keep": 1, "eval": 0.2, "samples": 1, "sample_tokens": 4}
 STAGES = TWO_STAGES + '[[stage]]\nname = "prefer"\ndata = [{path = "pairs.jsonl"}]\ndpo = {}\n'
-STRIDES = {errno.ENOSPC: 9, errno.EIO: 25}
+STRIDES = {errno.ENOSPC: 11, errno.EIO: 29}
 
 
 @pytest.fixture(scope="module")
@@ -117,27 +117,29 @@ def test_a_file_that_cannot_grow_is_told_and_the_next_run_is_whole(place: Path, 
     assert made(out) == made(place / "straight")
 
 
+def train_until_full(recipe: str, out: str) -> None:
+    """One process of a run whose disk is full once the first checkpoint is there."""
+    from forks import train_once
+
+    with pytest.MonkeyPatch.context() as patch:
+        disk = BrokenDisk(patch, Path(out), 0, errno.ENOSPC)
+        spend = disk.spend
+        checkpoints = Path(out) / "checkpoints"
+        patch.setattr(disk, "spend", lambda *change: any(checkpoints.glob("*/manifest.json")) and spend(*change))
+        train_once(recipe, out)
+
+
 def test_a_disk_that_fills_up_during_a_run_ends_it_and_room_lets_it_go_on(place: Path) -> None:
-    """Two processes, each with states of its own; the disk is full once the first checkpoint is there."""
+    """Two processes, each with states of its own."""
     pytest.importorskip("deepspeed")
     recipe = write_recipe(place / "zero.toml", TWO_STAGES, micro_batch=1, deepspeed={"stage": 2}, **SETTINGS)
-    assert run_group(recipe, place / "zero", world=2) == [0, 0]
-    script = """
-    mkdir disk; mount -t tmpfs -o size=20m none disk
-    (until set -- disk/out/checkpoints/stage-*/manifest.json; test -e "$1"; do sleep 0.01; done
-     cat /dev/zero > disk/filler) 2> /dev/null &
-    code=0; "$PYTHON" -m blossom_data train run zero.toml -o disk/out --gpus 2 2> full.txt || code=$?
-    wait
-    test $code = 1
-    rm disk/filler
-    "$PYTHON" -m blossom_data train run zero.toml -o disk/out --gpus 2 2> room.txt
-    cp -r disk/out filled
-    """
-    done = in_a_namespace(script, place)
-    said = (place / "full.txt").read_text()
-    assert done.returncode == 0, done.stderr + said
-    (line,) = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert "cannot write" in line
-    assert "the same command again goes on" in said.splitlines()[-1]
-    assert "going on after step" in (place / "room.txt").read_text()
-    assert made(place / "filled") == made(place / "zero")
+    straight, filled = place / "zero", place / "filled"
+    assert run_group(recipe, straight, world=2) == [0, 0]
+    assert call(2, "test_model_faults", "train_until_full", str(recipe), str(filled)) == [1, 1]
+    said = (place / "filled.error").read_text()
+    assert said.startswith("cannot write ") and str(filled) in said, said
+    assert said.endswith(os.strerror(errno.ENOSPC)), said
+    assert any(filled.glob("checkpoints/*/manifest.json"))
+    assert is_whole(filled)
+    assert run_group(recipe, filled, world=2) == [0, 0]
+    assert made(filled) == made(straight)

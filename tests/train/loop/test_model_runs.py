@@ -82,21 +82,21 @@ def test_losses_are_equal_however_rows_are_spread(place: Path, zero: bool) -> No
             assert max(abs(a - b) / b for a, b in zip(found, expected, strict=True)) <= 1e-6, out
 
 
-def test_a_run_killed_anywhere_ends_with_the_same_bits(place: Path) -> None:
-    recipe = write_recipe(place / "two.toml", TWO_STAGES, save_every=3, keep=1)
-    assert run_group(recipe, place / "straight") == [0]
-    steps = len(losses(place / "straight"))
-    stages = [json.loads(line)["stage"] for line in (place / "straight" / "metrics.jsonl").read_text().splitlines()]
+def test_a_run_killed_anywhere_ends_with_the_same_bits(little: Path) -> None:
+    recipe = write_recipe(little / "two.toml", TWO_STAGES, save_every=3, keep=1)
+    assert run_group(recipe, little / "straight") == [0]
+    steps = len(losses(little / "straight"))
+    stages = [json.loads(line)["stage"] for line in (little / "straight" / "metrics.jsonl").read_text().splitlines()]
     boundary = stages.index("two")
     kills = ["step:1", f"step:{boundary}", f"step:{boundary + 2}", "writing:2", "sealed:3", "renamed:4", "term:5"]
     assert boundary + 4 < steps
     for number, kill in enumerate(kills):
-        out = place / f"killed-{number}"
+        out = little / f"killed-{number}"
         assert run_group(recipe, out, kill=kill) == [143 if kill == "term:5" else -9], kill
         assert not (out / "manifest.json").exists()
         assert run_group(recipe, out) == [0], kill
-        assert weights(out) == weights(place / "straight"), kill
-        assert losses(out) == losses(place / "straight"), kill
+        assert weights(out) == weights(little / "straight"), kill
+        assert losses(out) == losses(little / "straight"), kill
         shutil.rmtree(out)
 
 
@@ -123,24 +123,24 @@ def test_two_processes_killed_in_either_stage_end_with_the_same_bits(
     assert losses(killed) == losses(straight)
 
 
-def test_a_finished_run_has_nothing_new_to_do(place: Path) -> None:
-    recipe = write_recipe(place / "again.toml", TWO_STAGES, save_every=50)
-    assert run_group(recipe, place / "again") == [0]
-    before = weights(place / "again")
-    assert run_group(recipe, place / "again") == [0]
-    assert weights(place / "again") == before
+def test_a_finished_run_has_nothing_new_to_do(little: Path) -> None:
+    recipe = write_recipe(little / "again.toml", TWO_STAGES, save_every=50)
+    assert run_group(recipe, little / "again") == [0]
+    before = weights(little / "again")
+    assert run_group(recipe, little / "again") == [0]
+    assert weights(little / "again") == before
 
 
-def test_half_precision_keeps_small_updates(place: Path) -> None:
+def test_half_precision_keeps_small_updates(little: Path) -> None:
     """Updates far below the spacing of bfloat16 add up in the float32 masters."""
     import torch
     from safetensors.torch import load_file
 
     stage = '[[stage]]\nname = "one"\nlearning_rate = 1e-6\nschedule = "constant"\ndata = [{path = "first"}]\n'
-    recipe = write_recipe(place / "small.toml", stage, dtype="bfloat16", save_every=1000)
-    assert run_group(recipe, place / "small") == [0]
-    state = torch.load(newest(place / "small") / "state-rank-0.pt", weights_only=True)
-    saved = load_file(newest(place / "small") / "model" / "model.safetensors")
+    recipe = write_recipe(little / "small.toml", stage, dtype="bfloat16", save_every=1000)
+    assert run_group(recipe, little / "small") == [0]
+    state = torch.load(newest(little / "small") / "state-rank-0.pt", weights_only=True)
+    saved = load_file(newest(little / "small") / "model" / "model.safetensors")
     assert all(weight.dtype is torch.bfloat16 for weight in saved.values())
     # A master that had been rounded to half precision on the way would have lost all of it.
     matrices = [one for one in state["masters"] if one.ndim > 1]

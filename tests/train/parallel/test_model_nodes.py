@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,7 +16,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from forked import blossom
+import forked
+from command import clean_environment
+from forked import Child, blossom
 from forks import call, run_group
 from small import TWO_STAGES, make_workplace, write_recipe
 
@@ -26,11 +27,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe of few steps and one of many, and what two processes of one machine make of the first."""
+    """A recipe of few steps and one of many."""
     folder = make_workplace(tmp_path_factory.mktemp("nodes") / "work", first=24, second=8)
     write_recipe(folder / "r.toml", TWO_STAGES, micro_batch=1)
-    write_recipe(folder / "long.toml", TWO_STAGES.replace("epochs = 2", "epochs = 25"), micro_batch=1)
-    assert run_group(folder / "r.toml", folder / "one", world=2) == [0, 0]
+    write_recipe(folder / "long.toml", TWO_STAGES.replace("epochs = 2", "epochs = 16"), micro_batch=1)
     return folder
 
 
@@ -40,22 +40,11 @@ def free_port() -> int:
         return int(free.getsockname()[1])
 
 
-def start(place: Path, recipe: str, out: str) -> list[subprocess.Popen[str]]:
+def start(place: Path, recipe: str, out: str) -> list[Child]:
     """The two machines of a run."""
-    port = free_port()
-    flags = ["--nodes", "2", "--rendezvous", f"127.0.0.1:{port}", "--rendezvous-timeout", "300"]
-    command = [sys.executable, "-m", "blossom_data", "train", "run", recipe, "-o", out, *flags]
-    return [
-        subprocess.Popen(
-            [*command, "--node-rank", str(rank)],
-            cwd=place,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        for rank in range(2)
-    ]
+    flags = ["--nodes", 2, "--rendezvous", f"127.0.0.1:{free_port()}", "--rendezvous-timeout", 300]
+    command = ["train", "run", recipe, "-o", out, *flags]
+    return [forked.start(*command, "--node-rank", rank, cwd=place, env=clean_environment()) for rank in range(2)]
 
 
 def weights(out: Path) -> bytes:
@@ -66,15 +55,6 @@ def weights(out: Path) -> bytes:
 def errors(text: str) -> list[str]:
     assert "Traceback" not in text
     return [line for line in text.splitlines() if line.startswith("error: ")]
-
-
-def test_two_machines_give_the_bits_of_one(place: Path) -> None:
-    nodes = start(place, "r.toml", "two")
-    said = [node.communicate(timeout=300) for node in nodes]
-    assert [node.returncode for node in nodes] == [0, 0], said
-    assert "two: " in said[0][0]
-    assert said[1][0] == ""
-    assert weights(place / "two") == weights(place / "one")
 
 
 @pytest.mark.parametrize(
@@ -169,13 +149,14 @@ def children(pid: int) -> list[int]:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel who started whom")
 @pytest.mark.parametrize(("whole", "code"), [(True, 4), (False, 143)], ids=["machine", "launcher"])
 def test_a_machine_that_is_killed_ends_the_other_and_the_run_goes_on(place: Path, whole: bool, code: int) -> None:
+    """To the bits that two processes of one machine make."""
     out = f"killed-{code}"
     nodes = start(place, "long.toml", out)
     metrics = place / out / "metrics.jsonl"
     until = time.monotonic() + 300
     while not metrics.exists() or len(metrics.read_text().splitlines()) < 8:
         assert time.monotonic() < until, [node.poll() for node in nodes]
-        time.sleep(0.1)
+        time.sleep(0.05)
     for pid in [nodes[1].pid, *(children(nodes[1].pid) if whole else [])]:
         os.kill(pid, signal.SIGKILL)
     said = nodes[0].communicate(timeout=300)[1]
@@ -187,6 +168,10 @@ def test_a_machine_that_is_killed_ends_the_other_and_the_run_goes_on(place: Path
     assert list((place / out).glob("checkpoints/stage-*/manifest.json"))
     assert not (place / out / "manifest.json").exists()
     if whole:
-        for folder in (place / out, place / "straight"):
-            assert run_group(place / "long.toml", folder, world=2) == [0, 0]
+        nodes = start(place, "long.toml", out)
+        told_by = [node.communicate(timeout=300) for node in nodes]
+        assert [node.returncode for node in nodes] == [0, 0], told_by
+        assert f"{out}: " in told_by[0][0]
+        assert told_by[1][0] == ""
+        assert run_group(place / "long.toml", place / "straight", world=2) == [0, 0]
         assert weights(place / out) == weights(place / "straight")

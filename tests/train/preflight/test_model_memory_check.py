@@ -98,14 +98,14 @@ def test_a_run_that_main_memory_cannot_hold_is_refused_before_its_weights_are_re
 def test_a_run_that_is_short_of_memory_names_what_fits_and_can_go_on(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recipe = write_recipe(place / "r.toml", TWO_STAGES, micro_batch=16, save_every=1000)
-    monkeypatch.setattr(room, "free_bytes", lambda device: 8 << 20)
+    recipe = write_recipe(place / "r.toml", TWO_STAGES, micro_batch=4, save_every=1000)
+    monkeypatch.setattr(room, "free_bytes", lambda device: 4 << 20)
     with pytest.raises(ConfigError) as why:
         train(recipe, place / "out", tell=print)
     assert not (place / "out" / "checkpoints").exists()
     named = why.value.hint.removeprefix("this fits: ").split(" (")[0].split(", ")
     top = {key: json.loads(value) for key, value in (part.split(" = ") for part in named)}
-    assert top["micro_batch"] * top["accumulation"] == 16
+    assert top["micro_batch"] * top["accumulation"] == 4
     fitting = write_recipe(place / "fitting.toml", TWO_STAGES, save_every=1000, **top)
     assert train(fitting, place / "out", tell=print)["steps"] > 0
     told: list[str] = []

@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from broken_disk import in_a_namespace
 from command import Result
 from forked import blossom
 from small import TWO_STAGES, make_workplace, tokenizer, write_recipe
@@ -112,15 +111,9 @@ def test_bad_input_is_one_line_before_anything_is_computed(
 ) -> None:
     write_recipe(place / "r.toml", TWO_STAGES)
     spoil(place)
-    refused(blossom("train", "run", "r.toml", "-o", "out", cwd=place), told)
+    # The deepspeed launcher adds --local_rank.
+    refused(blossom("train", "run", "r.toml", "-o", "out", "--local_rank=0", cwd=place), told)
     assert not (place / "out" / "checkpoints").exists()
-
-
-def test_a_disk_without_room_for_the_checkpoints_is_refused(place: Path) -> None:
-    write_recipe(place / "r.toml", TWO_STAGES)
-    script = 'mkdir disk; mount -t tmpfs -o size=1m none disk; "$PYTHON" -m blossom_data train run r.toml -o disk/out'
-    done = in_a_namespace(script, place)
-    refused(Result(done.returncode, done.stdout, done.stderr), "free, checkpoints need")
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
-from command import blossom, write_lines
+from command import blossom as started
+from command import write_lines
+from forked import blossom
 from model_hub import ModelHub
 from small import chats, make_model, tokenizer
 from transformers import BloomConfig, Qwen2Config
@@ -111,7 +113,8 @@ def test_a_pipeline_file_trains_on_what_it_published_and_a_model_of_the_hub(publ
     with ModelHub({"Qwen/Qwen2.5-0.5B": tmp_path / "model"}) as hub:
         commit = hub.commit("Qwen/Qwen2.5-0.5B")
         environment = hub.environment(tmp_path / "cache")
-        done = blossom("train", "run", "blossom-v5.toml", "-o", "run", "--json", cwd=work, env=environment)
+        # The hub's client reads its address while it is imported.
+        done = started("train", "run", "blossom-v5.toml", "-o", "run", "--json", cwd=work, env=environment)
         assert done.code == 0, done
         assert "model.safetensors" in hub.asked
         assert "pytorch_model.bin" not in hub.asked
@@ -119,7 +122,7 @@ def test_a_pipeline_file_trains_on_what_it_published_and_a_model_of_the_hub(publ
         (tmp_path / "model" / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4096}))
         publish(work, 70)
         assert hub.commit("Qwen/Qwen2.5-0.5B") != commit
-        again = blossom("train", "run", "blossom-v5.toml", "-o", "run", "--json", cwd=work, env=environment)
+        again = started("train", "run", "blossom-v5.toml", "-o", "run", "--json", cwd=work, env=environment)
     assert again.code == 0, again
     assert again.json == done.json
     manifest = json.loads((work / "run" / "manifest.json").read_text())
