@@ -6,6 +6,7 @@ A command's module is imported only when it is asked for, so that `blossom-data 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -15,8 +16,9 @@ import typer
 from blossom_data import __version__
 from blossom_data.cli import output
 from blossom_data.cli.flags.values import switch
+from blossom_data.cli.interrupts import is_interrupt, leave_at_once
 from blossom_data.cli.lazy import LazyGroup, Panel, help_texts, lazy_group
-from blossom_data.errors import BlossomError
+from blossom_data.errors import BlossomError, Interrupted
 
 PANELS = (
     Panel(
@@ -109,6 +111,7 @@ app = lazy_group(_app, PANELS)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits."""
+    leave_at_once()
     output.prepare()
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if argv and argv[0].startswith(("--local_rank=", "--local-rank=")):
@@ -128,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             output.say(traceback.format_exc())
         code = why.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        code = 130
+        code = _interrupted(argv)
     except BrokenPipeError:
         # The reader of stdout has gone (head, less): not our error, and nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -136,6 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as why:
         if is_debug:
             raise
-        output.error(output.unforeseen(why), is_json="--json" in argv)
-        code = 1
+        if is_interrupt(why):
+            code = _interrupted(argv)
+        else:
+            output.error(output.unforeseen(why), is_json="--json" in argv)
+            code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupted(argv: Sequence[str]) -> int:
+    why = Interrupted("stopped by SIGINT", signal_number=signal.SIGINT)
+    output.error(why, is_json="--json" in argv)
+    return why.exit_code
