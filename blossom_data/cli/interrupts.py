@@ -1,8 +1,8 @@
 """Ctrl-C before, in and behind a command: no traceback at any moment, and what has begun cleans up behind itself.
 
-    before      modules are imported, flags are read: the process leaves at once with 130 (see __main__.py, too)
-    in          KeyboardInterrupt, or what the command sets itself: a run drains, a refresh writes its result
-    behind      all is printed and closed: the process leaves at once
+before      modules are imported, flags are read: the process leaves at once with 130 (see __main__.py, too)
+in          KeyboardInterrupt, or what the command sets itself: a run drains, a refresh writes its result
+behind      all is printed and closed: the process leaves at once
 """
 
 from __future__ import annotations

@@ -125,11 +125,7 @@ class SqliteLedger:
         try:
             return read_body(key, row[0], self._unpack)
         except ValueError as why:
-            raise LedgerError(
-                f"ledger {self.path}: the stored reply {key.hex()} is damaged: {why}",
-                hint=f"keep a copy of the ledger, then: blossom-data gc --ledger {self.path} --drop-damaged, "
-                "and the same command again buys what was dropped",
-            ) from why
+            raise damaged_reply(self.path, key, why) from why
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         """Stores `reply`; comes back when it is durable. After a failed write all raise; `close` tries once more."""
@@ -343,11 +339,28 @@ def read_body(key: bytes, body: bytes, unpack: zstandard.ZstdDecompressor) -> Re
         ValueError: it is damaged.
     """
     try:
-        stored = orjson.loads(unpack.decompress(body))
+        return read_stored(key, unpack.decompress(body))
+    except (zstandard.ZstdError, MemoryError) as why:
+        raise ValueError(str(why) or type(why).__name__) from why
+
+
+def read_stored(key: bytes, text: bytes) -> Reply:
+    """The reply in the JSON `text`; raises ValueError where it is damaged."""
+    try:
+        stored = orjson.loads(text)
         usage = Usage(**stored.pop("usage"))
         return Reply(**stored, key=key.hex(), usage=usage)
-    except (zstandard.ZstdError, KeyError, TypeError, AttributeError, MemoryError) as why:
+    except (KeyError, TypeError, AttributeError) as why:
         raise ValueError(str(why) or type(why).__name__) from why
+
+
+def damaged_reply(ledger: Path, key: bytes, why: Exception) -> LedgerError:
+    """The error of a stored reply that cannot be read back."""
+    return LedgerError(
+        f"ledger {ledger}: the stored reply {key.hex()} is damaged: {why}",
+        hint=f"keep a copy of the ledger, then: blossom-data gc --ledger {ledger} --drop-damaged, "
+        "and the same command again buys what was dropped",
+    )
 
 
 def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:
