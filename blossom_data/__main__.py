@@ -1,7 +1,7 @@
 """`python -m blossom_data` is `blossom-data`: what happens before anything else is imported.
 
 Ctrl-C while modules are being imported would show where the import stood. Nothing has begun by then and nothing has to
-be cleaned up, so the process leaves at once; cli/interrupts.py lets a command clean up behind itself from its beginning.
+be cleaned up, so the process leaves at once; cli/interrupts.py lets a command clean up from its beginning on.
 """
 
 import os

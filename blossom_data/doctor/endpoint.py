@@ -176,7 +176,7 @@ async def _json(client: Client, endpoint: Endpoint) -> Finding:
         if outcome.action is Action.REFUSED:
             body = outcome.body.decode("utf-8", "replace")
             raise RecordRefused(outcome.detail, status=outcome.status, body=body)
-        raise EndpointError(f"{outcome.cause}: {outcome.detail}")
+        raise EndpointError(f"{outcome.cause}: {outcome.detail}", hint=outcome.hint or _FIXES[outcome.action])
 
     negotiation = Negotiation(endpoint.label, Counters())
     try:

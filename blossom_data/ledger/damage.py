@@ -17,7 +17,7 @@ import zstandard
 from blossom_data.errors import ConfigError, LedgerError
 from blossom_data.ledger.connections import connect_read_only, connect_to_change
 from blossom_data.ledger.lock import lock_of, take_lock
-from blossom_data.ledger.sqlite import read_body
+from blossom_data.ledger.stored_reply import read_body
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from blossom_data.errors import LedgerError
 from blossom_data.ledger.connections import connect_read_only
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import real_ledger
-from blossom_data.ledger.sqlite import damaged_reply, read_body, read_stored
 from blossom_data.ledger.store import StageTotals
+from blossom_data.ledger.stored_reply import damaged_reply, read_body, read_stored
 
 _LAST_REPLIES = 2_000
 _PAUSE_S = 30.0

@@ -26,12 +26,13 @@ import zstandard
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
-from blossom_data.errors import LedgerError
+from blossom_data.errors import LedgerError, system_hint
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
 from blossom_data.ledger.place import emptied, is_emptied
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
+from blossom_data.ledger.stored_reply import damaged_reply, read_body
 
 VERSION = 1
 LINGER_S = 0.01
@@ -83,7 +84,8 @@ class SqliteLedger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:
-            raise LedgerError(f"cannot make the folder of the ledger {path}: {why.strerror}") from why
+            told = f"cannot make the folder of the ledger {path}: {why.strerror}"
+            raise LedgerError(told, hint=system_hint(why)) from why
         self._lock = take_lock(lock_of(path))
         try:
             self._reserve = Reserve(path.with_name(path.name + ".reserve"))
@@ -330,37 +332,6 @@ class SqliteLedger:
                 hint="free some space and run the same command again: it goes on from there",
             )
         return None
-
-
-def read_body(key: bytes, body: bytes, unpack: zstandard.ZstdDecompressor) -> Reply:
-    """The reply in the column `body`; those of earlier versions have no checksum.
-
-    Raises:
-        ValueError: it is damaged.
-    """
-    try:
-        return read_stored(key, unpack.decompress(body))
-    except (zstandard.ZstdError, MemoryError) as why:
-        raise ValueError(str(why) or type(why).__name__) from why
-
-
-def read_stored(key: bytes, text: bytes) -> Reply:
-    """The reply in the JSON `text`; raises ValueError where it is damaged."""
-    try:
-        stored = orjson.loads(text)
-        usage = Usage(**stored.pop("usage"))
-        return Reply(**stored, key=key.hex(), usage=usage)
-    except (KeyError, TypeError, AttributeError) as why:
-        raise ValueError(str(why) or type(why).__name__) from why
-
-
-def damaged_reply(ledger: Path, key: bytes, why: Exception) -> LedgerError:
-    """The error of a stored reply that cannot be read back."""
-    return LedgerError(
-        f"ledger {ledger}: the stored reply {key.hex()} is damaged: {why}",
-        hint=f"keep a copy of the ledger, then: blossom-data gc --ledger {ledger} --drop-damaged, "
-        "and the same command again buys what was dropped",
-    )
 
 
 def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:

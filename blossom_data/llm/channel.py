@@ -110,7 +110,7 @@ class Channel:
 
     def stop(self) -> None:
         """Sends nothing more: calls that wait for their turn end with an EndpointError, those under way go on."""
-        self.governor.shut(EndpointError("the run is stopping"))
+        self.governor.shut(EndpointError("the run is stopping", hint="run the same command again to go on"))
         self._stopping.set()
 
     def complete(self, ask: Ask) -> Coroutine[Any, Any, Reply]:

@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Secret
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch
+from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch, system_hint
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -209,7 +209,7 @@ class Served:
         except EndpointError as why:
             self._lost = why
         except OSError as why:
-            self._lost = EndpointError(f"engine {serving.name} cannot be run: {why}")
+            self._lost = EndpointError(f"engine {serving.name} cannot be run: {why}", hint=system_hint(why))
         finally:
             self._is_up = False
             self._wake()
