@@ -294,6 +294,8 @@ class Channel:
                     is_unreachable=failure.cause == "connect",
                     is_overload=failure.is_overload,
                     detail=failure.detail,
+                    hint=failure.hint,
+                    is_setting=failure.is_setting,
                 )
         if (down := self.governor.down_error) is not None:
             raise down
@@ -389,7 +391,7 @@ class Channel:
         return error
 
     def _wrong_mode(self, refusal: RecordRefused) -> EndpointError:
-        return EndpointError(
+        return EndpointMismatch(
             f"endpoint {self.endpoint.label} does not take structured = {self.endpoint.structured!r}: {refusal}",
             hint='set structured = "auto" to let the endpoint decide',
         )

@@ -115,7 +115,7 @@ def test_the_log_tells_the_same_names_and_the_summary_why_calls_were_sent_again(
 def test_rate_and_eta_begin_with_the_first_paid_record(replayed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
-    counters = Counters(records_total=1_000)
+    counters = Counters(records_total=1_000, is_asking=True)
     progress = Progress("x", counters)
     for _ in range(50):
         now_s[0] += 1
