@@ -62,9 +62,7 @@ def glance(path: Path) -> Glance | None:
                 "SELECT created, length(body) FROM replies ORDER BY rowid DESC LIMIT ?", (_LAST_REPLIES,)
             ).fetchall()
     except sqlite3.Error as why:
-        raise LedgerError(
-            f"cannot read the ledger {path}: {why}", hint="keep a copy of it before anything else"
-        ) from why
+        raise _unreadable(path, why) from why
     rows = [StageTotals(*row) for row in totals]
     return Glance(
         replies=sum(row.replies for row in rows),
@@ -74,6 +72,23 @@ def glance(path: Path) -> Glance | None:
         pace=_pace(sorted(created for created, _ in last)),
         reply_bytes=sum(size for _, size in last) / len(last) if last else None,
     )
+
+
+def totals_by_job(path: Path) -> list[tuple[str, StageTotals]]:
+    """What was bought for each output (job), by stage and model; raises as glance."""
+    try:
+        with closing(connect_read_only(path)) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone():
+                return []
+            names = "job, stage, model, replies, tokens_in, tokens_out, tokens_cached"
+            rows = database.execute(f"SELECT {names} FROM totals ORDER BY 1, 2, 3").fetchall()
+    except sqlite3.Error as why:
+        raise _unreadable(path, why) from why
+    return [(job, StageTotals(*row)) for job, *row in rows]
+
+
+def _unreadable(path: Path, why: Exception) -> LedgerError:
+    return LedgerError(f"cannot read the ledger {path}: {why}", hint="keep a copy of it before anything else")
 
 
 def _pace(times: list[float]) -> float | None:
@@ -103,7 +118,7 @@ class LedgerSnapshot:
                 else:
                     database.close()
         except (sqlite3.Error, OSError) as why:
-            raise self._unreadable(why) from why
+            raise _unreadable(self.path, why) from why
 
     def get(self, key: bytes) -> Reply | None:
         """The stored reply of `key`, or None."""
@@ -148,7 +163,4 @@ class LedgerSnapshot:
         try:
             return self._database.execute(query, values).fetchall()
         except sqlite3.Error as why:
-            raise self._unreadable(why) from why
-
-    def _unreadable(self, why: Exception) -> LedgerError:
-        return LedgerError(f"cannot read the ledger {self.path}: {why}", hint="keep a copy of it before anything else")
+            raise _unreadable(self.path, why) from why

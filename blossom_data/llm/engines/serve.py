@@ -19,7 +19,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 START_S = 600.0
 REVIVE_S = 1.0
 """The `Patience.revive_s` of the pool: how soon it tries again after its breaker closed while the engine was away."""
+_KEPT_OUT = ("BLOSSOM_", "OPENAI_")
 _GUARD = Path(__file__).with_name("supervisor.py")
 _TAIL_LINES = 12
 _TAIL_BYTES = 1 << 14
@@ -61,6 +62,8 @@ class Serving:
     """So many times it is started again after it died; then the run stops."""
     grace_s: float = 10.0
     """Time between SIGTERM and SIGKILL."""
+    is_ours: bool = False
+    """A module of blossom-data, run by this very Python."""
     api_key: Secret = field(default_factory=Secret)
     """What must not be shown when the end of the log is."""
 
@@ -224,6 +227,15 @@ def open_log(path: Path) -> IO[bytes]:
     return os.fdopen(log, "r+b", buffering=0)
 
 
+def _clean(environment: Mapping[str, str], *, is_ours: bool) -> dict[str, str]:
+    """What an engine gets of our environment: no key or address of ours, and nothing that changes how its Python runs.
+
+    Our own module is found and run as this process was.
+    """
+    kept_out = _KEPT_OUT if is_ours else (*_KEPT_OUT, "PYTHON")
+    return {name: value for name, value in environment.items() if not name.startswith(kept_out)}
+
+
 @contextlib.asynccontextmanager
 async def _process(serving: Serving, log: IO[bytes]) -> AsyncIterator[asyncio.subprocess.Process]:
     """The engine under its guard; at the end of the block nothing of it is left."""
@@ -236,7 +248,7 @@ async def _process(serving: Serving, log: IO[bytes]) -> AsyncIterator[asyncio.su
         stdin=asyncio.subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**_clean(os.environ, is_ours=serving.is_ours), "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
     try:
