@@ -18,6 +18,7 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.values import switch
 from blossom_data.cli.interrupts import is_interrupt, leave_at_once
 from blossom_data.cli.lazy import LazyGroup, Panel, help_texts, lazy_group
+from blossom_data.cli.library_messages import hush_libraries
 from blossom_data.errors import BlossomError, Interrupted
 
 PANELS = (
@@ -118,6 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The deepspeed launcher puts it before everything else; the environment says the same.
         del argv[0]
     is_debug = "--debug" in argv
+    if not is_debug:
+        hush_libraries()
     try:
         code = app.main(args=argv, prog_name="blossom-data", standalone_mode=False)
     except typer.TyperException as why:

@@ -1,6 +1,6 @@
 """Replies between their arrival and the commit that makes them durable: what a killed process had not committed yet.
 
-    ledger.sqlite.journal-0     "blossom journal 1\\n", then entries: lengths, CRC-32, row; written at once, without fsync
+    ledger.sqlite.journal-0     "blossom journal 1\\n", then entries: lengths, CRC-32, row; written without fsync
     ledger.sqlite.journal-1     takes turns with the other one, so that each can be emptied
 
 A write that the kernel has taken outlives the process (not the machine's power). The ledger reads both files when it is
