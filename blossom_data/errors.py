@@ -58,6 +58,11 @@ def system_hint(why: BaseException) -> str:
     return next((hint for numbers, hint in _SYSTEM_HINTS.items() if number in numbers), "look at the path and the disk")
 
 
+def is_full(why: OSError) -> bool:
+    """Whether the disk is to blame, and not the name: it is full or broken."""
+    return why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
 class BlossomError(Exception):
     """An error told to the user in a line: what happened, where, why, and what to do (`hint`).
 

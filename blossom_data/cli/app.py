@@ -6,7 +6,6 @@ A command's module is imported only when it is asked for, so that `blossom-data 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -16,10 +15,9 @@ import typer
 from blossom_data import __version__
 from blossom_data.cli import output
 from blossom_data.cli.flags.values import switch
-from blossom_data.cli.interrupts import is_interrupt, leave_at_once
 from blossom_data.cli.lazy import LazyGroup, Panel, help_texts, lazy_group
 from blossom_data.cli.library_messages import hush_libraries
-from blossom_data.errors import BlossomError, Interrupted
+from blossom_data.errors import BlossomError
 
 PANELS = (
     Panel(
@@ -112,7 +110,6 @@ app = lazy_group(_app, PANELS)
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the command line and exits."""
-    leave_at_once()
     output.prepare()
     argv = list(sys.argv[1:] if arguments is None else arguments)
     if argv and argv[0].startswith(("--local_rank=", "--local-rank=")):
@@ -134,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             output.say(traceback.format_exc())
         code = why.exit_code
     except (typer.Abort, KeyboardInterrupt):
-        code = _interrupted(argv)
+        code = 130
     except BrokenPipeError:
         # The reader of stdout has gone (head, less): not our error, and nothing more can be said to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -142,15 +139,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as why:
         if is_debug:
             raise
-        if is_interrupt(why):
-            code = _interrupted(argv)
-        else:
-            output.error(output.unforeseen(why), is_json="--json" in argv)
-            code = 1
+        output.error(output.unforeseen(why), is_json="--json" in argv)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
-
-
-def _interrupted(argv: Sequence[str]) -> int:
-    why = Interrupted("stopped by SIGINT", signal_number=signal.SIGINT)
-    output.error(why, is_json="--json" in argv)
-    return why.exit_code

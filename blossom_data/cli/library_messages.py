@@ -5,6 +5,7 @@ Processes that a command starts inherit it. Who sets one of these variables, or 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -26,3 +27,9 @@ def hush_libraries() -> None:
         os.environ.setdefault(name, value)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+    # It sets the level of its logger when it is imported, and others import it.
+    logging.getLogger("DeepSpeed").addFilter(_is_error)
+
+
+def _is_error(line: logging.LogRecord) -> bool:
+    return line.levelno >= logging.ERROR

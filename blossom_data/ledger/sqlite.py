@@ -26,7 +26,7 @@ import zstandard
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
-from blossom_data.errors import LedgerError, system_hint
+from blossom_data.errors import ConfigError, LedgerError, is_full, system_hint
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
 from blossom_data.ledger.place import emptied, is_emptied
@@ -85,7 +85,8 @@ class SqliteLedger:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:
             told = f"cannot make the folder of the ledger {path}: {why.strerror}"
-            raise LedgerError(told, hint=system_hint(why)) from why
+            kind = LedgerError if is_full(why) else ConfigError
+            raise kind(told, hint=system_hint(why)) from why
         self._lock = take_lock(lock_of(path))
         try:
             self._reserve = Reserve(path.with_name(path.name + ".reserve"))
