@@ -58,6 +58,8 @@ def _folder_state(folder: Path) -> dict[str, Any]:
         return root_state(folder)
     state = folder_state(folder)
     state["pipelines"] = [pipeline_state(open_pipeline(str(file))) for file in _pipelines_in(folder)]
+    if state["published"] and not any(state[kind] for kind in ("pipelines", "sets", "ledgers")):
+        return root_state(folder)
     if not any(state[kind] for kind in ("pipelines", "sets", "published", "ledgers")):
         raise ConfigError(
             f"there is no pipeline and no data set in {folder.resolve()}",
