@@ -44,7 +44,7 @@ def folder_state(root: Path) -> dict[str, Any]:
             sets.append(folder)
         for ledger in (folder / DEFAULT_LEDGER, ledger_named(folder)):
             if ledger is not None and ledger.is_file():
-                ledgers.setdefault(ledger.resolve(), ledger)
+                ledgers.setdefault(ledger.resolve(), _short(ledger))
     bought = _bought(ledgers.values())
     told = [_set_state(folder, bought.pop(job_of(folder), [])) for folder in sets]
     here = root.resolve()
@@ -59,6 +59,12 @@ def folder_state(root: Path) -> dict[str, Any]:
             {**ledger_state(ledger), "running": holder_of(lock_of(ledger))} for ledger in sorted(ledgers.values())
         ],
     }
+
+
+def _short(path: Path) -> Path:
+    """`path` as seen from the working directory, where it lies below that."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
 
 
 def _folders(root: Path) -> Iterator[Path]:
