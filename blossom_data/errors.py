@@ -47,6 +47,7 @@ _SYSTEM_HINTS = {
     (errno.EISDIR,): "that is a folder: name a file",
     (errno.ENAMETOOLONG,): "choose a shorter name",
     (errno.ELOOP,): "check the links in it",
+    (errno.EFBIG,): "allow larger files (ulimit -f), or name a place on another file system",
     (errno.EMFILE, errno.ENFILE): "allow more open files: ulimit -n",
     (errno.ENOMEM,): "run the same command again with fewer calls in flight",
 }
