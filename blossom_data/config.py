@@ -116,10 +116,12 @@ class Endpoint:
             raise ConfigError("no model is named", hint="give --model or set BLOSSOM_MODEL")
         for limit in ("max_in_flight", "timeout_s", "max_tries", "weight", "max_body_bytes"):
             if not getattr(self, limit) > 0:
-                raise ConfigError(f"{limit} must be greater than 0, is {getattr(self, limit)}")
+                raise ConfigError(
+                    f"{limit} must be greater than 0, is {getattr(self, limit)}", hint=f"such as {limit} = 8"
+                )
         for window in ("requests_per_minute", "tokens_per_minute"):
             if (value := getattr(self, window)) is not None and value <= 0:
-                raise ConfigError(f"{window} must be greater than 0, is {value}")
+                raise ConfigError(f"{window} must be greater than 0, is {value}", hint="leave it out for no limit")
         if self.structured not in STRUCTURED_MODES:
             raise ConfigError(f"structured is {self.structured!r}", hint=f"one of {', '.join(STRUCTURED_MODES)}")
         check_extra_body(self.extra_body)

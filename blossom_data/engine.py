@@ -133,6 +133,8 @@ class Outcome:
     settled: Settled | None = None
     passed: list[str] = field(default_factory=list)
     """The stages that let it through."""
+    untouched: list[str] = field(default_factory=list)
+    """Those of them that left it as it was: nothing to translate, no gold label."""
     added: int = 0
     """Records that a stage made beyond one for one."""
     used: list[tuple[str, str, Usage]] = field(default_factory=list)
@@ -277,6 +279,8 @@ class Engine:
         if produced is None:
             return
         outcome.passed.append(stage.name)
+        if len(produced) == 1 and (produced[0].messages, produced[0].lineage) == (record.messages, record.lineage):
+            outcome.untouched.append(stage.name)
         outcome.added += len(produced) - 1
         for each in produced:
             await self._through(each, stages[1:], outcome)

@@ -21,6 +21,7 @@ A `Reject` (records.py) is not an error: it is the counted outcome of one record
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 from blossom_data.redaction.urls import mask_credentials
@@ -36,6 +37,31 @@ def near_hint(name: str, known: Iterable[str], told: str = "known keys:") -> str
     names = sorted(known) if told == "known keys:" else list(known)
     near = difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else f"{told} {', '.join(names)}"
+
+
+_SYSTEM_HINTS = {
+    (errno.ENOSPC, errno.EDQUOT): "free some space, then run the same command again",
+    (errno.EACCES, errno.EPERM, errno.EROFS): "look at who may read and write there (ls -ld), or name another place",
+    (errno.ENOENT,): "check the path",
+    (errno.ENOTDIR, errno.EEXIST): "a part of that path is a file, where a folder is wanted: check the path",
+    (errno.EISDIR,): "that is a folder: name a file",
+    (errno.ENAMETOOLONG,): "choose a shorter name",
+    (errno.ELOOP,): "check the links in it",
+    (errno.EFBIG,): "allow larger files (ulimit -f), or name a place on another file system",
+    (errno.EMFILE, errno.ENFILE): "allow more open files: ulimit -n",
+    (errno.ENOMEM,): "run the same command again with fewer calls in flight",
+}
+
+
+def system_hint(why: BaseException) -> str:
+    """What to do about an error of the operating system."""
+    number = getattr(why, "errno", None)
+    return next((hint for numbers, hint in _SYSTEM_HINTS.items() if number in numbers), "look at the path and the disk")
+
+
+def is_full(why: OSError) -> bool:
+    """Whether the disk is to blame, and not the name: it is full or broken."""
+    return why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
 class BlossomError(Exception):

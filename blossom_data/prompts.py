@@ -83,7 +83,8 @@ class Prompt:
             ConfigError: a value is missing or there is no placeholder for it.
         """
         if values.keys() != set(self.placeholders):
-            raise ConfigError(f"prompt {self.name} takes {sorted(self.placeholders)}, was given {sorted(values)}")
+            told = f"prompt {self.name} takes {sorted(self.placeholders)}, was given {sorted(values)}"
+            raise ConfigError(told, hint=f"set placeholders = {sorted(values)} in its file")
         only = next(iter(values), "")
         filled = values[only] if self.user == f"${{{only}}}" else Template(self.user).substitute(values)
         return (*self.prefix, Message("user", filled))

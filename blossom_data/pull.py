@@ -89,13 +89,16 @@ def pull(
         layouts = replace(layouts, lang=canonical(lang))
     for name, value in (("limit", limit), ("sample", sample)):
         if value is not None and value < 1:
-            raise ConfigError(f"{name} must be at least 1, is {value}")
+            raise ConfigError(f"{name} must be at least 1, is {value}", hint=f"leave {name} out to take all")
     if limit is not None and sample is not None:
         raise ConfigError("limit and sample contradict each other", hint="limit takes the first, sample draws from all")
     if is_hub_id(path):
         origin, rows = open_hub(str(path), revision=revision, subset=subset, split=split)
     elif revision is not None or subset is not None or split != "train":
-        raise ConfigError(f"revision, subset and split are for hub data sets, and {path} is a local path")
+        raise ConfigError(
+            f"revision, subset and split are for hub data sets, and {path} is a local path",
+            hint="leave them out; of the hub is org/name, or hf:org/name",
+        )
     else:
         origin, rows = Origin(str(path)), read_rows(path)
     counts = PullCounts()

@@ -9,6 +9,7 @@ It knows no keys: settings_file.py checks them.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,8 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, system_hint
 from blossom_data.toml_lines import KeyPath, find_lines
+
+_AT_LINE = re.compile(r"at line (\d+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +76,23 @@ def read_toml(path: Path, kind: str) -> TomlFile:
     Raises:
         ConfigError: it cannot be read, or is not TOML.
     """
+    text = ""
     try:
         text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a byte order mark
         return TomlFile(kind, path, tomllib.loads(text), find_lines(text))
     except OSError as why:
-        raise ConfigError(f"cannot read {kind} {path}: {why.strerror}") from why
+        raise ConfigError(f"cannot read {kind} {path}: {why.strerror}", hint=system_hint(why)) from why
     except (ValueError, RecursionError) as why:  # a number of thousands of digits is no TOMLDecodeError
-        raise ConfigError(f"{kind} {path} is not valid TOML: {why}") from why
+        raise ConfigError(f"{kind} {path} is not valid TOML: {why}", hint=_toml_hint(text, why)) from why
+
+
+def _toml_hint(text: str, why: Exception) -> str:
+    """What to do about a file that is no TOML: the line that the parser stopped at, and the usual mistakes."""
+    if isinstance(why, UnicodeDecodeError):
+        return "save it as UTF-8"
+    found = _AT_LINE.search(str(why))
+    number = int(found[1]) if found else 0
+    lines = text.splitlines()
+    # A parser stops where a value cannot go on, which is often the line behind an open bracket or quote.
+    told = f"look at line {number}: {lines[number - 1].strip()[:60]!r}; " if 0 < number <= len(lines) else ""
+    return f'{told}values are "text", 1, true or [1, 2]; tables are [name], lists of tables [[name]]'

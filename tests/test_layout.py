@@ -168,6 +168,33 @@ def test_every_module_says_what_it_is_for() -> None:
     assert [file.name for file in FILES if not ast.get_docstring(ast.parse(file.read_text()))] == []
 
 
+def error_names() -> set[str]:
+    """BlossomError, all that is derived from it, and nothing that says by itself what to do."""
+    classes = [
+        node for file in FILES for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ClassDef)
+    ]
+    names = {"BlossomError"}
+    for _ in range(4):
+        names |= {each.name for each in classes if {ast.unparse(base) for base in each.bases} & names}
+    return names - {"Interrupted", "RecordRefused"}
+
+
+def has_hint(call: ast.Call) -> bool:
+    hints = [word.value for word in call.keywords if word.arg == "hint"]
+    return bool(hints) and not (isinstance(hints[0], ast.Constant) and not hints[0].value)
+
+
+def test_every_error_says_what_to_do() -> None:
+    names = error_names()
+    silent = [
+        f"{file.relative_to(PACKAGE)}:{call.lineno}"
+        for file in FILES
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in names and not has_hint(call)
+    ]
+    assert silent == []
+
+
 @pytest.mark.parametrize(("arguments", "allowed"), [(["--help"], []), (["translate", "--help"], ["pydantic"])])
 def test_help_imports_nothing_heavy(arguments: list[str], allowed: list[str]) -> None:
     script = (

@@ -16,6 +16,7 @@ from blossom_data import __version__
 from blossom_data.cli import output
 from blossom_data.cli.flags.values import switch
 from blossom_data.cli.lazy import LazyGroup, Panel, help_texts, lazy_group
+from blossom_data.cli.library_messages import hush_libraries
 from blossom_data.errors import BlossomError
 
 PANELS = (
@@ -126,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         # The deepspeed launcher puts it before everything else; the environment says the same.
         del argv[0]
     is_debug = "--debug" in argv
+    if not is_debug:
+        hush_libraries()
     try:
         code = app.main(args=argv, prog_name="blossom-data", standalone_mode=False)
     except typer.TyperException as why:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from blossom_data.cli.tables import show
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, QualityGate
 from blossom_data.executors.local import Job, run_job
 from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
@@ -90,7 +91,7 @@ def run_stage(
         batch=batch,
         spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),
         stop_when_kept_below=asking.kept.stop_when_kept_below,
-        trust_finish=asking.kept.trust_finish,
+        trust_finish=asking.kept.trust.trust_finish,
     )
     total = count_records(given.records)
     counters.records_total = min(total, given.limit) if total and given.limit else total
@@ -219,13 +220,15 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
         show_summary(summary)
         if is_guided:
             tell_next(summary)
+    show = f"blossom-data show {shlex.quote(str(job.out))} --rejected"
     if summary["failed"]:
-        output.say(
-            f"error: the endpoint would not answer {sum(summary['failed'].values()):,} records; "
-            f"why: blossom-data show {job.out} --rejected failed; the same command again asks for them again"
-        )
-        return 3
-    if summary["records"] == 0 and summary["rejected"]:
-        output.say(f"error: not one record was kept; why: blossom-data show {job.out} --rejected all")
-        return 3
-    return 0
+        number = sum(summary["failed"].values())
+        told = f"the endpoint would not answer {number:,} record{'s' if number != 1 else ''}"
+        hint = f"{show} failed says why; the same command again asks for them again"
+    elif summary["records"] == 0 and summary["rejected"]:
+        told, hint = "not one record was kept", f"{show} all says why"
+    else:
+        return 0
+    gate = QualityGate(told, hint=hint)
+    output.error(gate, is_json=False)
+    return gate.exit_code

@@ -15,13 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from blossom_data.errors import BlossomError
+from blossom_data.errors import BlossomError, system_hint
 
 if TYPE_CHECKING:
     from typer import TyperException
 
 # Control characters (C0 but for newline and tab, DEL, C1), bidirectional controls and lone surrogates.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+_BREAK = re.compile(r"\n+(?!    )")
+"""A line break of a path or of data; what an engine said last stands in lines of its own, indented."""
 
 
 _failed: list[BlossomError] = []
@@ -133,7 +137,7 @@ def _write(text: str) -> None:
         # What is buffered goes nowhere now, so that closing the stream does not fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(why, BrokenPipeError):  # whose reader has gone (head, less): nobody's error
-            _failed.append(BlossomError(f"cannot write to standard output: {why.strerror}"))
+            _failed.append(BlossomError(f"cannot write to standard output: {why.strerror}", hint=system_hint(why)))
             raise _failed[0] from why
 
 
@@ -147,9 +151,14 @@ def error(why: BlossomError, *, is_json: bool) -> None:
         except BlossomError as unheard:
             if unheard is not why:
                 say(f"error: {unheard}")
-    say(f"error: {why}")
+    say(f"error: {_on_one_line(str(why))}")
     if why.hint:
-        say(f"  try: {why.hint}")
+        say(f"  try: {_on_one_line(why.hint)}")
+
+
+def _on_one_line(text: str) -> str:
+    """`text` whose line breaks, but those of a list of lines that are indented, are shown as what they are."""
+    return _BREAK.sub(lambda found: "\\n" * len(found.group()), text)
 
 
 def usage_error(why: TyperException, *, is_json: bool) -> None:
@@ -167,7 +176,8 @@ def usage_error(why: TyperException, *, is_json: bool) -> None:
 def unforeseen(why: Exception) -> BlossomError:
     """An error that nobody caught: what the system refused is told as that, anything else as a bug."""
     if isinstance(why, OSError) and why.strerror:
-        return BlossomError(f"{why.strerror}: {os.fsdecode(why.filename)}" if why.filename else why.strerror)
+        told = f"{why.strerror}: {os.fsdecode(why.filename)}" if why.filename else why.strerror
+        return BlossomError(told, hint=system_hint(why))
     if isinstance(why, MemoryError):
         return BlossomError("out of memory", hint="run the same command again with fewer calls in flight")
     return BlossomError(

@@ -2,9 +2,10 @@
 
     stage=translate done=18204 total=52002 rate=41.2 eta_s=820 calls=18210 replayed=0 ... retries=429:14
     {"event":"progress","stage":"translate","done":18204,"total":52002,"rate":41.2,"eta_s":820,...}
+    stage=publish_math step=writing done=18204 total=52002 rate=31006.2 eta_s=1 ...
 
-Rate and ETA count paid records of the last minutes only: records that the ledger served are shown apart. What the view
-of a terminal shows beyond that (live_view.py) is in `view`.
+Rate and ETA count paid records of the last minutes only: records that the ledger served are shown apart. Work that asks
+nobody is counted as it goes, step by step. What the view of a terminal shows beyond that (live_view.py) is in `view`.
 """
 
 from __future__ import annotations
@@ -37,7 +38,6 @@ class Progress:
     def __init__(self, label: str, counters: Counters, *, is_quiet: bool = False, is_followed: bool = False) -> None:
         self.label, self.counters, self.is_quiet, self.is_followed = label, counters, is_quiet, is_followed
         self._is_terminal = not is_followed and is_steerable(sys.stderr)
-        self._pace = Pace()
         self._paces: defaultdict[str, Pace] = defaultdict(Pace)
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
@@ -89,16 +89,17 @@ class Progress:
         """What has been done so far, under the names that all displays share; None is what nobody can know."""
         counters = self.counters
         rejected, failed = counters.rejected.total(), counters.failed.total()
-        done, total, paid = (
-            counters.kept + rejected + failed + counters.skipped,
-            counters.records_total,
-            counters.paid_records,
-        )
-        rate = self._pace.rate(paid)
+        paid = counters.paid_records
+        step, done, total = "", counters.kept + rejected + failed + counters.skipped, counters.records_total
+        if counters.readings and not counters.stages:
+            step, total = list(counters.readings.items())[-1]
+            done = counters.through[step]
+        rate = self._paces[step].rate(paid if counters.is_asking else done)
         left = max(0, total - done) if total else None
         spent_usd, projected_usd = _spent(counters, left, paid)
         return {
             "stage": self.label,
+            **({"step": step} if step else {}),
             "done": done,
             "total": total or None,
             "rate": round(rate, 2),

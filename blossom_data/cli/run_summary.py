@@ -108,7 +108,7 @@ def tell_next(summary: dict[str, Any]) -> None:
 
 
 def next_commands(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    """(command, what it is for), three of them."""
+    """(command, what it is for), three of them; of a run that kept nothing only the look at why."""
     out, name = shlex.quote(summary["out"]), Path(summary["out"]).absolute().name or "set"
     quoted = shlex.quote(name)
     lost = summary["rejected"] | summary["failed"]
@@ -118,6 +118,8 @@ def next_commands(summary: dict[str, Any]) -> list[tuple[str, str]]:
         number = lost[code]
         told = f"look at {number:,} rejects of the most frequent kind"
         look = (f"blossom-data show {out} --rejected {shlex.quote(code)}", told)
+    if not summary["kept"]:
+        return [look]
     endpoint = "--base-url URL --model NAME"
     published = re.sub("[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:64] or "set"
     translate = (f"blossom-data translate {out} -o zh/{quoted} {endpoint}", "into Chinese, checked")

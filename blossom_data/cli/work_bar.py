@@ -1,6 +1,4 @@
-"""A bar for long work that asks nobody: `publish`, `diff`, `train pack`, the end of a `refresh`.
-
-On a terminal only; elsewhere it says nothing.
+"""Progress of long work that asks nobody: `publish`, `diff`, `train pack`, the end of a `refresh`; a bar, or a log line each minute.
 
 with working("publish math", is_quiet=False) as counters:
     publish(parts, ..., counters=counters)
@@ -12,11 +10,10 @@ writing  ━━━━━━━━━╺━━━━━━━━━━━━━�
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from blossom_data.cli.progress import Progress, is_steerable
+from blossom_data.cli.progress import Progress
 from blossom_data.counters import Counters
 
 
@@ -24,5 +21,5 @@ from blossom_data.counters import Counters
 def working(label: str, *, is_quiet: bool) -> Iterator[Counters]:
     """Shows the counters that it gives while the block lasts."""
     counters = Counters()
-    with Progress(label, counters, is_quiet=is_quiet or not is_steerable(sys.stderr)):
+    with Progress(label, counters, is_quiet=is_quiet):
         yield counters

@@ -1,4 +1,4 @@
-"""The endpoint: name, connection, certificate, clock, key, model, usage, JSON modes; three small calls at most.
+"""The endpoint: name, connection, certificate, clock, key, model, usage, JSON modes; a few small calls.
 
     Finding("call", "ok", "qwen2.5-7b-instruct answered one token in 0.4 s")
 
@@ -8,6 +8,7 @@ What follows from a failure is left out: without a connection nothing is asked.
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import socket
 import time
@@ -22,24 +23,27 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.doctor import FAIL, OK, WARN, Finding
 from blossom_data.doctor.route import check_route
-from blossom_data.errors import EndpointError, RecordRefused
+from blossom_data.errors import BlossomError, EndpointError, RecordRefused
 from blossom_data.llm.client import Client
 from blossom_data.llm.http.connection_failures import proxy_wants_name
 from blossom_data.llm.http.network import Route, is_this_machine, route_for
 from blossom_data.llm.http.plain_http import TRY_S, http_failure, http_options, send_thrice
-from blossom_data.llm.policy import Action, Failure
+from blossom_data.llm.policy import Action, Patience
+from blossom_data.llm.pool import Pool
+from blossom_data.llm.reply.thinking import split_thinking
 from blossom_data.llm.structured import Negotiation
 from blossom_data.records import Message
 
 _CALL_S = 60.0
 _SKEW_S = 60.0
-_FIXES = {
-    Action.AUTH: "check the key and its account: the name it is read from is given above",
-    Action.NETWORK: "check proxy and certificates; see docs/network.md",
-    Action.ENDPOINT: "check base_url (it ends in /v1 for most servers) and model",
-    Action.WAIT: "the endpoint is busy or limits you: try later, or set requests_per_minute",
-    Action.RETRY: "try again; if it stays, look at the server's log",
-    Action.REFUSED: "the server refuses a plain one-token request: check the model",
+_PATIENCE = Patience(first_s=0.2, most_s=2.0, total_s=10.0, failures_in_a_row=2)
+_JSON_TOKENS = 1_024
+"""Room to think before the object."""
+_JSON_SCHEMA = {
+    "type": "object",
+    "properties": {"word": {"type": "string"}},
+    "required": ["word"],
+    "additionalProperties": False,
 }
 
 
@@ -73,12 +77,11 @@ async def _look(endpoint: Endpoint, is_called: bool) -> AsyncIterator[Finding]:
     yield _clock(date)
     if not is_called:
         return
-    async with Client(replace(endpoint, timeout_s=min(endpoint.timeout_s, _CALL_S))) as client:
-        call, reply = await _call(client, endpoint)
-        yield call
-        if reply is not None:
-            yield _usage(reply)
-            yield await _json(client, endpoint)
+    call, reply = await _call(endpoint)
+    yield call
+    if reply is not None:
+        yield _usage(reply)
+        yield await _json(endpoint)
 
 
 def _key(endpoint: Endpoint) -> Finding:
@@ -143,18 +146,32 @@ def _clock(date: str) -> Finding:
     return Finding("clock", WARN, told, "set the clock of this machine: timedatectl set-ntp true")
 
 
-async def _call(client: Client, endpoint: Endpoint) -> tuple[Finding, Reply | None]:
-    """One call for one token."""
+async def _call(endpoint: Endpoint) -> tuple[Finding, Reply | None]:
+    """One call for one token, in the way of a run: with all that it learns of an endpoint, and its errors."""
     ask = Ask(stage="doctor", version=1, messages=(Message("user", "Say hello."),), max_tokens=1, temperature=0.0)
     began_s = time.monotonic()
-    outcome = await client.send(ask, client.encode(ask, "off"))
-    if isinstance(outcome, Failure):
-        status = f" ({outcome.status})" if outcome.status else ""
-        told = f"{endpoint.model} did not answer{status}: {outcome.cause}: {outcome.detail}"
-        return Finding("call", FAIL, told, outcome.hint or _FIXES[outcome.action]), None
+    counters = Counters()
+    outcome = await _as_a_run_asks(endpoint, ask, counters)
+    if isinstance(outcome, Finding):
+        return outcome, None
     took_s = time.monotonic() - began_s
     named = f", and calls itself {outcome.model}" if outcome.model != endpoint.model else ""
-    return Finding("call", OK, f"{endpoint.model} answered one token in {took_s:.1f} s{named}"), outcome
+    learnt = "".join(f"; {note}" for note in counters.notes)
+    return Finding("call", OK, f"{endpoint.model} answered one token in {took_s:.1f} s{named}{learnt}"), outcome
+
+
+async def _as_a_run_asks(endpoint: Endpoint, ask: Ask, counters: Counters, name: str = "call") -> Reply | Finding:
+    """The reply to `ask`, or what a run would meet in its place."""
+    alone = replace(endpoint, timeout_s=min(endpoint.timeout_s, _CALL_S), max_tries=1, roles=())
+    try:
+        async with Pool((alone,), counters=counters, patience=_PATIENCE) as pool:
+            return await pool.complete(ask)
+    except RecordRefused as why:
+        told = f"{endpoint.model} did not answer: {why} (a run fails each record that meets this: exit 3)"
+        return Finding(name, FAIL, told, "check the model and the server's log; what may pass: try again")
+    except BlossomError as why:
+        told = f"{endpoint.model} did not answer: {why} (a run ends with exit {why.exit_code})"
+        return Finding(name, FAIL, told, why.hint or "check base_url and model")
 
 
 def _usage(reply: Reply) -> Finding:
@@ -164,26 +181,46 @@ def _usage(reply: Reply) -> Finding:
     return Finding("usage", OK, "the endpoint reports its tokens")
 
 
-async def _json(client: Client, endpoint: Endpoint) -> Finding:
-    """Which way of asking for JSON is honoured."""
-    if endpoint.structured != "auto":
-        return Finding("json", OK, f"structured is set to {endpoint.structured}")
-
-    async def send(ask: Ask, mode: str) -> Reply:
-        outcome = await client.send(ask, client.encode(ask, mode))
-        if isinstance(outcome, Reply):
-            return outcome
-        if outcome.action is Action.REFUSED:
-            body = outcome.body.decode("utf-8", "replace")
-            raise RecordRefused(outcome.detail, status=outcome.status, body=body)
-        raise EndpointError(f"{outcome.cause}: {outcome.detail}")
-
-    negotiation = Negotiation(endpoint.label, Counters())
-    try:
-        mode = await negotiation.find(send, endpoint.model)
-    except EndpointError as why:
-        return Finding("json", WARN, f"it could not be found out: {why}", "try again")
+async def _json(endpoint: Endpoint) -> Finding:
+    """Which way of asking for JSON is honoured, and whether a run's own way is taken."""
+    mode, why = endpoint.structured, "set"
+    if mode == "auto":
+        counters = Counters()
+        negotiation = Negotiation(endpoint.label, counters)
+        async with Client(replace(endpoint, timeout_s=min(endpoint.timeout_s, _CALL_S))) as client:
+            try:
+                mode = await negotiation.find(functools.partial(_send_once, client), endpoint.model)
+            except EndpointError as failure:
+                return Finding("json", WARN, f"it could not be found out: {failure}", failure.hint)
+        why = next(iter(counters.notes), "")
+        if why.endswith(f"{mode} honoured)"):
+            return Finding("json", OK, f"{mode} is honoured")
     if mode == "off":
         fix = "translations are asked for by the prompt alone and decoded strictly; a guided engine loses fewer of them"
-        return Finding("json", WARN, "the endpoint honours no JSON mode", fix)
-    return Finding("json", OK, f"{mode} is honoured")
+        told = "structured is set to off" if why == "set" else "the endpoint honours no JSON mode"
+        return Finding("json", OK if why == "set" else WARN, told, fix)
+    ask = Ask(
+        stage="doctor",
+        version=1,
+        messages=(Message("user", 'Reply with this JSON object alone: {"word": "hello"}'),),
+        max_tokens=_JSON_TOKENS,
+        temperature=0.0,
+        response_schema=_JSON_SCHEMA,
+    )
+    reply = await _as_a_run_asks(replace(endpoint, structured=mode), ask, Counters(), "json")
+    if isinstance(reply, Finding):
+        return reply
+    if not split_thinking(reply.text, is_object=True).text.lstrip().startswith("{"):
+        fix = 'set structured = "auto": a run finds out what is honoured' if why == "set" else "set structured"
+        return Finding("json", WARN, f"{mode} is taken, and what came is no JSON object", fix)
+    return Finding("json", OK, f"{mode} is taken, and gives JSON")
+
+
+async def _send_once(client: Client, ask: Ask, mode: str) -> Reply:
+    outcome = await client.send(ask, client.encode(ask, mode))
+    if isinstance(outcome, Reply):
+        return outcome
+    if outcome.action is Action.REFUSED:
+        body = outcome.body.decode("utf-8", "replace")
+        raise RecordRefused(outcome.detail, status=outcome.status, body=body)
+    raise EndpointError(f"{outcome.cause}: {outcome.detail}", hint=outcome.hint or "try again")

@@ -20,7 +20,7 @@ from blossom_data.rows import BadRow
 from blossom_data.shards import DatasetWriter
 
 BAD_ROWS_SHOWN = 3
-GROUPS = ("counts", "rejected", "failed", "passed", "again", "noted", "used", "sources")
+GROUPS = ("counts", "rejected", "failed", "passed", "untouched", "langs", "again", "noted", "used", "sources")
 _PARTS = "\x1f"
 """Joins the parts of a key: (stage, model, what) in `used`, (source, what) in `sources`."""
 
@@ -54,6 +54,7 @@ class Tally:
         counts["added"] += outcome.added
         for name in outcome.passed:
             groups["passed"][name] += 1
+        groups["untouched"].update(outcome.untouched)
         for name in outcome.again:
             groups["again"][name] += 1
         for name in outcome.noted:
@@ -68,6 +69,7 @@ class Tally:
             if any(turn.reasoning_content for turn in record.messages):
                 counts["with_reasoning"] += 1
             sources[f"{record.source}{_PARTS}kept"] += 1
+            groups["langs"][record.lang] += 1
         for rejected in outcome.rejected:
             groups["failed" if rejected.is_failure else "rejected"][rejected.name] += 1
             source = rejected.record.source if rejected.record else ""
@@ -181,6 +183,7 @@ class Books:
         by_source: dict[str, dict[str, int]] = {}
         for (source, what), number in self.whole.split("sources"):
             by_source.setdefault(source, {})[what] = number
+        langs = self.whole["langs"]
         with_reasoning = self.whole["counts"]["with_reasoning"]
         return {
             "asked_again": dict(sorted(self.whole["again"].items())),
@@ -194,6 +197,9 @@ class Books:
                 for (stage, model), counts in used.items()
             ],
             "by_source": by_source,
+            # Blocks that an earlier version settled do not say in which languages their records are.
+            **({"by_lang": dict(sorted(langs.items()))} if langs.total() == self.whole["counts"]["kept"] else {}),
+            "untouched": dict(sorted(self.whole["untouched"].items())),
             # Left out where no record keeps thinking: its manifest and card stay as they are.
             **({"with_reasoning": with_reasoning} if with_reasoning else {}),
         }

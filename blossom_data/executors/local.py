@@ -127,7 +127,8 @@ class NoEndpoint:
         """Nothing is ever in flight."""
 
     async def complete(self, ask: Ask) -> Reply:
-        raise ConfigError(f"stage {ask.stage} asks a model, but no endpoint is named")
+        self.model_for(ask.stage)
+        raise AssertionError("no endpoint, no model")
 
 
 class NoLedger:
@@ -137,7 +138,7 @@ class NoLedger:
         return None
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
-        raise ConfigError("a paid reply needs a ledger")
+        raise ConfigError("a paid reply needs a ledger", hint="this is a bug; please report it")
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """No call is ever made."""

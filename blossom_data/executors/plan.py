@@ -11,6 +11,7 @@ import asyncio
 import shutil
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from blossom_data.engine import Engine, Outcome, Rejected, Settled
 from blossom_data.executors.accounting import Tally
 from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.limits import ASKED_BY
-from blossom_data.executors.local import Job, open_ledger
-from blossom_data.ledger.snapshot import Glance, glance
+from blossom_data.executors.local import Job, NoLedger
+from blossom_data.ledger.place import refuse_emptied
+from blossom_data.ledger.snapshot import Glance, LedgerSnapshot, glance
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
 from blossom_data.shards import BlockNotes
@@ -88,7 +90,9 @@ class _Plan:
 
 def plan_job(job: Job) -> dict[str, Any]:
     """Counts what `job` would ask, by stage, and what that would cost; None for a price that is unknown."""
-    with open_ledger(job) as ledger:
+    if job.ledger is not None:
+        refuse_emptied(job.ledger, job.out)
+    with closing(LedgerSnapshot(job.ledger) if job.ledger is not None else NoLedger()) as ledger:
         return asyncio.run(_plan(job, ledger))
 
 

@@ -8,15 +8,16 @@ What was spent on them stays in the totals. A file that SQLite itself cannot rea
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
 
 from blossom_data.errors import ConfigError, LedgerError
+from blossom_data.ledger.connections import connect_read_only, connect_to_change
 from blossom_data.ledger.lock import lock_of, take_lock
-from blossom_data.ledger.sqlite import read_body
+from blossom_data.ledger.stored_reply import read_body
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,11 @@ def drop_damaged(ledger: Path, *, is_dry_run: bool) -> Damage:
         LedgerError: it cannot be read or changed.
     """
     if not ledger.is_file():
-        raise ConfigError(f"there is no ledger {ledger}")
-    with take_lock(lock_of(ledger)):
+        raise ConfigError(f"there is no ledger {ledger}", hint="check the path")
+    with nullcontext() if is_dry_run else take_lock(lock_of(ledger)):
         try:
-            with closing(sqlite3.connect(ledger.absolute(), isolation_level=None)) as database:
+            connect = connect_read_only if is_dry_run else connect_to_change
+            with closing(connect(ledger)) as database:
                 return _drop(database, is_dry_run)
         except sqlite3.Error as why:
             raise LedgerError(

@@ -1,6 +1,6 @@
 """Replies between their arrival and the commit that makes them durable: what a killed process had not committed yet.
 
-    ledger.sqlite.journal-0     entries: length, CRC-32, row; written at once, without fsync
+    ledger.sqlite.journal-0     "blossom journal 1\\n", then entries: lengths, CRC-32, row; written without fsync
     ledger.sqlite.journal-1     takes turns with the other one, so that each can be emptied
 
 A write that the kernel has taken outlives the process (not the machine's power). The ledger reads both files when it is
@@ -19,9 +19,14 @@ from typing import Any
 
 import orjson
 
+from blossom_data.errors import LedgerError
+
 _FULL_BYTES = 1 << 20
 """A file as long as this is left for the other one, as soon as all entries of that one are committed."""
 _HEAD = struct.Struct("<III")
+_MARK, VERSION = b"blossom journal ", 1
+"""A file begins with the mark, its version and a line break; one of before has neither, and is of version 1, too."""
+_BEGIN = b"%s%d\n" % (_MARK, VERSION)
 
 
 class Journal:
@@ -41,10 +46,14 @@ class Journal:
         return [path for path in self._paths if path.exists()]
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        """The rows that an earlier process noted, as far as they are whole."""
+        """The rows that an earlier process noted, as far as they are whole.
+
+        Raises:
+            LedgerError: a newer version wrote them.
+        """
         for path in self._paths:
             if path.exists():
-                yield from _entries(path.read_bytes())
+                yield from _entries(_behind_mark(path, path.read_bytes()))
 
     def begin(self) -> None:
         """Empties the files: all rows of an earlier process are stored."""
@@ -66,6 +75,8 @@ class Journal:
             self._cut(0)
         head = orjson.dumps([key.hex(), *middle])
         entry = _HEAD.pack(len(head), len(body), zlib.crc32(body, zlib.crc32(head))) + head + body
+        if not self._sizes[self._turn]:
+            entry = _BEGIN + entry
         if not self._write(entry):
             return None
         self._noted[self._turn] += 1
@@ -101,6 +112,20 @@ class Journal:
         self._sizes[self._turn] = size
         with contextlib.suppress(OSError):
             os.ftruncate(self._files[self._turn], size)
+
+
+def _behind_mark(path: Path, data: bytes) -> bytes:
+    """The entries of a file; raises LedgerError where its version is not known."""
+    if not data.startswith(_MARK):
+        return data
+    version, _, entries = data[len(_MARK) :].partition(b"\n")
+    if version != str(VERSION).encode():
+        shown = version[:20].decode("ascii", "backslashreplace")
+        raise LedgerError(
+            f"{path} is of version {shown}, this program knows {VERSION}",
+            hint="upgrade blossom-data: it holds replies that were paid for",
+        )
+    return entries
 
 
 def _entries(data: bytes) -> Iterator[tuple[Any, ...]]:

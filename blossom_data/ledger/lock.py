@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from blossom_data.errors import ConfigError, LedgerError, Locked
+from blossom_data.errors import ConfigError, LedgerError, Locked, system_hint
 
 _HELD = (errno.EWOULDBLOCK, errno.EACCES)
 """What flock says of a lock that another process holds; the second over NFS, which makes it one of fcntl's."""
@@ -53,7 +53,7 @@ def take_lock(path: Path) -> IO[str]:
     try:
         file = path.open("a+", encoding="utf-8")
     except OSError as why:
-        raise LedgerError(f"cannot open {path}: {why.strerror}") from why
+        raise LedgerError(f"cannot open {path}: {why.strerror}", hint=system_hint(why)) from why
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as why:
@@ -75,7 +75,7 @@ def take_lock(path: Path) -> IO[str]:
         # What could not be flushed cannot be flushed at the end either.
         with contextlib.suppress(OSError):
             file.close()
-        raise LedgerError(f"cannot write {path}: {why.strerror}") from why
+        raise LedgerError(f"cannot write {path}: {why.strerror}", hint=system_hint(why)) from why
     return file
 
 
@@ -112,7 +112,7 @@ def holder_of(path: Path) -> dict[str, str] | None:
     except FileNotFoundError:
         return None
     except OSError as why:
-        raise LedgerError(f"cannot look at the lock {path}: {why.strerror}") from why
+        raise LedgerError(f"cannot look at the lock {path}: {why.strerror}", hint=system_hint(why)) from why
     except (ValueError, AttributeError):
         return {}
     return None

@@ -125,10 +125,12 @@ def _ask(ledger: Path, query: str, *values: str) -> bool:
     """Whether the query finds anything; False where there is no ledger that can be looked into."""
     import sqlite3
 
+    from blossom_data.ledger.connections import connect_read_only
+
     if not ledger.is_file():
         return False
     try:
-        with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as database:
+        with closing(connect_read_only(ledger)) as database:
             return database.execute(query, values).fetchone() is not None
     except (sqlite3.Error, ValueError):
         return False

@@ -1,6 +1,7 @@
-"""A look into a ledger that another process may be using: read-only, and without its lock.
+"""A look into a ledger that another process may be using: read-only, without its lock, and nothing is left behind.
 
 glance(Path("ledger.sqlite"))   ->   Glance(replies=93, totals=[StageTotals("annotate", "m", 60, ...)], pace=41.2, ...)
+LedgerSnapshot(Path("ledger.sqlite"))     a Ledger that serves what is stored and takes nothing
 """
 
 from __future__ import annotations
@@ -10,9 +11,17 @@ import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import zstandard
+
+from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.errors import LedgerError
+from blossom_data.ledger.connections import connect_read_only
+from blossom_data.ledger.journal import Journal
+from blossom_data.ledger.lock import real_ledger
 from blossom_data.ledger.store import StageTotals
+from blossom_data.ledger.stored_reply import damaged_reply, read_body, read_stored
 
 _LAST_REPLIES = 2_000
 _PAUSE_S = 30.0
@@ -43,7 +52,7 @@ def glance(path: Path) -> Glance | None:
     if not path.is_file():
         return None
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5)) as database:
+        with closing(connect_read_only(path)) as database:
             if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
                 return Glance()
             sums = "stage, model, sum(replies), sum(tokens_in), sum(tokens_out), sum(tokens_cached)"
@@ -53,9 +62,7 @@ def glance(path: Path) -> Glance | None:
                 "SELECT created, length(body) FROM replies ORDER BY rowid DESC LIMIT ?", (_LAST_REPLIES,)
             ).fetchall()
     except sqlite3.Error as why:
-        raise LedgerError(
-            f"cannot read the ledger {path}: {why}", hint="keep a copy of it before anything else"
-        ) from why
+        raise _unreadable(path, why) from why
     rows = [StageTotals(*row) for row in totals]
     return Glance(
         replies=sum(row.replies for row in rows),
@@ -67,7 +74,93 @@ def glance(path: Path) -> Glance | None:
     )
 
 
+def totals_by_job(path: Path) -> list[tuple[str, StageTotals]]:
+    """What was bought for each output (job), by stage and model; raises as glance."""
+    try:
+        with closing(connect_read_only(path)) as database:
+            if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'totals'").fetchone():
+                return []
+            names = "job, stage, model, replies, tokens_in, tokens_out, tokens_cached"
+            rows = database.execute(f"SELECT {names} FROM totals ORDER BY 1, 2, 3").fetchall()
+    except sqlite3.Error as why:
+        raise _unreadable(path, why) from why
+    return [(job, StageTotals(*row)) for job, *row in rows]
+
+
+def _unreadable(path: Path, why: Exception) -> LedgerError:
+    return LedgerError(f"cannot read the ledger {path}: {why}", hint="keep a copy of it before anything else")
+
+
 def _pace(times: list[float]) -> float | None:
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
     worked = [gap for gap in gaps if gap < _PAUSE_S]
     return len(worked) / sum(worked) if len(worked) >= _FEW and sum(worked) > 0 else None
+
+
+class LedgerSnapshot:
+    """A Ledger (store.py) for a dry run: what the file holds, and the journal of a run that was killed.
+
+    Raises:
+        ConfigError: `path` can be no file.
+        LedgerError: it is no ledger, or damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path = real_ledger(path)
+        self._unpack = zstandard.ZstdDecompressor()
+        self._database: sqlite3.Connection | None = None
+        try:
+            self._left = {row[0]: row[-1] for row in Journal(path).rows()}
+            if path.is_file():
+                database = connect_read_only(path)
+                if database.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
+                    self._database = database
+                else:
+                    database.close()
+        except (sqlite3.Error, OSError) as why:
+            raise _unreadable(self.path, why) from why
+
+    def get(self, key: bytes) -> Reply | None:
+        """The stored reply of `key`, or None."""
+        rows = self._read("SELECT body FROM replies WHERE key = ?", key)
+        try:
+            if rows:
+                return read_body(key, rows[0][0], self._unpack)
+            return read_stored(key, self._left[key]) if key in self._left else None
+        except ValueError as why:
+            raise damaged_reply(self.path, key, why) from why
+
+    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
+        raise LedgerError("a dry run buys nothing", hint="this is a bug; please report it")
+
+    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
+        """No call is ever made."""
+
+    def book(self, stage: str, model: str, usage: Usage) -> None:
+        """No call is ever made."""
+
+    def recall(self, name: str) -> str | None:
+        """No endpoint is ever met."""
+        return None
+
+    def remember(self, name: str, value: str) -> None:
+        """No endpoint is ever met."""
+
+    def totals(self, job: str | None = None) -> list[StageTotals]:
+        """What was bought so far, by stage and model; of one job alone where one is named."""
+        sums = "sum(replies), sum(tokens_in), sum(tokens_out), sum(tokens_cached)"
+        where, named = ("", ()) if job is None else ("WHERE job = ?", (job,))
+        rows = self._read(f"SELECT stage, model, {sums} FROM totals {where} GROUP BY 1, 2 ORDER BY 1, 2", *named)
+        return [StageTotals(*row) for row in rows]
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+
+    def _read(self, query: str, *values: str | bytes) -> list[tuple[Any, ...]]:
+        if self._database is None:
+            return []
+        try:
+            return self._database.execute(query, values).fetchall()
+        except sqlite3.Error as why:
+            raise _unreadable(self.path, why) from why

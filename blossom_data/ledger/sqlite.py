@@ -26,12 +26,13 @@ import zstandard
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
-from blossom_data.errors import LedgerError
+from blossom_data.errors import ConfigError, LedgerError, is_full, system_hint
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
 from blossom_data.ledger.place import emptied, is_emptied
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
+from blossom_data.ledger.stored_reply import damaged_reply, read_body
 
 VERSION = 1
 LINGER_S = 0.01
@@ -83,7 +84,9 @@ class SqliteLedger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:
-            raise LedgerError(f"cannot make the folder of the ledger {path}: {why.strerror}") from why
+            told = f"cannot make the folder of the ledger {path}: {why.strerror}"
+            kind = LedgerError if is_full(why) else ConfigError
+            raise kind(told, hint=system_hint(why)) from why
         self._lock = take_lock(lock_of(path))
         try:
             self._reserve = Reserve(path.with_name(path.name + ".reserve"))
@@ -125,11 +128,7 @@ class SqliteLedger:
         try:
             return read_body(key, row[0], self._unpack)
         except ValueError as why:
-            raise LedgerError(
-                f"ledger {self.path}: the stored reply {key.hex()} is damaged: {why}",
-                hint=f"keep a copy of the ledger, then: blossom-data gc --ledger {self.path} --drop-damaged, "
-                "and the same command again buys what was dropped",
-            ) from why
+            raise damaged_reply(self.path, key, why) from why
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         """Stores `reply`; comes back when it is durable. After a failed write all raise; `close` tries once more."""
@@ -334,20 +333,6 @@ class SqliteLedger:
                 hint="free some space and run the same command again: it goes on from there",
             )
         return None
-
-
-def read_body(key: bytes, body: bytes, unpack: zstandard.ZstdDecompressor) -> Reply:
-    """The reply in the column `body`; those of earlier versions have no checksum.
-
-    Raises:
-        ValueError: it is damaged.
-    """
-    try:
-        stored = orjson.loads(unpack.decompress(body))
-        usage = Usage(**stored.pop("usage"))
-        return Reply(**stored, key=key.hex(), usage=usage)
-    except (zstandard.ZstdError, KeyError, TypeError, AttributeError, MemoryError) as why:
-        raise ValueError(str(why) or type(why).__name__) from why
 
 
 def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:

@@ -74,7 +74,7 @@ class Channel:
 
     def stop(self) -> None:
         """Sends nothing more: calls that wait for their turn end with an EndpointError, those under way go on."""
-        self.governor.shut(EndpointError("the run is stopping"))
+        self.governor.shut(EndpointError("the run is stopping", hint="run the same command again to go on"))
         self._stopping.set()
 
     def complete(self, ask: Ask) -> Coroutine[Any, Any, Reply]:
@@ -280,6 +280,8 @@ class Channel:
                     is_unreachable=failure.cause == "connect",
                     is_overload=failure.is_overload,
                     detail=failure.detail,
+                    hint=failure.hint,
+                    is_setting=failure.is_setting,
                 )
         if (down := self.governor.down_error) is not None:
             raise down
@@ -373,7 +375,7 @@ class Channel:
         return error
 
     def _wrong_mode(self, refusal: RecordRefused) -> EndpointError:
-        return EndpointError(
+        return EndpointMismatch(
             f"endpoint {self.endpoint.label} does not take structured = {self.endpoint.structured!r}: {refusal}",
             hint='set structured = "auto" to let the endpoint decide',
         )

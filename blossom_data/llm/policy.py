@@ -63,6 +63,8 @@ class Failure:
     """The endpoint has too much to do: fewer calls at once."""
     hint: str = ""
     """What to set, where the failure itself says it."""
+    is_setting: bool = False
+    """A setting is to blame, if nothing was ever answered."""
     usage: Usage | None = None
     """What it billed all the same, where an answer that cannot be used says so."""
 

@@ -52,13 +52,15 @@ class Part:
         if self.data == "-":
             raise ConfigError("mix reads its inputs twice, standard input is gone by then", hint="save it to a file")
         if sum(amount is not None for amount in (self.count, self.weight, self.share)) > 1:
-            raise ConfigError(f"{where}: give one of count, weight and share")
+            raise ConfigError(f"{where}: count, weight and share exclude each other", hint="give one of them")
         if self.count is not None and self.count < 1:
-            raise ConfigError(f"{where}: count must be 1 or more, is {self.count}")
+            raise ConfigError(f"{where}: count must be 1 or more, is {self.count}", hint="leave the part out for none")
         if self.weight is not None and not 0 < self.weight < math.inf:
-            raise ConfigError(f"{where}: weight must be greater than 0, is {self.weight}")
+            raise ConfigError(f"{where}: weight must be greater than 0, is {self.weight}", hint="such as 2, or 2x")
         if self.share is not None and not 0 < self.share <= 1:
-            raise ConfigError(f"{where}: share must be greater than 0 and at most 1, is {self.share}")
+            raise ConfigError(
+                f"{where}: share must be greater than 0 and at most 1, is {self.share}", hint="such as 0.5, or 50%"
+            )
         check_languages(self.lang, where)
 
     def to_dict(self) -> dict[str, Any]:
@@ -108,9 +110,12 @@ class Mix:
             raise ConfigError(f"{where}: Parquet is compressed by itself", hint="leave out plain")
         for key, limit in (("records", self.records), ("shard_records", self.shard_records), *self.caps.items()):
             if limit is not None and limit < 1:
-                raise ConfigError(f"{where}: {key} must be 1 or more, is {limit}")
+                raise ConfigError(f"{where}: {key} must be 1 or more, is {limit}", hint="leave it out for no limit")
         if self.records and not weighted:
-            raise ConfigError(f"{where}: records says how large the weighted parts grow, and there is none")
+            raise ConfigError(
+                f"{where}: records says how large the weighted parts grow, and there is none",
+                hint="give a part a weight, such as DATA=1x, or leave records out",
+            )
         if self.caps and weighted and not self.records:
             raise ConfigError(f"{where}: weights and caps together need a size", hint="set records (--records)")
 
@@ -143,9 +148,13 @@ def check_languages(lang: Mapping[str, float], where: str) -> None:
         if tag != name:
             raise ConfigError(f"{where}: {name!r} stands in records as {tag!r}", hint=f"write {tag}")
         if not 0 <= share <= 1:
-            raise ConfigError(f"{where}: the share of {name} must be from 0 to 1, is {share}")
+            raise ConfigError(
+                f"{where}: the share of {name} must be from 0 to 1, is {share}", hint="such as 0.5, or 50%"
+            )
     if lang and not math.isclose(sum(lang.values()), 1.0, abs_tol=1e-6):
-        raise ConfigError(f"{where}: the language shares sum to {sum(lang.values()):g}, not to 1")
+        raise ConfigError(
+            f"{where}: the language shares sum to {sum(lang.values()):g}, not to 1", hint="such as zh=0.5,en=0.5"
+        )
 
 
 def split_evenly(total: int, shares: Mapping[str, float]) -> dict[str, int]:

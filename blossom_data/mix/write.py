@@ -23,7 +23,7 @@ from blossom_data import __version__
 from blossom_data.counters import Counters
 from blossom_data.curate.conflicts import Conflicts
 from blossom_data.engine import Rejected
-from blossom_data.errors import BlossomError, ConfigError, InputError
+from blossom_data.errors import BlossomError, ConfigError, InputError, system_hint
 from blossom_data.mix.card import render_mix_card
 from blossom_data.mix.files import shard_writer
 from blossom_data.mix.inputs import Input, count_inputs
@@ -262,7 +262,8 @@ def _write(
                 counters.kept += 1
                 counters.skipped -= 1
     except OSError as why:
-        raise BlossomError(f"cannot write to {writer.building}: {os.strerror(why.errno or 0)}") from why
+        told = f"cannot write to {writer.building}: {os.strerror(why.errno or 0)}"
+        raise BlossomError(told, hint=system_hint(why)) from why
     if counters.kept != chosen:
         raise BlossomError(
             f"records went missing: {chosen:,} were drawn, {counters.kept:,} written",

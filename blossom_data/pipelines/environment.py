@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, system_hint
 from blossom_data.pipelines.settings import Pipeline
 
 DOTENV = ".env"
@@ -60,7 +60,9 @@ def _read(path: Path, known: Iterable[str]) -> dict[str, tuple[str, int]]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as why:
-        raise ConfigError(f"cannot read {path}: {getattr(why, 'strerror', None) or 'it is not UTF-8'}") from why
+        if isinstance(why, OSError):
+            raise ConfigError(f"cannot read {path}: {why.strerror}", hint=system_hint(why)) from why
+        raise ConfigError(f"cannot read {path}: it is not UTF-8", hint="save it as UTF-8") from why
     found: dict[str, tuple[str, int]] = {}
     names = sorted(set(known))
     for number, line in enumerate(text.splitlines(), 1):
@@ -68,7 +70,7 @@ def _read(path: Path, known: Iterable[str]) -> dict[str, tuple[str, int]]:
             continue
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ConfigError(f"{path} line {number} is not NAME=VALUE")
+            raise ConfigError(f"{path} line {number} is not NAME=VALUE", hint="such as OPENAI_API_KEY=...")
         if match[1] not in names:
             raise ConfigError(f"{path} line {number}: {match[1]} is not read", hint=f"known: {', '.join(names)}")
         found[match[1]] = (_unquoted(match[2].strip()), number)

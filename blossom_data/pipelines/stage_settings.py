@@ -41,6 +41,8 @@ class TranslateSettings:
     """Reject tasks about the source language itself (grammar, rhyme)."""
     spare_tokens: Whole | None = None
     """Room beyond the translation in a reply; raise it for a model that thinks before it answers."""
+    max_tokens: Count | None = None
+    """Most tokens of a reply, in place of what fits its source."""
 
 
 @with_config(STRICT)

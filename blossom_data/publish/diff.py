@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from blossom_data.counters import Counters
 from blossom_data.publish.compare import Entry, Side, causes_of_change, entry_of
 from blossom_data.publish.reading import located, read_any
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.facts import count_records
+from blossom_data.shards import read_manifest
 
 KINDS = ("added", "removed", "changed", "same")
 
@@ -35,6 +38,8 @@ class Difference:
     """Of the same records: those whose lineage differs, although their texts do not."""
     unreadable: int = 0
     """Rows of either side that are no record, or whose id stands twice."""
+    settings: list[str] = field(default_factory=list)
+    """Of two mixes: the settings that differ, such as "seed: 1 -> 2"."""
     causes: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     """By kind; a record with two causes is counted under both."""
     by_source: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -59,6 +64,7 @@ class Difference:
             **{kind: self.counts[kind] for kind in KINDS},
             "made_anew": self.made_anew,
             "unreadable": self.unreadable,
+            "settings": self.settings,
             "causes": {kind: dict(self.causes[kind].most_common()) for kind in KINDS[:3]},
             "by_source": {source: dict(counts) for source, counts in sorted(self.by_source.items())},
             "by_lang": {lang: dict(counts) for lang, counts in sorted(self.by_lang.items())},
@@ -78,7 +84,7 @@ def diff(old: Path, new: Path, *, limit: int = 5, counters: Counters | None = No
         BlossomError: the temporary folder is full.
     """
     old, new = located(old), located(new)
-    counters, found = counters or Counters(), Difference()
+    counters, found = counters or Counters(), Difference(settings=_settings_changed(old, new))
     with Side() as side:
         for entry in counters.counted("reading A", _entries(old, found), total=count_records(old)):
             found.unreadable += not side.remember(entry)
@@ -99,6 +105,19 @@ def diff(old: Path, new: Path, *, limit: int = 5, counters: Counters | None = No
             for entry, causes in side.rest(kind):
                 found.add(kind, entry, causes, limit)
     return found
+
+
+def _settings_changed(old: Path, new: Path) -> list[str]:
+    """What differs in the recipes of two mixes; nothing for what is none."""
+    before, after = ((read_manifest(path) or {}).get("recipe") for path in (old, new))
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return []
+    keys = [key for key in {**before, **after} if before.get(key) != after.get(key)]
+    return [f"{key}: {_brief(before.get(key))} -> {_brief(after.get(key))}" for key in keys]
+
+
+def _brief(value: Any) -> str:
+    return str(value) if not isinstance(value, list | dict) else orjson.dumps(value).decode()
 
 
 def _entries(path: Path, found: Difference) -> Iterator[Entry]:

@@ -12,11 +12,12 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from blossom_data.errors import ConfigError, LedgerError
+from blossom_data.ledger.connections import connect_read_only, connect_to_change
 from blossom_data.ledger.lock import lock_of, take_lock
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 
@@ -50,12 +51,13 @@ def free_replies(
     if not datasets:
         raise ConfigError("no data set is named whose replies must stay", hint="name every data set still in use")
     if not ledger.is_file():
-        raise ConfigError(f"there is no ledger {ledger}")
+        raise ConfigError(f"there is no ledger {ledger}", hint="check the path")
     parts = [Part(path) for path in datasets]
     asked = _asked(parts)
-    with take_lock(lock_of(ledger)):
+    with nullcontext() if is_dry_run else take_lock(lock_of(ledger)):
         try:
-            with closing(sqlite3.connect(ledger.absolute(), isolation_level=None)) as database:
+            connect = connect_read_only if is_dry_run else connect_to_change
+            with closing(connect(ledger)) as database:
                 return _free(database, parts, asked, time.time() - older_than_days * _DAY_S, is_exact, is_dry_run)
         except sqlite3.Error as why:
             raise LedgerError(f"cannot clean up the ledger {ledger}: {why}", hint="nothing is lost") from why
@@ -70,7 +72,9 @@ def _free(
     is_dry_run: bool,
 ) -> Freed:
     if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
-        raise ConfigError("that file is no ledger: it has no table `replies`")
+        raise ConfigError(
+            "that file is no ledger: it has no table `replies`", hint="give the file that --ledger of the runs named"
+        )
     # Names live in a temporary database on disk, gone with the connection.
     database.execute("CREATE TEMP TABLE named (key BLOB PRIMARY KEY) WITHOUT ROWID")
     for keys in _batches(parts, asked):

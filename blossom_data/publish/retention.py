@@ -16,7 +16,7 @@ from pathlib import Path
 
 import orjson
 
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, system_hint
 from blossom_data.publish.names import CURRENT, VERSION, check_folder, current_version
 from blossom_data.publish.versions import LOCK, locked, sweep, version_names
 from blossom_data.shards import read_manifest, sync_folder, write_atomic
@@ -116,7 +116,8 @@ def collect(
             for version in planned.deleted:
                 _delete(folder, version)
     except OSError as why:
-        raise BlossomError(f"cannot clean up {folder}: {why.strerror} ({why.filename})") from why
+        told = f"cannot clean up {folder}: {why.strerror} ({why.filename})"
+        raise BlossomError(told, hint=system_hint(why)) from why
     return Collected(planned.deleted, planned.kept, tuple(swept))
 
 

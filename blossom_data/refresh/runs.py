@@ -23,7 +23,7 @@ from typing import Any
 import orjson
 
 from blossom_data.counters import Counters
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, system_hint
 from blossom_data.shards import steerless, write_atomic
 
 RESULT, LOG, LAST = "result.json", "log.jsonl", "last"
@@ -96,7 +96,8 @@ class RunLog:
             for old in run_names(self.home)[:-keep]:
                 shutil.rmtree(self.home / old)
         except OSError as why:
-            raise BlossomError(f"cannot put the logs in {self.home} in order: {why.strerror}") from why
+            told = f"cannot put the logs in {self.home} in order: {why.strerror}"
+            raise BlossomError(told, hint=system_hint(why)) from why
 
     def close(self) -> None:
         os.close(self._file)

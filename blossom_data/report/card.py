@@ -91,7 +91,7 @@ def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
     info = [{"config_name": config["name"], "features": features} for config in configs]
     return {
         "pretty_name": name,
-        "language": hub_codes(about.get("by_lang") or ("en", "zh")),
+        **({"language": hub_codes(about["by_lang"])} if about.get("by_lang") else {}),
         **hub_licence(licences.values()),
         "annotations_creators": ["machine-generated"],
         "language_creators": ["found", "machine-generated"],

@@ -56,7 +56,11 @@ def funnel(summary: dict[str, Any]) -> list[Row]:
         rows.append(Row("skipped", summary["skipped"], "; ".join(remarks), is_count=True))
     for stage, passed in summary["passed"].items():
         lost = [_by(summary["rejected"], stage), _by(summary["failed"], stage, "not answered")]
-        rows.append(Row(stage, passed, "; ".join(filter(None, lost)), is_count=True))
+        untouched = summary.get("untouched", {}).get(stage, 0) if stage == "translate" else 0
+        rows.append(Row(stage, passed - untouched, "; ".join(filter(None, lost)), is_count=True))
+        if untouched:
+            why = "already in that language, or no text to translate"
+            rows.append(Row("passed through", untouched, why, is_count=True))
     rows.append(Row("kept", summary["kept"], is_count=True))
     sources = {name: counts for name, counts in summary["by_source"].items() if name}
     if len(sources) > 1:

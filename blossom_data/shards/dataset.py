@@ -28,7 +28,7 @@ from typing import IO, Any, Self
 import orjson
 import zstandard
 
-from blossom_data.errors import BlossomError, ConfigError, Locked
+from blossom_data.errors import BlossomError, ConfigError, Locked, is_full, system_hint
 from blossom_data.shards.block_notes import BLOCKS, BUILDING, NOTES, BlockNotes, Note, note_file, sha256_of
 from blossom_data.shards.folder import (
     CARD,
@@ -184,8 +184,8 @@ class DatasetWriter:
             self._clean()
         except OSError as why:
             self._unlock()
-            kind = BlossomError if why.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO) else ConfigError
-            raise kind(f"cannot write to {folder}: {why.strerror}") from why
+            kind = BlossomError if is_full(why) else ConfigError
+            raise kind(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
         self._kept = kept(self.building, shard_records)
         self._rejects = ShardWriter(self.building / REJECTS, shard_records)
 

@@ -37,7 +37,9 @@ def find_source(name: str, fields: Mapping[str, str] | None = None) -> Source:
     if name == "custom":
         return custom_source(fields or {})
     if fields:
-        raise ConfigError(f"fields are only for the source custom, not for {name}")
+        raise ConfigError(
+            f"fields are only for the source custom, not for {name}", hint="pull custom PATH, or leave them out"
+        )
     if name not in SOURCES:
         raise ConfigError(f"unknown source {name!r}", hint=near_hint(name, SOURCE_NAMES, "known:"))
     return SOURCES[name]

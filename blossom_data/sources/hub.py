@@ -92,7 +92,7 @@ def _rows(table: Any, name: str, revision: str) -> Iterator[Row | BadRow]:
         except Unreadable as why:
             yield why.at(file, number)
     if number == 0:
-        raise InputError(f"{name} is empty: it holds no row")
+        raise InputError(f"{name} is empty: it holds no row", hint="check --subset and --split")
 
 
 def _licence(about: Any) -> str:

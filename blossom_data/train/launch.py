@@ -80,7 +80,8 @@ def check_machines(machines: Machines, recipe: Path, out: Path, *, tell: Callabl
 
     launcher_arguments(machines, [])
     if torch.cuda.is_available() and machines.processes > torch.cuda.device_count():
-        raise ConfigError(f"--gpus {machines.processes}: {torch.cuda.device_count()} found on this machine")
+        there = torch.cuda.device_count()
+        raise ConfigError(f"--gpus {machines.processes}: {there} found on this machine", hint=f"give --gpus {there}")
     if machines.node_rank:
         # The first machine packs and compares hashes; two that pack into one folder would be in each other's way.
         load_recipe(recipe)

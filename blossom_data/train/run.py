@@ -114,7 +114,6 @@ def _run(
     position = checkpoint.position if checkpoint is not None else Position()
     if checkpoint is not None:
         load_state(checkpoint, adapter, group)
-        tell(f"going on after step {position.total:,} of {checkpoint.folder}")
     metrics = Metrics(out, after=position.total) if group.is_first else None
     samples = None
     if recipe.samples:
@@ -133,6 +132,10 @@ def _run(
         tell=tell,
         stop=stop,
     )
+    if checkpoint is not None:
+        is_done = position.total >= loop.steps
+        told = f"all {loop.steps:,} steps are done" if is_done else f"going on after step {position.total:,}"
+        tell(f"{told}: {checkpoint.folder}")
     try:
         position = loop.run(position)
     finally:

@@ -55,6 +55,16 @@ def test_shared_flags_stand_in_panels_of_their_own(capsys: pytest.CaptureFixture
         assert flag in sections[panel]
 
 
+def test_flags_stand_where_they_do_something(capsys: pytest.CaptureFixture[str]) -> None:
+    texts = {name: told([name, "--help"], capsys) for name in ("plan", "run", "translate", "annotate", "pull")}
+    assert {name for name, text in texts.items() if "--stop-when-kept-below" in text} == {
+        "run",
+        "translate",
+        "annotate",
+    }
+    assert {name for name, text in texts.items() if "--max-tokens" in text} == {"translate", "annotate"}
+
+
 def test_without_a_command_the_panels_of_commands_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
     help_text = told([], capsys)
     assert help_text == told(["--help"], capsys) == told(["-h"], capsys)

@@ -116,7 +116,7 @@ def test_the_log_tells_the_same_names_and_the_summary_why_calls_were_sent_again(
 def test_rate_and_eta_begin_with_the_first_paid_record(replayed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     now_s = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
-    counters = Counters(records_total=1_000)
+    counters = Counters(records_total=1_000, is_asking=True)
     progress = Progress("x", counters)
     for _ in range(50):
         now_s[0] += 1
@@ -139,3 +139,18 @@ def test_an_unknown_price_and_an_unknown_total_stay_unknown() -> None:
     counters = Counters(records_total=10, kept=5, paid_records=5, cost_usd=1.0, spent_before_usd=2.0, budget_usd=9.0)
     told = Progress("x", counters).snapshot()
     assert (told["spent_usd"], told["budget_usd"], told["projected_usd"]) == (3.0, 9.0, 4.0)
+
+
+def test_work_that_asks_nobody_is_logged_step_by_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    counters = Counters()
+    progress = Progress("publish math", counters)
+    assert progress.snapshot()["eta_s"] is None
+    for step in ("reading", "writing"):
+        for _ in counters.counted(step, range(60), total=100):
+            now_s[0] += 0.1
+            told = progress.snapshot()
+        assert (told["step"], told["done"], told["total"], told["eta_s"]) == (step, 60, 100, 3)
+        assert told["rate"] == pytest.approx(10, rel=0.1)
+    assert progress.log_line().startswith("stage=publish_math step=writing done=60 total=100 rate=10.")

@@ -102,6 +102,25 @@ def test_pairs_language_tasks_and_records_that_need_no_call(tmp_path: Path) -> N
     assert dropped.json["rejected"] == {"translate/lang_task": 1}
 
 
+def test_what_passes_through_is_told_apart_and_the_card_names_the_languages(tmp_path: Path) -> None:
+    rows = [
+        user("What is the capital of France?", id="a"),
+        user("法国的首都是哪里？", id="c"),
+        user("```\nx = 1\n```", id="d"),
+    ]
+    source = write_lines(tmp_path / "in.jsonl", rows)
+    with Loopback(respond=reply) as server:
+        done = blossom("translate", source, "-o", "out", "--max-tokens", "99", *flags(server), cwd=tmp_path)
+        assert {request.body["max_tokens"] for request in server.requests} == {99}
+    assert done.code == 0, done
+    told = [line.split() for line in done.out.splitlines()]
+    assert ["translate", "1"] in told
+    assert ["passed", "through", "2"] in [words[:3] for words in told]
+    card = (tmp_path / "out/README.md").read_text()
+    assert 'language: ["zh"]' in card
+    assert "| zh | 3 |" in card
+
+
 def test_explain_shows_the_request_the_reply_and_each_check(tmp_path: Path) -> None:
     source = write_lines(tmp_path / "in.jsonl", [user("What is the capital of France?", id="capital")])
     with Loopback(respond=reply) as server:
@@ -127,7 +146,9 @@ def test_existing_pairs_are_checked_without_a_call(tmp_path: Path) -> None:
     fields = ["--source-field", "en", "--output-field", "zh"]
     done = blossom("check-translations", "pairs.jsonl", *fields, "-o", "found.jsonl", "--json", cwd=tmp_path)
     assert (done.json["pairs"], done.json["clean"], done.json["hard"], done.json["bad_rows"]) == (3, 1, 1, 1)
-    assert [json.loads(line)["line"] for line in (tmp_path / "found.jsonl").read_text().splitlines()] == [2, 3]
+    assert [json.loads(line)["line"] for line in (tmp_path / "found.jsonl").read_text().splitlines()] == [2, 3, 4]
+    assert done.json["unreadable"] == ["pairs.jsonl:4: missing_field: no text 'zh'"]
+    assert "pairs.jsonl:4: missing_field" in blossom("check-translations", "pairs.jsonl", *fields, cwd=tmp_path).out
     wrong = blossom("check-translations", "pairs.jsonl", cwd=tmp_path)
     assert wrong.code == 2
     assert "--source-field" in wrong.err

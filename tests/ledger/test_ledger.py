@@ -166,6 +166,21 @@ def test_a_journal_that_a_power_cut_tore_gives_the_rows_before_the_tear(
     ledger.close()
 
 
+def test_a_journal_says_its_version_and_one_of_before_is_read(tmp_path: Path) -> None:
+    path, journal = tmp_path / "ledger.sqlite", tmp_path / "ledger.sqlite.journal-0"
+    killed_before_any_commit(path, 3)
+    mark, line_break, entries = journal.read_bytes().partition(b"\n")
+    assert mark == b"blossom journal 1"
+    journal.write_bytes(mark[:-1] + b"2" + line_break + entries)
+    with pytest.raises(LedgerError, match=r"journal-0 is of version 2") as told:
+        SqliteLedger(path)
+    assert "upgrade" in told.value.hint
+    journal.write_bytes(entries)
+    ledger = SqliteLedger(path)
+    assert all(ledger.get(ask_of(str(number)).key("m")) for number in range(3))
+    ledger.close()
+
+
 def test_a_ledger_that_cannot_be_trusted_is_refused_never_rebuilt(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     path.write_bytes(b"this is not a database" * 100)

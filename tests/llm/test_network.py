@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
+from calls import FAST, ask_all, question
 
-from blossom_data.errors import ConfigError
+from blossom_data.config import Endpoint
+from blossom_data.errors import ConfigError, EndpointError
 from blossom_data.llm.http.network import Route, route_for, ssl_context
 
 PROXY = "http://proxy.example.com:3128"
@@ -93,3 +96,18 @@ def test_certificates_come_from_the_settings_then_the_environment_then_the_syste
         ssl_context(Route(ca_files=(("ca_file", str(tmp_path / "not.pem")),)))
     with pytest.raises(ConfigError, match="none is named by its hash"):
         ssl_context(Route(ca_files=(("SSL_CERT_FILE", str(tmp_path)),)))
+
+
+@pytest.mark.parametrize(("number", "code"), [(socket.EAI_NONAME, 2), (socket.EAI_AGAIN, 4)])
+def test_a_name_that_nobody_has_is_a_setting_and_one_that_cannot_be_asked_now_passes(
+    number: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def resolve(*_: object, **__: object) -> None:
+        raise socket.gaierror(number, "what the system says")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    there = Endpoint(base_url="http://api.test/v1", model="m")
+    (error,), _ = ask_all([there], [question()], patience=FAST)
+    assert isinstance(error, EndpointError)
+    assert (error.exit_code, "api.test: what the system says" in str(error)) == (code, True)
+    assert "check the host in the base URL" in error.hint

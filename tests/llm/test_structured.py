@@ -13,7 +13,7 @@ from loopback import Fault, Loopback, LoopbackRequest, Response, answer, refused
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.counters import Counters
-from blossom_data.errors import EndpointError, RecordRefused
+from blossom_data.errors import EndpointMismatch, RecordRefused
 from blossom_data.llm.pool import Pool
 
 SCHEMA = {"type": "object", "properties": {"result": {"type": "string"}}, "required": ["result"]}
@@ -81,7 +81,7 @@ def test_an_explicit_mode_makes_no_canary() -> None:
 
 def test_an_explicit_mode_that_is_refused_ends_the_run_at_once() -> None:
     server, outcomes, _ = ask_with_schema(serving(refuses=("json_schema",)), structured="json_schema")
-    assert {type(outcome) for outcome in outcomes} == {EndpointError}
+    assert {type(outcome) for outcome in outcomes} == {EndpointMismatch}
     assert "auto" in outcomes[0].hint
     assert len(server.requests) == 1
 

@@ -77,7 +77,8 @@ def test_a_full_disk_leaves_the_old_set(work: Path, files: list[str]) -> None:
     assert blossom("mix", "orca.jsonl", "-o", "out", cwd=work).code == 0
     limited = f"ulimit -f 20; exec {sys.executable} -m blossom_data mix big.jsonl --replace -o out {' '.join(files)}"
     done = subprocess.run(["sh", "-c", limited], cwd=work, capture_output=True, text=True, check=False, timeout=100)
-    assert (done.returncode, done.stderr.count("\n")) == (1, 1), done.stderr
+    assert (done.returncode, done.stderr.count("\n")) == (1, 2), done.stderr
+    assert "ulimit -f" in done.stderr
     assert "cannot" in done.stderr and "File too large" in done.stderr
     assert len(values(work / "out")) == 60
     assert not (work / "out" / ".building").exists()

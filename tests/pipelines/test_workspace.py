@@ -119,6 +119,11 @@ def honours(mode: str) -> Any:
     return respond
 
 
+def without_temperature(request: LoopbackRequest) -> Response | Fault:
+    """An endpoint to which a run learns to speak."""
+    return refused(400, "temperature is not supported with this model") if "temperature" in request.body else "Hello"
+
+
 @pytest.mark.parametrize("mode", ["json_object", "json_schema"])
 def test_a_sound_place_is_told_so(tmp_path: Path, mode: str) -> None:
     small(tmp_path)
@@ -141,6 +146,9 @@ def test_a_sound_place_is_told_so(tmp_path: Path, mode: str) -> None:
         (lambda _: Fault(body=b"<html>log in</html>"), "call", "fail", "not JSON"),
         (lambda _: {key: value for key, value in answer("Hello").items() if key != "usage"}, "usage", "warn", "tokens"),
         (lambda _: "Hello", "json", "warn", "no JSON mode"),
+        (lambda _: refused(402, "Insufficient Balance"), "call", "fail", "exit 2"),
+        (without_temperature, "call", "ok", "temperature"),
+        (lambda ask: refused(500) if "response_format" in ask.body else "Hello", "json", "warn", "500"),
     ],
 )
 def test_a_troubled_endpoint_is_told_with_a_fix(tmp_path: Path, respond: Any, name: str, state: str, told: str) -> None:

@@ -124,3 +124,13 @@ def test_it_counts_what_sets_count(old: list[tuple[int, str]], new: list[tuple[i
     assert found.counts["removed"] == len(before.keys() - after.keys())
     assert found.counts["changed"] == len([number for number in both if before[number] != after[number]])
     assert {sample["id"] for sample in found.samples["removed"]} == {record(n).id for n in before.keys() - after.keys()}
+
+
+def test_mixes_that_differ_in_the_seed_alone_say_so(tmp_path: Path) -> None:
+    make(tmp_path / "in", [record(number) for number in range(10)])
+    for seed in (1, 2):
+        assert blossom("mix", "in", "-o", f"mix{seed}", "--seed", seed, cwd=tmp_path).code == 0
+    found = blossom("diff", "mix1", "mix2", "--json", cwd=tmp_path).json
+    assert (found["settings"], found["same"], found["changed"]) == (["seed: 1 -> 2"], 10, 0)
+    assert "seed: 1 -> 2" in blossom("diff", "mix1", "mix2", cwd=tmp_path).out
+    assert blossom("diff", "mix1", "mix1", "--json", cwd=tmp_path).json["settings"] == []

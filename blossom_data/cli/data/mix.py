@@ -25,6 +25,7 @@ from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.mix.recipe import load_recipe
 from blossom_data.mix.write import replacement_of, write_mix
 
+_SUCH_AS = {"--lang": "--lang zh=0.5,en=0.5", "--cap": "--cap gsm8k=10000"}
 _AMOUNT = re.compile(r"(?P<count>[0-9][0-9_,]{0,14})|(?P<share>[0-9.]{1,9})%|(?P<weight>[0-9.]{1,9})x")
 
 
@@ -181,7 +182,7 @@ def _part(text: str, **further: Any) -> Part:
 def _pairs(texts: Iterable[str], flag: str) -> list[tuple[str, str]]:
     pairs = [text.rpartition("=") for text in texts if text.strip()]
     if any(not key.strip() or not value.strip() for key, _, value in pairs):
-        raise ConfigError(f"{flag} is not NAME=NUMBER")
+        raise ConfigError(f"{flag} is not NAME=NUMBER", hint=f"such as {_SUCH_AS[flag]}")
     return [(key.strip(), value.strip()) for key, _, value in pairs]
 
 
@@ -193,13 +194,13 @@ def _float(text: str, where: str) -> float:
     try:
         return float(text)
     except ValueError as why:
-        raise ConfigError(f"{where}: {text!r} is not a number") from why
+        raise ConfigError(f"{where}: {text!r} is not a number", hint="such as 0.5, 50% or 2x") from why
 
 
 def _count(text: str, where: str) -> int:
     digits = text.replace(",", "").replace("_", "")
     if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
-        raise ConfigError(f"{where}: {text!r} is not a whole number")
+        raise ConfigError(f"{where}: {text!r} is not a whole number", hint="such as 40000 or 40,000")
     return int(digits)
 
 

@@ -38,7 +38,8 @@ def command(
 ) -> int:
     """Check configuration, prompts, sources, key, endpoint and machine; say how to mend what is wrong.
 
-    Exit code 2 when something fails. It asks the endpoint for one token and for two short JSON replies.
+    Exit code 2 when something fails. It asks the endpoint for one token and for up to three short JSON replies, as a
+    run does, and says what a run would meet.
 
     Example: blossom-data doctor pipelines/math.toml
     Example: blossom-data doctor --base-url http://127.0.0.1:8000/v1 --model qwen2.5-7b-instruct

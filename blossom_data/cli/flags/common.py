@@ -17,7 +17,7 @@ class Common:
 
     is_json: Annotated[bool, switch("--json", help="Give the result as one JSON object on stdout.")] = False
     is_quiet: Annotated[bool, switch("-q", "--quiet", help="No progress and no summary; errors only.")] = False
-    is_debug: Annotated[bool, switch("--debug", help="Show the traceback of an error.")] = False
+    is_debug: Annotated[bool, switch("--debug", help="Show the traceback of an error, and what libraries say.")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

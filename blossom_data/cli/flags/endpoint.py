@@ -120,6 +120,21 @@ class AddressFlags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Which answers are whole."""
+
+    panel: ClassVar[str] = _PANEL
+
+    trust_finish: Annotated[
+        bool,
+        switch(
+            "--trust-finish",
+            help="Take answers as whole where the endpoint never says how they ended (finish_reason null or empty).",
+        ),
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """Which answers are kept, and when too few of them are."""
 
@@ -135,13 +150,7 @@ class Kept:
             help="Stop (exit 3) when 200 records were bought and a smaller share of them was kept; 0 goes on.",
         ),
     ] = None
-    trust_finish: Annotated[
-        bool,
-        switch(
-            "--trust-finish",
-            help="Take answers as whole where the endpoint never says how they ended (finish_reason null or empty).",
-        ),
-    ] = False
+    trust: Trust = field(default_factory=Trust)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ import typer
 from typer.main import get_command
 from typer.models import ArgumentInfo
 
+from blossom_data.cli.interrupts import cleaning_up
 from blossom_data.cli.lazy import Command, help_texts
 
 
@@ -49,7 +50,8 @@ def spread(function: Callable[..., int]) -> Callable[..., int]:
 
     def called(**flags: Any) -> int:
         made = {name: _make(kind, flags) for name, kind in groups.items()}
-        return function(**flags, **made)
+        with cleaning_up():
+            return function(**flags, **made)
 
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}

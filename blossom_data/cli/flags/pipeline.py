@@ -11,10 +11,10 @@ import typer
 
 from blossom_data.cli.flags.batch import Batches
 from blossom_data.cli.flags.common import Common
-from blossom_data.cli.flags.endpoint import AddressFlags, Kept
+from blossom_data.cli.flags.endpoint import AddressFlags, Kept, Trust
 from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.money import Money
-from blossom_data.cli.flags.records import PANEL
+from blossom_data.cli.flags.records import PANEL, Limit
 from blossom_data.cli.flags.values import above_zero, choice
 from blossom_data.config import STAGES
 
@@ -68,15 +68,33 @@ class Part:
     ledger: Annotated[
         Path | None, typer.Option("--ledger", metavar="FILE", help="File of paid replies; overrides the file's.")
     ] = None
-    limit: Annotated[
-        int | None,
-        typer.Option("--limit", min=1, metavar="N", help="Work on the first N records of each source only."),
-    ] = None
+    limit: Limit = None
 
     @property
     def last(self) -> str | None:
         """The last stage that is worked on, None for all."""
         return self.only or self.until
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAsking:
+    """What overrides a pipeline's endpoint, budgets and engine where nothing is asked."""
+
+    address: AddressFlags = field(default_factory=AddressFlags)
+    trust: Trust = field(default_factory=Trust)
+    money: Money = field(default_factory=Money)
+    batches: Batches = field(default_factory=Batches)
+    engine: EngineFlags = field(default_factory=EngineFlags)
+
+    def of_a_run(self) -> PipelineAsking:
+        """The same for a run."""
+        return PipelineAsking(
+            address=self.address,
+            kept=Kept(trust=self.trust),
+            money=self.money,
+            batches=self.batches,
+            engine=self.engine,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

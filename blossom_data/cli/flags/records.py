@@ -12,6 +12,12 @@ from blossom_data.cli.flags.values import share, switch
 from blossom_data.shards import SHARD_RECORDS
 
 PANEL = "Input and output"
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit", min=1, metavar="N", help="Work on the first N records only; of a pipeline, of each source."
+    ),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +67,7 @@ class Records:
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Folder that the data set is written to.")
     ] = None
-    limit: Annotated[
-        int | None, typer.Option("--limit", min=1, metavar="N", help="Work on the first N records only.")
-    ] = None
+    limit: Limit = None
     shard_records: Annotated[
         int,
         typer.Option(

@@ -61,16 +61,22 @@ def command(
     counts: Counter[str] = Counter()
     codes: Counter[str] = Counter()
     found: list[dict[str, Any]] = []
+    unreadable: list[dict[str, Any]] = []
     source_lang, target_lang = canonical(source_lang), canonical(target_lang)
     if skipped := left_out(source_lang, target_lang):
         output.say(f"note: these checks do not know {source_lang} to {target_lang}: {', '.join(skipped)}")
     with open_report(out, None if is_replacing else pairs) as report:
-        for row, source, text in _pairs(pairs, source_field, output_field, counts):
-            findings = check_pair(source, text, source_lang=source_lang, target_lang=target_lang)
-            counts["hard" if any(each.is_hard for each in findings) else "soft" if findings else "clean"] += 1
-            codes.update({f"{each.code} ({'hard' if each.is_hard else 'soft'})" for each in findings})
-            if findings and len(found) < _SHOWN:
-                found.append(_told(row, findings))
+        for row, source, text in _pairs(pairs, source_field, output_field):
+            if isinstance(row, BadRow):
+                findings = [Finding(row.code, True, row.detail)]
+                counts["bad_rows"] += 1
+            else:
+                findings = check_pair(source, text, source_lang=source_lang, target_lang=target_lang)
+                counts["hard" if any(each.is_hard for each in findings) else "soft" if findings else "clean"] += 1
+                codes.update({f"{each.code} ({'hard' if each.is_hard else 'soft'})" for each in findings})
+            listed = unreadable if isinstance(row, BadRow) else found
+            if findings and len(listed) < _SHOWN:
+                listed.append(_told(row, findings))
             if findings and report is not None:
                 report.write(orjson.dumps(_told(row, findings), option=orjson.OPT_APPEND_NEWLINE))
         if not counts.total() - counts["bad_rows"]:
@@ -79,6 +85,7 @@ def command(
                 hint="name them with --source-field and --output-field",
             )
     summary = {"pairs": counts.total() - counts["bad_rows"], **counts, "codes": dict(codes.most_common())}
+    summary["unreadable"] = [f"{entry['file']}:{entry['line']}: {_findings(entry)}" for entry in unreadable]
     if common.is_json:
         output.json_result(summary)
     elif not common.is_quiet:
@@ -138,22 +145,31 @@ def _is_of(checked: str, pairs: str) -> bool:
     return Path(pairs).absolute() in (place, place.parent)
 
 
-def _pairs(pairs: str, source_field: str, output_field: str, counts: Counter[str]) -> Iterator[tuple[Row, str, str]]:
+def _pairs(pairs: str, source_field: str, output_field: str) -> Iterator[tuple[Row | BadRow, str, str]]:
+    """Each row with its two texts; one that is no pair as a BadRow that says why."""
     for row in read_rows(pairs):
-        source, text = (
-            (None, None) if isinstance(row, BadRow) else (row.value.get(source_field), row.value.get(output_field))
-        )
-        if isinstance(row, BadRow) or not isinstance(source, str) or not isinstance(text, str):
-            counts["bad_rows"] += 1
+        if isinstance(row, BadRow):
+            yield row, "", ""
+            continue
+        texts = [row.value.get(name) for name in (source_field, output_field)]
+        lacking = [
+            name for name, text in zip((source_field, output_field), texts, strict=True) if not isinstance(text, str)
+        ]
+        if lacking:
+            yield BadRow(row.file, row.line, "missing_field", f"no text {' and '.join(map(repr, lacking))}"), "", ""
         else:
-            yield row, source, text
+            yield row, str(texts[0]), str(texts[1])
 
 
-def _told(row: Row, findings: list[Finding]) -> dict[str, Any]:
+def _findings(entry: dict[str, Any]) -> str:
+    return "; ".join(f"{each['code']}: {each['detail']}".removesuffix(": ") for each in entry["findings"])
+
+
+def _told(row: Row | BadRow, findings: list[Finding]) -> dict[str, Any]:
     return {
         "file": row.file,
         "line": row.line,
-        "id": str(row.value.get("id", "")),
+        "id": "" if isinstance(row, BadRow) else str(row.value.get("id", "")),
         "findings": [{"code": each.code, "hard": each.is_hard, "detail": each.detail} for each in findings],
     }
 
@@ -165,12 +181,13 @@ def _render(summary: dict[str, Any], found: list[dict[str, Any]], out: Path | No
         number = summary.get(name, 0)
         lines.append(f"  {name:<8} {number:>8,}  {100 * number / pairs:5.1f} %   {told}")
     if summary.get("bad_rows"):
-        lines.append(f"  {summary['bad_rows']:,} rows could not be read as a pair")
+        shown = summary["unreadable"]
+        first = f"; the first {len(shown)}" if len(shown) < summary["bad_rows"] else ""
+        lines.append(f"  {summary['bad_rows']:,} rows could not be read as a pair{first}:")
+        lines += [f"    {row}" for row in shown]
     lines += [f"    {code:<22} {number:,}" for code, number in summary["codes"].items()]
     if out is not None:
         lines.append(f"findings: {out}")
     else:
-        for entry in found:
-            told = "; ".join(f"{each['code']}: {each['detail']}" for each in entry["findings"])
-            lines.append(f"{entry['file']}:{entry['line']}: {told}")
+        lines += [f"{entry['file']}:{entry['line']}: {_findings(entry)}" for entry in found]
     return "\n".join(lines)

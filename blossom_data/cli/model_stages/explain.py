@@ -5,7 +5,9 @@ The reply is the one in the ledger, if there is one; no call is made.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,10 @@ def explain_record(
     found = (item for item in read_records(given.records) if isinstance(item, Record) and item.id.startswith(wanted))
     record = next(found, None)
     if record is None:
-        raise ConfigError(f"no record in {given.records} has an id that begins with {wanted!r}")
+        raise ConfigError(
+            f"no record in {given.records} has an id that begins with {wanted!r}",
+            hint=f"ids: blossom-data show {shlex.quote(given.records)}",
+        )
     stage = build_stage("translate", settings)
     assert isinstance(stage, Translate)
     attempts = stage.explain(record)
@@ -52,13 +57,10 @@ def _replies(asks: list[Ask], ledger: Path, model: str) -> list[Reply | None]:
     """The first attempt's replies as far as the ledger holds them."""
     if not ledger.is_file() or not model:
         return [None] * len(asks)
-    from blossom_data.ledger.sqlite import SqliteLedger
+    from blossom_data.ledger.snapshot import LedgerSnapshot
 
-    opened = SqliteLedger(ledger)
-    try:
-        return [opened.get(ask.key(model)) for ask in asks]
-    finally:
-        opened.close()
+    with closing(LedgerSnapshot(ledger)) as stored:
+        return [stored.get(ask.key(model)) for ask in asks]
 
 
 def _tell(request: Request, ask: Ask, reply: Reply | None) -> dict[str, Any]:

@@ -53,6 +53,10 @@ class Translation:
             help="Room beyond the translation in a reply; raise it for a model that thinks before it answers.",
         ),
     ] = 64
+    max_tokens: Annotated[
+        int | None,
+        typer.Option("--max-tokens", min=1, metavar="N", help="Longest reply; none: what fits its source."),
+    ] = None
     keep_source: Annotated[
         bool, switch("--keep-source", help="Keep the source beside its translation, as a linked pair.")
     ] = False
@@ -81,7 +85,7 @@ def command(
     Example: blossom-data translate raw/gsm8k -o zh/gsm8k --base-url http://127.0.0.1:8000/v1 --model qwen2.5-72b
     """
     settings = asdict(translation)
-    for optional in ("judge", "fallback_model"):
+    for optional in ("judge", "fallback_model", "max_tokens"):
         if not settings[optional]:
             del settings[optional]
     if explain:

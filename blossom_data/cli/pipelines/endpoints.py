@@ -107,6 +107,9 @@ def key_of(settings: Mapping[str, Any], *, is_one_host: bool) -> Secret:
     """
     if name := settings.get("key_env"):
         if not (value := os.environ.get(name, "").strip()):
-            raise ConfigError(f"the key of {shown_url(settings['base_url'])} is read from {name}, which is not set")
+            raise ConfigError(
+                f"the key of {shown_url(settings['base_url'])} is read from {name}, which is not set",
+                hint=f"export {name}=..., or put it into .env beside the pipeline file",
+            )
         return Secret(value, origin=name)
     return key_from_environment() if is_one_host else Secret()

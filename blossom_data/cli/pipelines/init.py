@@ -14,7 +14,7 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, system_hint
 from blossom_data.pipelines.load import find_pipeline, load_pipeline
 from blossom_data.prompts import bundled
 from blossom_data.schemas import schema_file
@@ -146,7 +146,7 @@ def _write(folder: Path, files: dict[str, str]) -> None:
             with (folder / name).open("x", encoding="utf-8", errors="surrogateescape") as file:
                 file.write(text)
     except OSError as why:
-        raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why
+        raise ConfigError(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
 
 
 def crontab(pipeline: Path) -> str:

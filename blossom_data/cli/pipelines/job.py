@@ -84,7 +84,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         counters=counters,
         spending=build_spending(money, factor=PRICE_SHARE if batch else 1.0),
         stop_when_kept_below=asking.kept.stop_when_kept_below,
-        trust_finish=asking.kept.trust_finish,
+        trust_finish=asking.kept.trust.trust_finish,
         max_bad=pipeline.max_bad,
         shard_records=pipeline.shard_records,
         seed=pipeline.seed,

@@ -8,7 +8,7 @@ from typing import Annotated
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
+from blossom_data.cli.flags.pipeline import PIPELINE, Part, PlanAsking, Scale, Wanted
 from blossom_data.cli.jobs import refuse
 from blossom_data.cli.pipelines.job import build_job, replacement_of
 from blossom_data.cli.tables import show
@@ -18,9 +18,7 @@ from blossom_data.pipelines.settings import Pipeline
 
 
 @as_command("plan")
-def command(
-    pipeline: Annotated[str, PIPELINE], part: Part, scale: Scale, asking: PipelineAsking, common: Common
-) -> int:
+def command(pipeline: Annotated[str, PIPELINE], part: Part, scale: Scale, asking: PlanAsking, common: Common) -> int:
     """Say what a pipeline would ask, by stage: records, known replies, calls, tokens, cost, time and disk.
 
     Nothing is asked and no call is made. Mixes, licences and the publish settings are checked, too.
@@ -28,7 +26,7 @@ def command(
     Example: blossom-data plan pipelines/math.toml --price-in 0.15 --price-out 0.6
     """
     opened = open_pipeline(pipeline, scale=scale.scale)
-    wanted = Wanted(common=common, asking=asking, part=part, dotenv=load_environment(opened))
+    wanted = Wanted(common=common, asking=asking.of_a_run(), part=part, dotenv=load_environment(opened))
     return plan_pipeline(opened, wanted)
 
 

@@ -17,7 +17,7 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, PipelineAsking, Scale, Wanted
 from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import span_s
-from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
+from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked, system_hint
 from blossom_data.ledger.lock import NoLocks, take_lock
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
@@ -73,7 +73,8 @@ def _locked(pipeline: Pipeline) -> IO[str]:
     except NoLocks:
         raise
     except (OSError, LedgerError) as why:
-        raise ConfigError(f"cannot write beside {pipeline.out}: {getattr(why, 'strerror', None) or why}") from why
+        told = f"cannot write beside {pipeline.out}: {getattr(why, 'strerror', None) or why}"
+        raise ConfigError(told, hint=system_hint(why)) from why
 
 
 def _refresh(pipeline: Pipeline, wanted: Wanted, deadline_s: float | None) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +16,8 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.tables import Columns, show
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.load import open_pipeline
+from blossom_data.publish.names import CURRENT
+from blossom_data.refresh.folder_state import folder_state
 from blossom_data.refresh.state import pipeline_state, root_state
 
 _NAME = 12
@@ -24,41 +28,105 @@ _TOTALS = ("stage", "model", "replies", "tokens in", "tokens out")
 def command(
     common: Common,
     target: Annotated[
-        str | None, typer.Argument(metavar="PIPELINE|ROOT", help="Pipeline file, or folder of published data sets.")
+        str | None, typer.Argument(metavar="PIPELINE|FOLDER", help="Pipeline file, or folder of data sets.")
     ] = None,
 ) -> int:
-    """Show versions, what is running, the last refresh, and what the ledger holds.
+    """Show versions, data sets, what is running, what stopped, and what the ledger holds.
 
-    TARGET is a pipeline, a folder of published data sets, or one of them; without it, the pipeline files of the current
-    folder. It changes nothing and waits for nobody.
+    TARGET is a pipeline, or a folder: its pipeline files, the data sets under it, stage by stage, with what each has
+    bought, and the published ones. Without it, the current folder. It changes nothing and waits for nobody.
 
     Example: blossom-data status pipelines/math.toml
+    Example: blossom-data status
     """
-    if target is not None and Path(target).is_dir():
-        state = root_state(Path(target))
-        states = [state]
+    if target is not None and not Path(target).is_dir():
+        state = pipeline_state(open_pipeline(target))
+        told = [_pipeline(state)]
     else:
-        states = [pipeline_state(open_pipeline(name)) for name in ([target] if target else _pipelines_here())]
+        state = _folder_state(Path(target or "."))
+        told = list(_told(state))
     if common.is_json:
-        output.json_result(states[0] if target is not None else {"pipelines": states})
+        output.json_result(state)
     else:
-        told = [_root(state) if "datasets" in state else _pipeline(state) for state in states]
         show(*(part for place, parts in enumerate(told) for part in ([""] if place else []) + parts))
     return 0
 
 
-def _pipelines_here() -> list[str]:
-    """The pipeline files of the current folder."""
+def _folder_state(folder: Path) -> dict[str, Any]:
+    """What stands in a folder, and the pipelines in it.
+
+    Raises:
+        ConfigError: nothing does.
+    """
+    if (folder / CURRENT).is_symlink():
+        return root_state(folder)
+    state = folder_state(folder)
+    state["pipelines"] = [pipeline_state(open_pipeline(str(file))) for file in _pipelines_in(folder)]
+    if state["published"] and not any(state[kind] for kind in ("pipelines", "sets", "ledgers")):
+        return root_state(folder)
+    if not any(state[kind] for kind in ("pipelines", "sets", "published", "ledgers")):
+        raise ConfigError(
+            f"there is no pipeline and no data set in {folder.resolve()}",
+            hint="give a pipeline file, or another folder",
+        )
+    return state
+
+
+def _pipelines_in(folder: Path) -> list[Path]:
+    """The pipeline files of a folder."""
     found = []
-    for file in sorted(Path().glob("*.toml")):
-        try:
+    for file in sorted(folder.glob("*.toml")):
+        with contextlib.suppress(OSError, ValueError, RecursionError):
             if "source" in tomllib.loads(file.read_text(encoding="utf-8-sig")):
-                found.append(str(file))
-        except (OSError, ValueError, RecursionError):
-            continue
-    if not found:
-        raise ConfigError("no pipeline file is in the current folder", hint="give one, or a folder of data sets")
+                found.append(file)
     return found
+
+
+def _told(state: dict[str, Any]) -> Iterator[list[str | Columns]]:
+    """The parts of what is told of a folder."""
+    if "datasets" in state:
+        yield _root(state)
+        return
+    yield from map(_pipeline, state["pipelines"])
+    if state["sets"]:
+        width = max(len(_on_one_line(each["path"])) for each in state["sets"])
+        yield [part for each in state["sets"] for part in _set(each, width)]
+    if state["published"]:
+        yield _root({"datasets": state["published"]})
+    shown = {each["ledger"]["path"] for each in state["pipelines"]}
+    if rows := [_ledger(ledger) for ledger in state["ledgers"] if ledger["path"] not in shown]:
+        yield [Columns(rows, indent=0)]
+
+
+def _set(state: dict[str, Any], width: int) -> list[str | Columns]:
+    """A data set: how it stands, and what it has bought."""
+    remarks = [str(state["command"] or "")] if state["command"] else []
+    if state["records"] is not None:
+        remarks.append(f"{state['records']:,} records")
+    remarks += [f"{state[key]:,} {key}" for key in ("rejected", "failed") if state[key]]
+    if state["done"]:
+        remarks.append(f"{state['done']:,} records in finished shards")
+    if state["state"] == "stopped":
+        remarks.append("the same command again goes on")
+    if state["is_update_stopped"]:
+        remarks.append("an update of it was stopped")
+    line = (_on_one_line(state["path"]), state["state"], ", ".join(remarks))
+    spent = [_bought(row) for row in state["spent"]]
+    return [Columns([line], least=(width, 8), indent=0), *([Columns(spent, indent=width + 4)] if spent else [])]
+
+
+def _on_one_line(path: str) -> str:
+    return path.replace("\n", "\\n")
+
+
+def _bought(row: dict[str, Any]) -> tuple[str, str]:
+    tokens = f"in {row['tokens_in']:,} out {row['tokens_out']:,} tokens"
+    return row["stage"], f"{row['model']}: {row['replies']:,} replies, {tokens}"
+
+
+def _ledger(ledger: dict[str, Any]) -> tuple[str, str, str]:
+    busy = f"   in use: {_holder(ledger['running'])}" if ledger["running"] is not None else ""
+    return "ledger", ledger["path"], f"{ledger['replies']:,} replies, {ledger['bytes'] / 1e6:,.1f} MB{busy}"
 
 
 def _pipeline(state: dict[str, Any]) -> list[str | Columns]:

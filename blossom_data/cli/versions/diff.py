@@ -39,6 +39,7 @@ def command(
 
 def _text(old: Path, new: Path, found: Difference) -> str:
     lines = [f"{old} -> {new}"]
+    lines += [f"  setting    {told}" for told in found.settings]
     for kind in KINDS:
         remark = f"   ({found.made_anew:,} made anew, texts equal)" if kind == "same" and found.made_anew else ""
         lines.append(f"  {kind:<10} {found.counts[kind]:>9,}{remark}")

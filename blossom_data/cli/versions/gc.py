@@ -83,7 +83,9 @@ def command(
     if ledger is not None:
         return _damaged(ledger, kept, common) if kept.drop_damaged else _replies(paths or [], ledger, kept, common)
     if kept.older_than is not None or kept.is_exact or kept.yes or kept.drop_damaged:
-        raise ConfigError("--older-than, --exact, --drop-damaged and --yes belong to --ledger")
+        raise ConfigError(
+            "--older-than, --exact, --drop-damaged and --yes belong to --ledger", hint="give --ledger FILE too"
+        )
     if not paths or len(paths) != 1:
         raise ConfigError("give one folder of a published data set", hint="such as blossom-data gc data/math")
     done = collect(
@@ -123,9 +125,9 @@ def _damaged(ledger: Path, kept: Kept, common: Common) -> int:
 
 def _replies(paths: list[Path], ledger: Path, kept: Kept, common: Common) -> int:
     if kept.older_than is None:
-        raise ConfigError("--ledger needs --older-than DAYS")
+        raise ConfigError("--ledger needs --older-than DAYS", hint="such as --older-than 90")
     if kept.pin or kept.unpin:
-        raise ConfigError("--pin and --unpin are for versions, not for a ledger")
+        raise ConfigError("--pin and --unpin are for versions, not for a ledger", hint="leave them out")
     is_dry_run = kept.dry_run or not kept.yes
     freed = free_replies(ledger, paths, older_than_days=kept.older_than, is_exact=kept.is_exact, is_dry_run=is_dry_run)
     if common.is_json:

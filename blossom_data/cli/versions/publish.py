@@ -98,7 +98,10 @@ def _licences(texts: list[str]) -> dict[str, str]:
         if not licence.strip() or (mark and not source.strip()):
             raise ConfigError(f"--licence {text!r} is not SOURCE=SPDX", hint="such as --licence gsm8k=MIT")
         if found.setdefault(source.strip(), licence.strip()) != licence.strip():
-            raise ConfigError(f"two licences are given for {source or 'all other sources'}")
+            raise ConfigError(
+                f"two licences are given for {source or 'all other sources'}",
+                hint="give --licence once for each source",
+            )
     return found
 
 

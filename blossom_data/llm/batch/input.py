@@ -132,7 +132,10 @@ async def _ask_online(client: BatchClient, canary: Ask, mode: str) -> Reply:
             raise client.fatal(outcome, "a call")
         if outcome.action in (Action.REFUSED, Action.ENDPOINT) or number == _CANARY_TRIES:
             if outcome.cause == "connect":
-                raise EndpointError(f"endpoint {client.endpoint.label} cannot be reached: {outcome.detail}")
+                raise EndpointError(
+                    f"endpoint {client.endpoint.label} cannot be reached: {outcome.detail}",
+                    hint="check the endpoint, then run the same command again: it goes on where it stopped",
+                )
             body = outcome.body.decode("utf-8", "replace")[:4000]
             raise RecordRefused(f"the canary was not answered: {outcome.detail}", status=outcome.status, body=body)
         await asyncio.sleep(max(outcome.retry_after_s or 0.0, backoff_s(number, client.draw, client.patience)))

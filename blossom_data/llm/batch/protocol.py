@@ -131,7 +131,10 @@ class BatchClient(Client):
 
     def _named(self, found: object) -> str:
         if not (name := _ident(found, "id")):
-            raise EndpointError(f"endpoint {self._endpoint.label} took a file and gave no id for it")
+            raise EndpointError(
+                f"endpoint {self._endpoint.label} took a file and gave no id for it",
+                hint="run the same command again; if it stays so, leave out --batch",
+            )
         return name
 
     async def _upload_in_parts(self, file: IO[bytes], name: str, size: int) -> str:
@@ -283,7 +286,8 @@ class BatchClient(Client):
                 f"endpoint {label} has no batches here: {what}: {failure.detail}",
                 hint=f"leave out --batch, or check the base URL ({self._endpoint.base_url})",
             )
-        return ConfigError(f"endpoint {label} refused {what}: {failure.detail}")
+        hint = "mend what it names, or leave out --batch"
+        return ConfigError(f"endpoint {label} refused {what}: {failure.detail}", hint=hint)
 
 
 class Tries:

@@ -49,10 +49,12 @@ class BatchSettings:
 
     def __post_init__(self) -> None:
         if not 1 <= self.lines <= MOST_LINES:
-            raise ConfigError(f"a batch holds 1 to {MOST_LINES:,} lines, not {self.lines:,}")
+            raise ConfigError(f"a batch holds 1 to {MOST_LINES:,} lines, not {self.lines:,}", hint="such as 10000")
         for limit in ("most_bytes", "most_single_bytes", "poll_s", "tries"):
             if not getattr(self, limit) > 0:
-                raise ConfigError(f"{limit} must be greater than 0, is {getattr(self, limit)}")
+                raise ConfigError(
+                    f"{limit} must be greater than 0, is {getattr(self, limit)}", hint=f"such as {limit} = 8"
+                )
 
     @property
     def workers(self) -> int:

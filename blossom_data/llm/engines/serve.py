@@ -19,7 +19,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from typing import IO, TYPE_CHECKING, Any
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Secret
 from blossom_data.counters import Counters
-from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch
+from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch, system_hint
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
@@ -38,6 +38,7 @@ from blossom_data.redaction.commands import shown_command
 START_S = 600.0
 REVIVE_S = 1.0
 """The `Patience.revive_s` of the pool: how soon it tries again after its breaker closed while the engine was away."""
+_KEPT_OUT = ("BLOSSOM_", "OPENAI_")
 _GUARD = Path(__file__).with_name("supervisor.py")
 _TAIL_LINES = 12
 _TAIL_BYTES = 1 << 14
@@ -62,6 +63,8 @@ class Serving:
     """So many times it is started again after it died; then the run stops."""
     grace_s: float = 10.0
     """Time between SIGTERM and SIGKILL."""
+    is_ours: bool = False
+    """A module of blossom-data, run by this very Python."""
     api_key: Secret = field(default_factory=Secret)
     """What must not be shown when the end of the log is."""
 
@@ -212,7 +215,7 @@ class Served:
         except EndpointError as why:
             self._lost = why
         except OSError as why:
-            self._lost = EndpointError(f"engine {serving.name} cannot be run: {why}")
+            self._lost = EndpointError(f"engine {serving.name} cannot be run: {why}", hint=system_hint(why))
         finally:
             self._is_up = False
             self._wake()
@@ -227,6 +230,15 @@ def open_log(path: Path) -> IO[bytes]:
     return os.fdopen(log, "r+b", buffering=0)
 
 
+def _clean(environment: Mapping[str, str], *, is_ours: bool) -> dict[str, str]:
+    """What an engine gets of our environment: no key or address of ours, and nothing that changes how its Python runs.
+
+    Our own module is found and run as this process was.
+    """
+    kept_out = _KEPT_OUT if is_ours else (*_KEPT_OUT, "PYTHON")
+    return {name: value for name, value in environment.items() if not name.startswith(kept_out)}
+
+
 @contextlib.asynccontextmanager
 async def _process(serving: Serving, log: IO[bytes]) -> AsyncIterator[asyncio.subprocess.Process]:
     """The engine under its guard; at the end of the block nothing of it is left."""
@@ -239,7 +251,7 @@ async def _process(serving: Serving, log: IO[bytes]) -> AsyncIterator[asyncio.su
         stdin=asyncio.subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        env={**_clean(os.environ, is_ours=serving.is_ours), "PYTHONUNBUFFERED": "1"},
         start_new_session=True,
     )
     try:

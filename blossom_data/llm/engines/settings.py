@@ -81,7 +81,12 @@ def plan_embedded(model: str, *, log: Path, may_download: bool = False, start_s:
     flags = [word for name, value in sizes.items() for word in (f"--{name}", str(value))]
     argv = (sys.executable, "-m", "blossom_data.llm.engines.embedded", str(file), "--name", name, *flags)
     serving = Serving(
-        name="llama.cpp (embedded)", argv=argv, base_url=f"http://127.0.0.1:{port}/v1", log=log, start_s=start_s
+        name="llama.cpp (embedded)",
+        is_ours=True,
+        argv=argv,
+        base_url=f"http://127.0.0.1:{port}/v1",
+        log=log,
+        start_s=start_s,
     )
     return LocalEngine(serving=serving, model=name, slots=slots)
 

@@ -30,7 +30,7 @@ _HINTS = {
 def failure_of(error: Exception, base_url: str, route: Route) -> Failure:
     """The failure of a call to `base_url` that ended with `error`."""
     shown = error.host if isinstance(error, aiohttp.ClientConnectorError) else urlsplit(base_url).hostname
-    if (refusal := refused_certificate(error, str(shown))) is not None:
+    if (refusal := refused_certificate(error, str(shown)) or refused_tls(error, str(shown))) is not None:
         return refusal
     if route.proxy_url and (failure := _at_proxy(error, base_url, route)) is not None:
         return failure
@@ -38,7 +38,9 @@ def failure_of(error: Exception, base_url: str, route: Route) -> Failure:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return unreachable(f"no connection to {host} within {CONNECT_S:g} s")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return unreachable(f"cannot find the address of {host}: {said(error)}")
+        hint = f"check the host in the base URL, DNS and VPN ({base_url})"
+        told = f"cannot find the address of {host}: {said(error)}"
+        return unreachable(told, hint=hint, is_setting=_is_unknown_name(error))
     if isinstance(error, aiohttp.ClientConnectorError):
         return unreachable(f"cannot connect to {error.host}:{error.port}: {said(error)}")
     if isinstance(error, aiohttp.ClientPayloadError):
@@ -105,7 +107,7 @@ def _at_proxy(error: Exception, base_url: str, route: Route) -> Failure | None:
     """The failure of the proxy's own doing."""
     proxy, host = f"the proxy {route.proxy_shown} ({route.proxy_origin})", urlsplit(base_url).hostname
     if isinstance(error, aiohttp.ClientProxyConnectionError):
-        return unreachable(f"{proxy} cannot be reached: {said(error)}")
+        return unreachable(f"{proxy} cannot be reached: {said(error)}", hint=proxy_hint(route, str(host)))
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return proxy_refusal(error.status, base_url, route)
     if not route.is_socks or isinstance(error, aiohttp.ClientError):
@@ -114,27 +116,54 @@ def _at_proxy(error: Exception, base_url: str, route: Route) -> Failure | None:
         return proxy_wants_name(route)
     if type(error).__name__ in ("ProxyError", "ProxyConnectionError", "ProxyTimeoutError"):
         what = "cannot be reached" if type(error).__name__ == "ProxyConnectionError" else f"did not connect to {host}"
-        return unreachable(f"{proxy} {what}")
+        return unreachable(f"{proxy} {what}", hint=proxy_hint(route, str(host)))
     return None
 
 
-def unreachable(detail: str) -> Failure:
+def proxy_hint(route: Route, host: str) -> str:
+    return f"check {route.proxy_origin}, or name {host} in NO_PROXY where it can be reached directly"
+
+
+def unreachable(detail: str, *, hint: str = "", is_setting: bool = False) -> Failure:
     """The failure of a call that was not sent."""
-    return Failure(action=Action.RETRY, cause="connect", detail=detail)
+    return Failure(action=Action.RETRY, cause="connect", detail=detail, hint=hint, is_setting=is_setting)
+
+
+def _is_unknown_name(error: BaseException) -> bool:
+    """Whether the host has no address, in the words of whoever knows all names; not one that cannot be asked now."""
+    why = getattr(error, "os_error", None)
+    return isinstance(why, socket.gaierror) and why.errno == socket.EAI_NONAME
 
 
 def said(error: BaseException) -> str:
     """What the system says of the error that lies behind `error`; texts of libraries are left out."""
     why: BaseException | None = error
     while why is not None:
+        # aiohttp repeats the number of the error that it holds, without the words.
+        why = getattr(why, "os_error", None) or why
         if isinstance(why, OSError) and why.errno:
             # Numbers of TLS and of names are not the system's; of the others asyncio hides the words.
             is_named_apart = isinstance(why, ssl.SSLError | socket.gaierror)
             return str(why.strerror) if is_named_apart else os.strerror(why.errno)
         if isinstance(why, TimeoutError):
             return "no answer in time"
-        why = getattr(why, "os_error", None) or why.__cause__ or why.__context__
+        why = why.__cause__ or why.__context__
     return "it was closed at the other end"
+
+
+def refused_tls(error: BaseException, host: str) -> Failure | None:
+    """The failure of a host that answers https with something else, or takes none of our versions of it."""
+    why: BaseException | None = error
+    while why is not None:
+        why = getattr(why, "os_error", None) or why
+        # A connection that breaks off while TLS begins is the network's fault, and may pass.
+        if type(why) is ssl.SSLError:
+            is_plain = why.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+            told = "speaks no TLS at this port" if is_plain else f"takes no TLS connection of ours: {why.reason}"
+            hint = "use http:// in the base URL, or the port of its https" if is_plain else "check the base URL"
+            return Failure(action=Action.NETWORK, cause="connect", detail=f"{host} {told}", hint=hint)
+        why = why.__cause__ or why.__context__
+    return None
 
 
 def refused_certificate(error: BaseException, host: str) -> Failure | None:

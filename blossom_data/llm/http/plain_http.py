@@ -13,7 +13,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from blossom_data.errors import ConfigError, extra_hint
-from blossom_data.llm.http.connection_failures import proxy_refusal, refused_certificate, said, unreachable
+from blossom_data.llm.http.connection_failures import (
+    proxy_hint,
+    proxy_refusal,
+    refused_certificate,
+    refused_tls,
+    said,
+    unreachable,
+)
 from blossom_data.llm.http.network import Route, ssl_context
 from blossom_data.llm.policy import Action, Failure
 
@@ -46,15 +53,17 @@ def http_failure(error: BaseException, base_url: str, route: Route) -> Failure:
     import httpx2
 
     host = str(urlsplit(base_url).hostname)
-    if (refusal := refused_certificate(error, host)) is not None:
+    if (refusal := refused_certificate(error, host) or refused_tls(error, host)) is not None:
         return refusal
     if isinstance(error, httpx2.ProxyError):
         # Its text begins with the status of a proxy that answered.
         status = str(error).partition(" ")[0]
         return proxy_refusal(int(status) if status.isdecimal() else 0, base_url, route)
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-        there = f"the proxy {route.proxy_shown} ({route.proxy_origin})" if route.proxy_url else host
-        return unreachable(f"cannot connect to {there}: {said(error)}")
+        if route.proxy_url:
+            there = f"the proxy {route.proxy_shown} ({route.proxy_origin})"
+            return unreachable(f"cannot connect to {there}: {said(error)}", hint=proxy_hint(route, host))
+        return unreachable(f"cannot connect to {host}: {said(error)}")
     if isinstance(error, httpx2.TimeoutException):
         return Failure(action=Action.RETRY, cause="timeout", detail=f"{host} did not answer in time")
     if isinstance(error, httpx2.TransportError | OSError):

@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable
 
 from blossom_data.config import Endpoint
-from blossom_data.errors import EndpointError
+from blossom_data.errors import EndpointError, NetworkError
 from blossom_data.llm.policy import Patience, backoff_s
 from blossom_data.llm.rate_limits.chance import Chance, Finding
 from blossom_data.llm.rate_limits.pacing import Bucket, Pace
@@ -177,8 +177,19 @@ class Governor:
         self._threshold, self.limit = max(self._threshold, self.limit), 1.0
         self.released()
 
-    def failed(self, sent_s: float, *, is_unreachable: bool, is_overload: bool, detail: str) -> None:
+    def failed(
+        self,
+        sent_s: float,
+        *,
+        is_unreachable: bool,
+        is_overload: bool,
+        detail: str,
+        hint: str = "",
+        is_setting: bool = False,
+    ) -> None:
         """Gives the slot back after a failure that may pass, and opens the breaker when there were too many.
+
+        One that `is_setting` is the fault of one, if nothing was ever answered; `hint` says of which, or what to do.
 
         A call that was sent before the last counted failure came adds nothing: when a restart cuts all calls in
         flight, that is one failure, not 256.
@@ -196,7 +207,7 @@ class Governor:
             if is_unreachable and not self._has_succeeded:
                 most = min(most, _STREAK_NEVER_REACHED)
             if self._streak >= most:
-                self.shut(self._describe(detail), for_s=self._patience.revive_s)
+                self.shut(self._describe(detail, hint, is_setting), for_s=self._patience.revive_s)
             elif is_unreachable or self._streak >= _STREAK_THAT_PAUSES:
                 nth = self._streak if is_unreachable else self._streak - _STREAK_THAT_PAUSES + 1
                 pause_s = backoff_s(nth, self._draw, self._patience)
@@ -225,11 +236,13 @@ class Governor:
             if not turn.done():
                 turn.set_exception(_again(error))
 
-    def _describe(self, detail: str) -> EndpointError:
+    def _describe(self, detail: str, hint: str, is_setting: bool) -> EndpointError:
         what = f"{self._streak} failures in a row" if self._has_succeeded else f"no answer in {self._streak} tries"
+        if is_setting and not self._has_succeeded:
+            return NetworkError(f"endpoint {self._label} cannot be reached: {detail} ({what})", hint=hint)
         return EndpointError(
             f"endpoint {self._label} is down: {what}, the last: {detail}",
-            hint="check the endpoint, then run the same command again: it goes on where it stopped",
+            hint=f"{hint or 'check the endpoint'}, then run the same command again: it goes on where it stopped",
         )
 
     def _refuse_or_revive(self, now_s: float) -> None:

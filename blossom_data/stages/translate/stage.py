@@ -121,6 +121,8 @@ class Translate:
     """Rejects tasks about the English language in place of translating their ask."""
     spare_tokens: int = 64
     """Added to the output cap of a call; raise it for a model that thinks within its reply."""
+    max_tokens: int | None = None
+    """Output cap of a call, in place of the one that fits its source."""
     name: str = "translate"
     version: int = 1
 
@@ -208,7 +210,7 @@ class Translate:
             messages=self.prompt.fill(document=request.document()),
             attempt=attempt,
             temperature=rung.temperature,
-            max_tokens=request.max_tokens(self.spare_tokens),
+            max_tokens=self.max_tokens or request.max_tokens(self.spare_tokens),
             response_schema=REPLY_SCHEMA,
             prompt_hash=self.prompt.hash,
             model=rung.model,

@@ -190,7 +190,10 @@ def _part(documents: Documents, part: DataPart, salt: str) -> Documents:
     if part.count is None:
         return documents
     if part.count > len(documents):
-        raise ConfigError(f"{part.path} has {len(documents):,} documents, the recipe asks for {part.count:,}")
+        raise ConfigError(
+            f"{part.path} has {len(documents):,} documents, the recipe asks for {part.count:,}",
+            hint="set a smaller count, or leave it out for all",
+        )
     return _sample(documents, part.count, salt)
 
 

@@ -33,7 +33,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from blossom_data.errors import BlossomError, ConfigError, InputError
+from blossom_data.errors import BlossomError, ConfigError, InputError, system_hint
 from blossom_data.shards import FORMAT, MANIFEST, read_manifest, sync_folder, write_atomic
 
 KIND = "packed"
@@ -178,7 +178,7 @@ class PackedWriter:
                 name: (self.building / name).open("wb") for name in ("ids.bin", "runs.bin", "docs.bin")
             }
         except OSError as why:
-            raise ConfigError(f"cannot write to {folder}: {why.strerror}") from why
+            raise ConfigError(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
 
     def __enter__(self) -> Self:
         return self

@@ -26,7 +26,10 @@ def merge(run: Path, out: Path) -> dict[str, Any]:
     """
     checkpoint = checkpoint_of(run)
     if not is_lora(checkpoint):
-        raise ConfigError(f"{checkpoint.folder} holds whole weights: there is nothing to merge")
+        raise ConfigError(
+            f"{checkpoint.folder} holds whole weights: there is nothing to merge",
+            hint="blossom-data train export takes it",
+        )
     base = base_folder(checkpoint.manifest)
     with Building(out) as building:
         network_of(checkpoint).save_pretrained(building.folder)

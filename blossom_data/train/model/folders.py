@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import orjson
 
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, system_hint
 from blossom_data.shards import FORMAT, MANIFEST, read_manifest, sync_folder, write_atomic
 
 SPACE_HINT = "mend it or free some space; the same command again goes on from the newest checkpoint"
@@ -43,7 +43,7 @@ class Building:
             shutil.rmtree(self.folder, ignore_errors=True)
             self.folder.mkdir(parents=True)
         except OSError as why:
-            raise ConfigError(f"cannot write to {out}: {why.strerror}") from why
+            raise ConfigError(f"cannot write to {out}: {why.strerror}", hint=system_hint(why)) from why
 
     def __enter__(self) -> Self:
         return self
@@ -51,7 +51,7 @@ class Building:
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
         if isinstance(why, OSError):
-            raise BlossomError(f"cannot write to {self._out}: {why.strerror or why}") from why
+            raise BlossomError(f"cannot write to {self._out}: {why.strerror or why}", hint=system_hint(why)) from why
 
     def finish(self, about: dict[str, Any]) -> dict[str, Any]:
         """Moves the files into place and writes the manifest last; gives it."""

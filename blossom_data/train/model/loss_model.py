@@ -35,7 +35,10 @@ class LossModel(nn.Module):
         self._adapters = [adapters]
         head = network.get_output_embeddings()
         if type(head) is not nn.Linear:
-            raise ConfigError(f"the model's output layer is a {type(head).__name__}, which is not supported")
+            raise ConfigError(
+                f"the model's output layer is a {type(head).__name__}, which is not supported",
+                hint="take a base model whose output layer is linear",
+            )
         head.forward = functools.partial(_head, head)
         self._has_positions = "position_ids" in inspect.signature(network.base_model.forward).parameters
 

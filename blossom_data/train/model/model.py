@@ -23,6 +23,8 @@ from blossom_data.train.model.loss_model import LossModel
 from blossom_data.train.model.probes import Probe, check, check_kernel, probe, reference, usable_backends
 from blossom_data.train.recipe.recipe import Recipe
 
+MODEL_HINT = "it wants config.json and *.safetensors of a model that transformers knows without remote code"
+
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
@@ -95,7 +97,7 @@ def load_network(folder: Path, dtype: torch.dtype) -> Any:
     except Exception as why:
         # Whatever a damaged or foreign folder makes transformers raise, it is this folder that is wrong.
         line = (str(why).strip().splitlines() or [type(why).__name__])[0]
-        raise ConfigError(f"cannot read a model from {folder}: {line[:200]}") from why
+        raise ConfigError(f"cannot read a model from {folder}: {line[:200]}", hint=MODEL_HINT) from why
 
 
 def most_positions(config: Any) -> int | None:

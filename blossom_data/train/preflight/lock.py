@@ -16,7 +16,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from blossom_data.errors import BlossomError, ConfigError, Locked
+from blossom_data.errors import BlossomError, ConfigError, Locked, system_hint
 from blossom_data.train.parallel.processes import Group
 from blossom_data.train.preflight.prepare import LOCK
 
@@ -50,21 +50,22 @@ def _lock(out: Path, mark: str) -> Iterator[None]:
         out.mkdir(parents=True, exist_ok=True)
         file = (out / LOCK).open("a")
     except OSError as why:
-        raise BlossomError(f"cannot write to {out}: {why.strerror}") from why
+        raise BlossomError(f"cannot write to {out}: {why.strerror}", hint=system_hint(why)) from why
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as why:
             raise Locked(f"another run writes to {out}", hint="wait for it, or name another folder with -o") from why
         except OSError as why:
-            raise BlossomError(f"no locks on this file system: cannot lock {out}: {why.strerror}") from why
+            told = f"no locks on this file system: cannot lock {out}: {why.strerror}"
+            raise BlossomError(told, hint="name a folder on a local disk with -o") from why
         try:
             file.truncate(0)
             file.write(mark)
             file.flush()
             os.fsync(file.fileno())
         except OSError as why:
-            raise BlossomError(f"cannot write to {out}: {why.strerror}") from why
+            raise BlossomError(f"cannot write to {out}: {why.strerror}", hint=system_hint(why)) from why
         yield
 
 

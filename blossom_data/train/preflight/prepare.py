@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, system_hint
 from blossom_data.publish.names import VERSION
 from blossom_data.shards import MANIFEST
 from blossom_data.train.data.data_order import StageDraw, draw_stages
@@ -26,7 +26,7 @@ from blossom_data.train.data.store import PackedSet
 from blossom_data.train.loop.metrics import FILE as METRICS
 from blossom_data.train.loop.metrics import SAMPLES
 from blossom_data.train.loop.reference import FOLDER as REFERENCE
-from blossom_data.train.model.model import most_positions
+from blossom_data.train.model.model import MODEL_HINT, most_positions
 from blossom_data.train.parallel.checkpoint import FOLDER, finished
 from blossom_data.train.recipe.recipe import Recipe, StageRecipe, load_recipe
 from blossom_data.train.recipe.revisions import FILE as PINS
@@ -108,7 +108,8 @@ def prepare(
     rows = network.get_input_embeddings().num_embeddings
     if encoder.tokens.vocab_size > rows:
         raise ConfigError(
-            f"the tokenizer has {encoder.tokens.vocab_size:,} tokens, the model's embedding {rows:,} rows"
+            f"the tokenizer has {encoder.tokens.vocab_size:,} tokens, the model's embedding {rows:,} rows",
+            hint="take the tokenizer that belongs to the model",
         )
     parameters = sum(one.numel() for one in network.parameters())
     trained = _lora_size(network, recipe.lora.rank) if recipe.lora else parameters
@@ -174,7 +175,7 @@ def _config(recipe: Recipe) -> Any:
     except Exception as why:
         # Whatever a damaged or foreign folder makes transformers raise, it is this folder that is wrong.
         line = (str(why).strip().splitlines() or [type(why).__name__])[0]
-        raise ConfigError(f"cannot read a model from {recipe.base_model}: {line[:200]}") from why
+        raise ConfigError(f"cannot read a model from {recipe.base_model}: {line[:200]}", hint=MODEL_HINT) from why
 
 
 def _refuse_other_kind(packed: PackedSet, stage: StageRecipe) -> None:
@@ -227,7 +228,7 @@ def _refuse_full_disk(out: Path, recipe: Recipe, trained: int) -> None:
     try:
         free = shutil.disk_usage(there).free
     except OSError as why:
-        raise BlossomError(f"cannot look at the disk of {there}: {why.strerror}") from why
+        raise BlossomError(f"cannot look at the disk of {there}: {why.strerror}", hint=system_hint(why)) from why
     needed = size * max(1, recipe.keep + 1 - len(finished(out)))
     if free < needed:
         raise ConfigError(

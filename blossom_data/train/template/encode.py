@@ -118,7 +118,10 @@ class Encoder:
         """
         chat = self.encode(messages)
         if isinstance(chat, Unfit):
-            raise ConfigError(f"the template {self.template.name} cannot write this chat ({chat.code})")
+            raise ConfigError(
+                f"the template {self.template.name} cannot write this chat ({chat.code})",
+                hint="person and model take turns, a system text first; or name another template",
+            )
         return [*chat.ids, *self.tokens.control(self._reply.head, chat.behind)]
 
     def _written(self, messages: Sequence[Message]) -> _WrittenChat | None:

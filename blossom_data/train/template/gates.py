@@ -41,7 +41,10 @@ class Gates:
         for messages in _chats():
             self._try_chat(messages)
         if not self._turns:
-            raise ConfigError(f"the template {encoder.template.name} cannot write any chat with this tokenizer")
+            raise ConfigError(
+                f"the template {encoder.template.name} cannot write any chat with this tokenizer",
+                hint="name the template of the model's own family",
+            )
 
     def document(self, number: int, messages: Sequence[Message], ids: Sequence[int], runs: Sequence[int]) -> None:
         """Tries the gates on document `number`, made of `messages`, whose mask is `runs`.

@@ -51,7 +51,8 @@ def load_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
     except Exception as why:
         # Whatever a damaged or foreign folder makes transformers raise, it is this folder that is wrong.
         line = (str(why).strip().splitlines() or [type(why).__name__])[0]
-        raise ConfigError(f"cannot read a tokenizer from {folder}: {line[:200]}") from why
+        told = f"cannot read a tokenizer from {folder}: {line[:200]}"
+        raise ConfigError(told, hint="it wants tokenizer.json and tokenizer_config.json of the model") from why
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise ConfigError(
             f"the tokenizer of {folder} has no fast version ({type(tokenizer).__name__})",

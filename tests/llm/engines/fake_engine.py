@@ -29,7 +29,9 @@ def main(port: int, folder: Path, *manners: str) -> None:
         pids.write(f"{os.getpid()}\n")
     life = len((folder / "pids").read_text().split())
     if "error" in manners:
-        sys.exit(f"the model does not fit into memory (key {os.environ.get('BLOSSOM_API_KEY')})")
+        key = next(manner for manner in manners if manner.startswith("key="))
+        ours = sorted(name for name in os.environ if name.startswith(("BLOSSOM_", "OPENAI_", "PYTHON")))
+        sys.exit(f"the model does not fit into memory ({key}, {ours})")
     if "deaf" in manners:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if "mute" in manners:

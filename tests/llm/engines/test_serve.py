@@ -104,10 +104,11 @@ def test_an_engine_that_keeps_dying_ends_the_run_resumably(folder: Path) -> None
     assert annotate(folder).json["kept"] == 30
 
 
-def test_an_engine_that_fails_is_quoted_without_the_key(folder: Path) -> None:
-    done = annotate(folder, "error", env={"BLOSSOM_API_KEY": "sk-canary-1234"})
+def test_an_engine_that_fails_is_quoted_without_the_key_and_gets_nothing_of_our_environment(folder: Path) -> None:
+    keys = {"BLOSSOM_API_KEY": "sk-canary-1234", "OPENAI_API_KEY": "sk-provider", "BLOSSOM_NOTIFY_URL": "http://hook"}
+    done = annotate(folder, "error", "key=sk-canary-1234", env={**keys, "PYTHONWARNINGS": "ignore"})
     assert done.code == 4
-    assert "the model does not fit into memory (key ****)" in done.json["error"]["message"]
+    assert "the model does not fit into memory (key=****, ['PYTHONUNBUFFERED'])" in done.json["error"]["message"]
     assert "exit code 1" in done.json["error"]["message"]
     assert "engine.log" in done.json["error"]["hint"]
     assert len(lives(folder)) == 1
