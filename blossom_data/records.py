@@ -1,8 +1,8 @@
 """The record: one conversation or instruction, frozen, and the outcome `Reject`.
 
 On disk a record is one JSON object on a line, always with the same keys, in this order, and never null
-(a column that is null in one shard and a string in the next breaks Arrow readers); a message alone may hold one more,
-`reasoning_content`, where its thinking is kept:
+(a column that is null in one shard and a string in the next breaks Arrow readers). Only where a record has them does a
+message hold `reasoning_content`, `tool_calls`, `tool_call_id` or `"train": false`, and the record `tools`:
 
     {"id": "9f2c...", "source": "gsm8k", "source_id": "", "lang": "en",
      "messages": [{"role": "user", "content": "Natalia sold clips to 48 of her friends ..."}],
@@ -25,6 +25,20 @@ LANGUAGES = ("en", "zh")
 
 
 @dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call of a tool; `arguments` is the text of a JSON object, `id` is "" where none is known."""
+
+    name: str
+    arguments: str
+    id: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The call as OpenAI's protocol has it; its id only where there is one."""
+        call = {"type": "function", "function": {"name": self.name, "arguments": self.arguments}}
+        return {"id": self.id, **call} if self.id else call
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """One turn: `role` is one of ROLES, `content` its text."""
 
@@ -32,12 +46,42 @@ class Message:
     content: str
     reasoning_content: str = ""
     """What a model thought before it said `content`; "" where nothing is kept of it."""
+    tool_calls: tuple[ToolCall, ...] = ()
+    """What a model calls behind its `content`, which may be empty then."""
+    tool_call_id: str = ""
+    """Of a tool's turn: the call that it answers."""
+    train: bool = True
+    """Of a model's turn: whether it is learnt; else it is context for the turns after it."""
 
-    def to_dict(self) -> dict[str, str]:
-        """The turn as plain data; `reasoning_content` stands in it only where there is any."""
+    def to_dict(self) -> dict[str, Any]:
+        """The turn as plain data; what it does not have beside role and content is left out."""
+        return {"role": self.role, "content": self.content, **self._further()}
+
+    def _further(self) -> dict[str, Any]:
+        found: dict[str, Any] = {}
         if self.reasoning_content:
-            return {"role": self.role, "content": self.content, "reasoning_content": self.reasoning_content}
-        return {"role": self.role, "content": self.content}
+            found["reasoning_content"] = self.reasoning_content
+        if self.tool_calls:
+            found["tool_calls"] = [call.to_dict() for call in self.tool_calls]
+        if self.tool_call_id:
+            found["tool_call_id"] = self.tool_call_id
+        if not self.train:
+            found["train"] = False
+        return found
+
+    def identity(self) -> list[Any]:
+        """What the id of a record depends on."""
+        turn: list[Any] = [self.role, self.content]
+        if self.reasoning_content:
+            turn.append(self.reasoning_content)
+        if self.tool_calls or self.tool_call_id or not self.train:
+            turn.append(self._further())
+        return turn
+
+    @property
+    def is_void(self) -> bool:
+        """Whether it neither says nor calls anything."""
+        return not self.tool_calls and not self.content.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +107,13 @@ class Record:
     gold: str = ""
     tags: tuple[str, ...] = ()
     lineage: tuple[Lineage, ...] = ()
+    tools: str = ""
+    """The tools that the model may call: the text of a JSON list, "" for none."""
+
+    @property
+    def has_tools(self) -> bool:
+        """Whether tools are defined, called or heard in it."""
+        return bool(self.tools) or any(turn.tool_calls or turn.role == "tool" for turn in self.messages)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain data, keys in the order of the file format."""
@@ -84,6 +135,7 @@ class Record:
                 }
                 for step in self.lineage
             ],
+            **({"tools": orjson.loads(self.tools)} if self.tools else {}),
         }
 
     def to_line(self) -> bytes:
@@ -91,13 +143,10 @@ class Record:
         return orjson.dumps(self.to_dict(), option=orjson.OPT_APPEND_NEWLINE)
 
 
-def content_id(source: str, source_id: str, messages: tuple[Message, ...], gold: str) -> str:
+def content_id(source: str, source_id: str, messages: tuple[Message, ...], gold: str, tools: str = "") -> str:
     """The id of a record: 32 hex digits that depend on its content alone, on any machine and in any run."""
-    turns = [
-        [turn.role, turn.content, turn.reasoning_content] if turn.reasoning_content else [turn.role, turn.content]
-        for turn in messages
-    ]
-    identity = orjson.dumps([source, source_id, turns, gold])
+    turns = [turn.identity() for turn in messages]
+    identity = orjson.dumps([source, source_id, turns, gold, tools] if tools else [source, source_id, turns, gold])
     return hashlib.blake2b(identity, digest_size=16).hexdigest()
 
 

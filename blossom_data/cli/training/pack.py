@@ -15,9 +15,9 @@ from blossom_data.cli.flags.records import PANEL, Bad
 from blossom_data.cli.flags.values import switch
 from blossom_data.cli.jobs import refuse_same_folder
 from blossom_data.cli.work_bar import working
-from blossom_data.train.template.chat_formats import TEMPLATES
+from blossom_data.train.template.names import FAMILIES
 
-TEMPLATE_HELP = f"How chats are written: {', '.join(TEMPLATES)}, plain (as bloom), or own: the model's chat template."
+TEMPLATE_HELP = f"How chats are written: {', '.join(FAMILIES)}, a file .toml, or own: the model's chat template."
 
 
 Supervise = Annotated[

@@ -23,7 +23,7 @@ import numpy as np
 from blossom_data import __version__
 from blossom_data.counters import Counters as Shown
 from blossom_data.errors import BlossomError, ConfigError, InputError
-from blossom_data.records import Record, content_id
+from blossom_data.records import Message, Record, content_id
 from blossom_data.rows import BadRow
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.rows.row import COPY
@@ -33,7 +33,7 @@ from blossom_data.train.data.store import ROW, PackedWriter
 from blossom_data.train.template.chat_formats import Supervise
 from blossom_data.train.template.encode import EncodedChat, Encoder, Unfit
 from blossom_data.train.template.gates import Gates
-from blossom_data.train.template.templates import OWN, template_for
+from blossom_data.train.template.templates import OWN, definition_of, template_for
 from blossom_data.train.template.to_jinja import chat_template
 from blossom_data.train.template.tokens import load_tokenizer
 
@@ -57,6 +57,7 @@ class Document:
     cut_turns: int
     cut_tokens: int
     empty_replies: int
+    context_replies: int = 0
 
 
 @dataclass(slots=True)
@@ -69,6 +70,8 @@ class Counts:
     bad_rows: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
     empty_replies: int = 0
+    context_replies: int = 0
+    """Replies of what was kept that are context: told so by the data, or by the template."""
     dropped_at: dict[str, list[str]] = field(default_factory=dict)
     """By code, where the first that were dropped stand; of preference pairs."""
 
@@ -90,6 +93,7 @@ class Counts:
             "bad_rows": dict(sorted(self.bad_rows.items())),
             "cut": cut,
             "empty_replies": self.empty_replies,
+            **({"context_replies": self.context_replies} if self.context_replies else {}),
             **({"dropped_at": dict(sorted(self.dropped_at.items()))} if self.dropped_at else {}),
         }
 
@@ -228,6 +232,7 @@ def pack_documents(
 def describe_template(encoder: Encoder) -> dict[str, Any]:
     """The template as the manifest names it."""
     template, stop_ids = encoder.template, encoder.stop_ids()
+    definition = definition_of(template)
     return {
         "name": template.name,
         "version": template.version,
@@ -235,6 +240,8 @@ def describe_template(encoder: Encoder) -> dict[str, Any]:
         "stop_tokens": [encoder.tokens.special[stop] for stop in stop_ids],
         "begins_with_bos": bool(encoder.bos),
         "controls": list(template.controls),
+        **({"definition": definition} if definition is not None else {}),
+        **({"left_out": dict(template.left_out)} if template.left_out else {}),
     }
 
 
@@ -249,46 +256,55 @@ def shorten(chat: EncodedChat, seq_len: int, supervise: Supervise) -> Document |
     length, fits, fitting = len(chat.intro), 0, 0
     for number, turn in enumerate(chat.turns, 1):
         length += len(turn.ids)
-        if turn.role == "assistant" and length <= seq_len:
+        if turn.is_learnt and length <= seq_len:
             fits, fitting = number, length
-    last = max((number for number, turn in enumerate(chat.turns, 1) if turn.role == "assistant"), default=0)
+    last = max((number for number, turn in enumerate(chat.turns, 1) if turn.is_learnt), default=0)
     if not fits:
-        return "too_long" if last else "no_assistant_turn"
+        has_reply = any(turn.role == "assistant" for turn in chat.turns)
+        return "too_long" if last else "no_learnt_turn" if has_reply else "no_assistant_turn"
     ids, runs = list(chat.intro), [0]
-    empty_replies, position = 0, 0
+    empty_replies, context, position = 0, 0, 0
     for number, turn in enumerate(chat.turns[:fits], 1):
-        if turn.role == "assistant" and (supervise == "all" or number == fits):
+        if turn.is_learnt and (supervise == "all" or number == fits):
             runs[-1] += len(ids) + turn.start - position
             runs += [turn.end - turn.start, 0]
             position = len(ids) + turn.end
             empty_replies += turn.is_empty
+        context += turn.role == "assistant" and not turn.is_learnt
         ids += turn.ids
     runs[-1] = len(ids) - position
     wanted = len(chat.intro) + sum(len(turn.ids) for turn in chat.turns[:last])
-    return Document(ids, runs if runs[-1] else runs[:-1], fits, last - fits, wanted - fitting, empty_replies)
+    return Document(ids, runs if runs[-1] else runs[:-1], fits, last - fits, wanted - fitting, empty_replies, context)
 
 
 def _write_chats(packing: Packing, *, supervise: Supervise) -> None:
     """Encodes the chats of all inputs, checks and writes what of them is trained, and counts the rest."""
     encoder, counts = packing.encoder, packing.counts
     for records in packing.batches(read_chats, _characters):
-        chats = encoder.encode_many([record.messages for record in records])
+        chats = encoder.encode_many([record.messages for record in records], [record.tools for record in records])
         for record, chat in zip(records, chats, strict=True):
             document = chat.code if isinstance(chat, Unfit) else shorten(chat, packing.seq_len, supervise)
-            if isinstance(document, str):
-                counts.dropped[document] += 1
+            if isinstance(chat, Unfit) or isinstance(document, str):
+                counts.dropped[str(document)] += 1
                 continue
-            packing.gates.document(counts.kept, record.messages, document.ids, document.runs)
+            packing.gates.document(counts.kept, record.messages, chat, document.ids, document.runs, record.tools)
             counts.kept += 1
             counts.empty_replies += document.empty_replies
+            counts.context_replies += document.context_replies
             if document.cut_turns:
                 counts.cut.update(documents=1, turns=document.cut_turns, tokens=document.cut_tokens)
-            digest = bytes.fromhex(content_id("", "", record.messages, ""))
+            digest = bytes.fromhex(content_id("", "", record.messages, "", record.tools))
             packing.writer.add(document.ids, document.runs, digest)
 
 
+def characters_of(turn: Message) -> int:
+    """Characters of a turn, its thinking and its calls included."""
+    calls = sum(len(call.arguments) for call in turn.tool_calls)
+    return len(turn.content) + len(turn.reasoning_content) + calls
+
+
 def _characters(record: Record) -> int:
-    return sum(len(turn.content) for turn in record.messages)
+    return sum(map(characters_of, record.messages))
 
 
 def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:

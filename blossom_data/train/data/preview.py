@@ -158,7 +158,7 @@ def dataset_views(
             if isinstance(record, BadRow):
                 yield View(f"{record.file}:{record.line}", 0, 0, dropped=f"{record.code}: {record.detail}")
                 continue
-            chat = encoder.encode(record.messages)
+            chat = encoder.encode(record.messages, record.tools)
             document = chat.code if isinstance(chat, Unfit) else shorten(chat, seq_len, supervise)
             if isinstance(document, str):
                 yield View(f"record {record.id}", 0, 0, dropped=document)

@@ -105,6 +105,9 @@ class Tokens:
             for text in list(special.values())[:1]
         )
         self._controls: dict[tuple[str, bool], tuple[int, ...]] = {}
+        longest_first = sorted(filter(None, special.values()), key=len, reverse=True)
+        self._special_text = re.compile("(" + ("|".join(map(re.escape, longest_first)) or "(?!)") + ")")
+        self._parted: dict[str, tuple[tuple[str, bool], ...]] = {}
 
     def control(self, text: str, position: Position = "text") -> tuple[int, ...]:
         """The ids of a template's own text at `position`; special tokens count in it."""
@@ -114,6 +117,15 @@ class Tokens:
         if known is None:
             view = self._prefixed_control if is_prefixed else self._control
             known = self._controls[text, is_prefixed] = tuple(view.encode(text, add_special_tokens=False).ids)
+        return known
+
+    def parted(self, text: str) -> tuple[tuple[str, bool], ...]:
+        """A template's own text as special tokens (True) and what stands between them."""
+        known = self._parted.get(text)
+        if known is None:
+            pieces = self._special_text.split(text)
+            known = tuple((piece, number % 2 == 1) for number, piece in enumerate(pieces) if piece)
+            self._parted[text] = known
         return known
 
     def single(self, text: str) -> int | None:
