@@ -49,7 +49,7 @@ def test_input_system_and_tool_turns_come_along(tmp_path: Path) -> None:
         {
             "conversations": [
                 {"from": "human", "value": "Weather?"},
-                {"from": "function_call", "value": "{}"},
+                {"from": "function_call", "value": '{"name": "weather", "arguments": {}}'},
                 {"from": "observation", "value": "rain"},
                 {"from": "gpt", "value": "Rain."},
             ]
@@ -67,7 +67,7 @@ def test_input_system_and_tool_turns_come_along(tmp_path: Path) -> None:
         ({"instruction": ASKED, "input": ""}, "wrong_layout"),
         ({"text": "free text"}, "wrong_layout"),
         ({"prompt": ASKED, "chosen": "a", "rejected": "b"}, "wrong_layout"),
-        ({"messages": [{"role": "assistant", "content": REPLY, "loss_weight": 0.0}]}, "unsupported_content"),
+        ({"messages": [{"role": "assistant", "content": REPLY, "loss_weight": 0.5}]}, "unsupported_content"),
         ({"instruction": ASKED, "output": 5}, "wrong_type"),
         ({"conversations": [{"from": "alien", "value": ASKED}]}, "unknown_role"),
         ({"messages": [{"role": "user"}]}, "missing_field"),

@@ -265,11 +265,11 @@ def test_the_gates_stop_what_was_encoded_wrongly() -> None:
     mask = mask_of(encoded, "all")
     ids, runs = ids_of(encoded), [mask.index(True), sum(mask), 1]
     gates = Gates(encoder, tokenizer, chat_template(encoder))
-    gates.document(0, messages, ids, runs)
+    gates.document(0, messages, encoded, ids, runs)
     with pytest.raises(ConfigError, match="prompt-prefix gate"):
-        gates.document(0, messages, [*ids[:1], ids[2], *ids[2:]], runs)
+        gates.document(0, messages, encoded, [*ids[:1], ids[2], *ids[2:]], runs)
     with pytest.raises(ConfigError, match="stop-token gate"):
-        gates.document(1, messages, ids, [runs[0], runs[1] - 1, 2])
+        gates.document(1, messages, encoded, ids, [runs[0], runs[1] - 1, 2])
 
 
 def test_a_killed_packing_is_no_packed_set_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
