@@ -84,7 +84,7 @@ def calls_of(turn: Mapping[str, Any], place: str) -> list[dict[str, str]]:
     """
     found: list[dict[str, str]] = []
     for key in _CALLS:
-        value = turn.get(key)
+        value = _parsed(turn.get(key))
         if value in _VOID:
             continue
         found += [read_call(each, place) for each in (value if isinstance(value, list) else [value])]

@@ -8,7 +8,8 @@
     {"inputs": "...", "targets": "..."}   {"prompt": "...", "completion": "..."}        Flan
     {"prompt": [{"role": "user", ...}], "completion": [{"role": "assistant", ...}]}    TRL: the completion is learnt
 
-Beside each, `system`, `history` (earlier questions and replies) and `tools` (definitions) are read. It is for data that a user wants learnt as it stands. What `pull` reads loses its replies, and gets new ones.
+Beside each, `system`, `history` (earlier questions and replies) and `tools` (definitions) are read. It is for data that
+a user wants learnt as it stands. What `pull` reads loses its replies, and gets new ones.
 """
 
 from __future__ import annotations

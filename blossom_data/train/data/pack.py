@@ -29,6 +29,7 @@ from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.rows.row import COPY
 from blossom_data.train.data.bin_packing import pack_rows
 from blossom_data.train.data.chats import read_chats
+from blossom_data.train.data.packing_report import dropped_share
 from blossom_data.train.data.store import ROW, PackedWriter
 from blossom_data.train.template.chat_formats import Supervise
 from blossom_data.train.template.encode import EncodedChat, Encoder, Unfit
@@ -146,6 +147,7 @@ def pack_dataset(
     supervise: Supervise = "all",
     seed: int = 0,
     max_bad: float = 0.01,
+    max_dropped: float = 1.0,
     counters: Shown | None = None,
 ) -> dict[str, Any]:
     """Packs the chats of `inputs` (as read_chats takes them) into rows of `seq_len` tokens; gives the manifest.
@@ -153,6 +155,7 @@ def pack_dataset(
     Args:
         supervise: what is learnt: every assistant turn, or the last one of each chat.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
+        max_dropped: largest share of records that may fall out, 0 to 1.
         counters: what a display reads.
 
     Raises:
@@ -165,7 +168,7 @@ def pack_dataset(
     about = {"supervise": supervise}
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        write=write, about=about, counters=counters,
+        max_dropped=max_dropped, write=write, about=about, counters=counters,
     )  # fmt: skip
 
 
@@ -178,6 +181,7 @@ def pack_documents(
     seq_len: int,
     seed: int,
     max_bad: float,
+    max_dropped: float,
     write: Callable[[Packing], None],
     about: dict[str, Any],
     together: int = 1,
@@ -201,7 +205,7 @@ def pack_documents(
     with PackedWriter(out, vocab_size=encoder.tokens.vocab_size) as writer:
         packing = Packing(inputs, seq_len, encoder, gates, writer, Counts(), [], counters or Shown())
         write(packing)
-        _refuse(packing.counts, packing.bad, max_bad)
+        _refuse(packing.counts, packing.bad, max_bad, max_dropped)
         lengths, supervised = writer.lengths()
         units, starts = pack_rows(lengths.reshape(-1, together).sum(1), seq_len * together, seed)
         order = (units[:, None] * together + np.arange(together)).reshape(-1)
@@ -307,8 +311,8 @@ def _characters(record: Record) -> int:
     return sum(map(characters_of, record.messages))
 
 
-def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
-    """Raises InputError when too many rows were unreadable, or no document is left."""
+def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float, max_dropped: float) -> None:
+    """Raises InputError when too many rows were unreadable, too many records fell out, or no document is left."""
     if (bad_rows := counts.bad_rows.total() - counts.bad_rows[COPY]) > max_bad * counts.read:
         shown = "; ".join(f"{row.file}:{row.line}: {row.code} {row.detail}".rstrip() for row in bad)
         raise InputError(
@@ -322,3 +326,9 @@ def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float) -> None:
         hint = "longer rows hold more: see seq_len" if counts.dropped["too_long"] else ""
         hint = "records without answers: blossom-data annotate" if counts.dropped["no_assistant_turn"] else hint
         raise InputError(f"none of {counts.read:,} records can be trained on ({why})", hint=hint)
+    if (share := dropped_share(counts.to_dict())) > max_dropped:
+        why = ", ".join(f"{code} {number:,}" for code, number in counts.dropped.most_common())
+        raise InputError(
+            f"{share:.1%} of {counts.read:,} records fell out, more than max_dropped {max_dropped:.1%} ({why})",
+            hint="longer rows hold more: see seq_len; or allow it with max_dropped; nothing was written",
+        )

@@ -34,6 +34,7 @@ def pack_pairs(
     seq_len: int,
     seed: int = 0,
     max_bad: float = 0.01,
+    max_dropped: float = 1.0,
     counters: Counters | None = None,
 ) -> dict[str, Any]:
     """Packs the preference pairs of `inputs` (as read_pairs takes them); gives the manifest.
@@ -41,6 +42,7 @@ def pack_pairs(
     Args:
         seq_len: most tokens of a document; rows have twice as many.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
+        max_dropped: largest share of pairs that may fall out, 0 to 1.
         counters: what a display reads.
 
     Raises:
@@ -48,7 +50,7 @@ def pack_pairs(
     """
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
+        max_dropped=max_dropped, write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
         counters=counters,
     )  # fmt: skip
 

@@ -39,8 +39,7 @@ def read_message(turn: Any, place: str) -> Message:
         said = full_turn({**turn, "role": role}, place)
         if turn.get("value", turn.get("content")) is not None or "tool_calls" not in said:
             said["content"] = content_of(turn, place)
-    calls = tuple(ToolCall(**call) for call in said.pop("tool_calls", ()))
-    return Message(**said, tool_calls=calls)
+    return Message(**{**said, "tool_calls": tuple(ToolCall(**call) for call in said.get("tool_calls", ()))})
 
 
 def read_history(row: Mapping[str, Any]) -> list[Message]:

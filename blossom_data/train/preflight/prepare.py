@@ -31,7 +31,8 @@ from blossom_data.train.parallel.checkpoint import FOLDER, finished
 from blossom_data.train.recipe.recipe import Recipe, StageRecipe, load_recipe
 from blossom_data.train.recipe.revisions import FILE as PINS
 from blossom_data.train.recipe.revisions import pinned
-from blossom_data.train.template.templates import template_for
+from blossom_data.train.template.encode import Encoder
+from blossom_data.train.template.templates import definition_of, template_for
 from blossom_data.train.template.tokens import load_tokenizer
 
 PACKED = "packed"
@@ -96,7 +97,7 @@ def prepare(
         if part.place not in sets:
             folder = packed_part(part, recipe, into, pairs=stage.dpo is not None, tell=tell)
             sets[part.place] = packed = PackedSet.open(folder, verify=verify)
-            _fit(packed, recipe, encoder.tokens.sha256)
+            _fit(packed, recipe, encoder)
         _refuse_other_kind(sets[part.place], stage)
     most = most_positions(config)
     if most is not None and recipe.seq_len > most:
@@ -125,12 +126,15 @@ def prepare(
         }
         for where, packed in sets.items()
     ]
+    draws = draw_stages(recipe, sets)
+    for line in (line for draw in draws for line in draw.voids()):
+        tell(f"warning: {line}")
     return Prepared(
         recipe=recipe,
         config=config,
         parameters=parameters,
         trained=trained,
-        draws=draw_stages(recipe, sets),
+        draws=draws,
         pad_id=first.pad_id,
         template=first.manifest["template"],
         data=data,
@@ -190,18 +194,20 @@ def _refuse_other_kind(packed: PackedSet, stage: StageRecipe) -> None:
         )
 
 
-def _fit(packed: PackedSet, recipe: Recipe, tokenizer: str) -> None:
+def _fit(packed: PackedSet, recipe: Recipe, encoder: Encoder) -> None:
     """Raises ConfigError where a packed set is not what the recipe and the model's tokenizer would make."""
     manifest = packed.manifest
-    wanted = "bloom" if recipe.template == "plain" else recipe.template
+    wanted = encoder.template.name
     hint = "pack the data again, or change the recipe"
     if packed.template != wanted:
         raise ConfigError(f"{packed.folder} is packed with {packed.template}, the recipe says {wanted}", hint=hint)
+    if manifest["template"].get("definition") != definition_of(encoder.template):
+        raise ConfigError(f"{packed.folder} is packed with another {wanted} than {recipe.template} defines", hint=hint)
     if packed.seq_len != recipe.seq_len:
         raise ConfigError(
             f"{packed.folder} has rows of {packed.seq_len:,} tokens, the recipe says {recipe.seq_len:,}", hint=hint
         )
-    if manifest["tokenizer"]["sha256"] != tokenizer:
+    if manifest["tokenizer"]["sha256"] != encoder.tokens.sha256:
         raise ConfigError(f"{packed.folder} is packed with another tokenizer than {recipe.base_model} has", hint=hint)
     gate = manifest.get("gates", {}).get("stop_token", {})
     if not packed.stop_ids or not gate.get("turns") or gate.get("failed"):

@@ -162,7 +162,8 @@ class Encoder:
         for turn in chat.turns:
             before_head = position
             position = self.tokens.after(turn.head, position)
-            runs, data = [], []
+            runs: list[tuple[int, ...] | None] = []
+            data: list[tuple[str, Position]] = []
             for text, is_own in self._runs(turn.body):
                 if is_own:
                     runs.append(self.tokens.control(text, position))

@@ -3,8 +3,9 @@
     {{ bos_token }}{% for message in messages %}...{% endfor %}{% if add_generation_prompt %}{{ "..." }}{% endif %}
 
 It gives the text of every chat letter for letter. Jinja cannot read JSON: where a template writes a tool's result as
-JSON, a text that begins like it is taken for it, and keeps its blanks. The ids of the whole text, tokenised at once, can differ from those of the pieces
-where a content begins with what the tokenizer merges with the end of a head; gates.py counts how often.
+JSON, a text that begins like it is taken for it, and keeps its blanks. The ids of the whole text, tokenised at once,
+can differ from those of the pieces where a content begins with what the tokenizer merges with the end of a head;
+gates.py counts how often.
 """
 
 from __future__ import annotations
