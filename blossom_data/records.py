@@ -15,7 +15,7 @@ It does no I/O and no validation: rows/ validates what comes from outside, once.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -114,6 +114,19 @@ class Record:
     def has_tools(self) -> bool:
         """Whether tools are defined, called or heard in it."""
         return bool(self.tools) or any(turn.tool_calls or turn.role == "tool" for turn in self.messages)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it holds more than texts and thinking: tools, calls, or a reply that is not learnt."""
+        return bool(self.tools) or any(turn.tool_calls or turn.tool_call_id or not turn.train for turn in self.messages)
+
+    def without_tools(self) -> Record:
+        """The record without definitions of tools, calls, and what tools gave; a reply that only called goes whole."""
+        turns = [replace(turn, tool_calls=(), tool_call_id="") for turn in self.messages if turn.role != "tool"]
+        called = {place for place, turn in enumerate(self.messages) if turn.tool_calls and not turn.content.strip()}
+        kept = [place for place, turn in enumerate(self.messages) if turn.role != "tool"]
+        messages = tuple(turn for place, turn in zip(kept, turns, strict=True) if place not in called)
+        return replace(self, messages=messages, tools="")
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain data, keys in the order of the file format."""
