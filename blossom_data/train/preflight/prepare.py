@@ -28,7 +28,7 @@ from blossom_data.train.loop.metrics import SAMPLES
 from blossom_data.train.loop.reference import FOLDER as REFERENCE
 from blossom_data.train.model.model import most_positions
 from blossom_data.train.parallel.checkpoint import FOLDER, finished
-from blossom_data.train.recipe.recipe import Recipe, StageRecipe, load_recipe
+from blossom_data.train.recipe.recipe import Lora, Recipe, StageRecipe, load_recipe
 from blossom_data.train.recipe.revisions import FILE as PINS
 from blossom_data.train.recipe.revisions import pinned
 from blossom_data.train.template.encode import Encoder
@@ -53,6 +53,8 @@ class Prepared:
     pad_id: int
     template: Mapping[str, Any]
     """As a packed set's manifest has it: name, stop ids, chat template."""
+    chat_tokens: Mapping[str, int]
+    """The special tokens that the template writes, and their ids."""
     data: Sequence[Mapping[str, Any]]
     """What was trained on: path, hashes, documents."""
 
@@ -112,7 +114,7 @@ def prepare(
             f"the tokenizer has {encoder.tokens.vocab_size:,} tokens, the model's embedding {rows:,} rows"
         )
     parameters = sum(one.numel() for one in network.parameters())
-    trained = _lora_size(network, recipe.lora.rank) if recipe.lora else parameters
+    trained = _lora_size(network, recipe.lora) if recipe.lora else parameters
     if out is not None:
         _refuse_full_disk(out, recipe, trained)
     first = next(iter(sets.values()))
@@ -137,6 +139,7 @@ def prepare(
         draws=draws,
         pad_id=first.pad_id,
         template=first.manifest["template"],
+        chat_tokens=_chat_tokens(encoder),
         data=data,
     )
 
@@ -217,13 +220,21 @@ def _fit(packed: PackedSet, recipe: Recipe, encoder: Encoder) -> None:
         )
 
 
-def _lora_size(network: Any, rank: int) -> int:
-    """About how many parameters adapters of `rank` on every matrix of the blocks have."""
+def _chat_tokens(encoder: Encoder) -> dict[str, int]:
+    texts = (*encoder.template.controls, *(encoder.tokens.special[stop] for stop in encoder.stop_ids()))
+    return {text: row for text in texts if (row := encoder.tokens.single(text)) is not None}
+
+
+def _lora_size(network: Any, lora: Lora) -> int:
+    """About how many parameters adapters on every matrix of the blocks have, and the layers trained whole."""
     import torch
 
     head = network.get_output_embeddings()
     linear = (part for part in network.modules() if isinstance(part, torch.nn.Linear) and part is not head)
-    return sum(rank * (part.in_features + part.out_features) for part in linear)
+    whole = (part for name, part in network.named_modules() if name.rpartition(".")[2] in lora.modules_to_save)
+    saved = {id(one): one.numel() for part in whole for one in part.parameters()}
+    adapters = sum(int(lora.rank * (part.in_features + part.out_features)) for part in linear)
+    return adapters + sum(saved.values())
 
 
 def _refuse_full_disk(out: Path, recipe: Recipe, trained: int) -> None:

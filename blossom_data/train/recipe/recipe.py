@@ -176,6 +176,8 @@ class Lora:
     """Of what goes into them."""
     targets: tuple[Text, ...] = ("all-linear",)
     """Layers that get one."""
+    modules_to_save: tuple[Text, ...] = ()
+    """Layers that are trained whole beside them: embed_tokens and lm_head, where chat tokens are new."""
 
 
 @with_config(STRICT)

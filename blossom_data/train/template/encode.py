@@ -76,7 +76,7 @@ class Encoder:
         if missing:
             raise ConfigError(
                 f"the tokenizer has no token {missing[0]}, which the template {template.name} needs",
-                hint="take the tokenizer of a model with chat tokens, or a template without them: bloom, blossom",
+                hint="add it: blossom-data train add-tokens, or take a template without chat tokens: bloom, blossom",
             )
         begins = template.bos == "always" or (template.bos == "as tokenizer" and tokens.adds_bos)
         self.bos = tokens.special[tokens.bos_id] if begins and tokens.bos_id is not None else ""
