@@ -234,7 +234,7 @@ def _lora_size(network: Any, lora: Lora) -> int:
     whole = (part for name, part in network.named_modules() if name.rpartition(".")[2] in lora.modules_to_save)
     saved = {id(one): one.numel() for part in whole for one in part.parameters()}
     adapters = sum(int(lora.rank * (part.in_features + part.out_features)) for part in linear)
-    return adapters + sum(saved.values())
+    return adapters + int(sum(saved.values()))
 
 
 def _refuse_full_disk(out: Path, recipe: Recipe, trained: int) -> None:
