@@ -202,7 +202,7 @@ class _Writer:
         speaks = has_block or bool(content) or not turn.tool_calls
         lead: list[Piece] = [(form.lead, True)] if speaks else []
         body = [*block, *lead] if rule.precedes_lead else [*lead, *block]
-        body += [(content, False), *self._calls(turn, content), (form.tail, True)]
+        body += [(content, False), *(self._calls(turn, content) if turn.tool_calls else ()), (form.tail, True)]
         end = template.earlier_end if template.earlier_end and not is_current else form.end
         if template.next_stops:
             end = self._next_stop(number, turn)
@@ -213,8 +213,9 @@ class _Writer:
             or (rule.is_prompted and not has_block)
             or end == template.earlier_end != ""
         )
-        head = form.head + (rule.before if rule.is_prompted and has_block else "")
-        self._add(turn, replace(form, head=head, end=end), body, is_learnt=turn.train and is_as_served)
+        if (rule.is_prompted and has_block) or end != form.end:
+            form = replace(form, head=form.head + (rule.before if rule.is_prompted and has_block else ""), end=end)
+        self._add(turn, form, body, is_learnt=turn.train and is_as_served)
         return lost_thinking or is_lost
 
     def _moves(self) -> bool:
