@@ -55,6 +55,8 @@ class Message:
 
     def to_dict(self) -> dict[str, Any]:
         """The turn as plain data; what it does not have beside role and content is left out."""
+        if self.train and not (self.reasoning_content or self.tool_calls or self.tool_call_id):
+            return {"role": self.role, "content": self.content}
         return {"role": self.role, "content": self.content, **self._further()}
 
     def _further(self) -> dict[str, Any]:

@@ -78,8 +78,7 @@ def _written(turns: Iterable[Message]) -> list[dict[str, Any]]:
 
 
 def _turns(row: Mapping[str, Any], field: str) -> Iterator[Message]:
-    for number, turn in enumerate(list_of(row, field), 1):
-        yield read_message(turn, f"turn {number}")
+    return (read_message(turn, f"turn {number}") for number, turn in enumerate(list_of(row, field), 1))
 
 
 def _instruction(row: Mapping[str, Any]) -> Iterator[Message]:

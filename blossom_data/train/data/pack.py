@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -281,17 +281,40 @@ def shorten(chat: EncodedChat, seq_len: int, supervise: Supervise) -> Document |
     return Document(ids, runs if runs[-1] else runs[:-1], fits, last - fits, wanted - fitting, empty_replies, context)
 
 
+def fitted(
+    encoder: Encoder, record: Record, chat: EncodedChat, seq_len: int, supervise: Supervise
+) -> tuple[EncodedChat, Document | str]:
+    """The chat and what of it is trained; one that is too long, and is written otherwise when it ends earlier, so."""
+    document = shorten(chat, seq_len, supervise)
+    if document != "too_long" or not encoder.template.looks_back:
+        return chat, document
+    replies = [place for place, turn in enumerate(record.messages) if turn.role == "assistant"]
+    lengths = [len(turn.ids) for turn in chat.turns if turn.role == "assistant"]
+    for place, length in zip(replies[-2::-1], lengths[-2::-1], strict=True):
+        if length > seq_len:
+            continue
+        shorter = encoder.encode(record.messages[: place + 1], record.tools)
+        if isinstance(shorter, EncodedChat) and not isinstance(found := shorten(shorter, seq_len, supervise), str):
+            cut = len(chat.turns) - len(shorter.turns) + found.cut_turns
+            return shorter, replace(found, cut_turns=cut, cut_tokens=len(chat.ids) - len(found.ids))
+    return chat, document
+
+
 def _write_chats(packing: Packing, *, supervise: Supervise) -> None:
     """Encodes the chats of all inputs, checks and writes what of them is trained, and counts the rest."""
     encoder, counts = packing.encoder, packing.counts
     for records in packing.batches(read_chats, _characters):
         chats = encoder.encode_many([record.messages for record in records], [record.tools for record in records])
         for record, chat in zip(records, chats, strict=True):
-            document = chat.code if isinstance(chat, Unfit) else shorten(chat, packing.seq_len, supervise)
-            if isinstance(chat, Unfit) or isinstance(document, str):
-                counts.dropped[str(document)] += 1
+            if isinstance(chat, Unfit):
+                counts.dropped[chat.code] += 1
                 continue
-            packing.gates.document(counts.kept, record.messages, chat, document.ids, document.runs, record.tools)
+            written, document = fitted(encoder, record, chat, packing.seq_len, supervise)
+            if isinstance(document, str):
+                counts.dropped[document] += 1
+                continue
+            messages = record.messages if written is chat else _until(record.messages, written)
+            packing.gates.document(counts.kept, messages, written, document.ids, document.runs, record.tools)
             counts.kept += 1
             counts.empty_replies += document.empty_replies
             counts.context_replies += document.context_replies
@@ -299,6 +322,12 @@ def _write_chats(packing: Packing, *, supervise: Supervise) -> None:
                 counts.cut.update(documents=1, turns=document.cut_turns, tokens=document.cut_tokens)
             digest = bytes.fromhex(content_id("", "", record.messages, "", record.tools))
             packing.writer.add(document.ids, document.runs, digest)
+
+
+def _until(messages: Sequence[Message], written: EncodedChat) -> Sequence[Message]:
+    """The messages up to the last reply of what was written."""
+    replies = [place for place, turn in enumerate(messages) if turn.role == "assistant"]
+    return messages[: replies[sum(turn.role == "assistant" for turn in written.turns) - 1] + 1]
 
 
 def characters_of(turn: Message) -> int:

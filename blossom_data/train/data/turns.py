@@ -30,8 +30,8 @@ def read_message(turn: Any, place: str) -> Message:
         Unreadable: wrong_type, missing_field, unknown_role or unsupported_content.
     """
     role = role_of(turn, place)
-    if len(turn) == 2 and type(content := turn.get("content")) is str and turn.get("role") == role:
-        return Message(role, content)
+    if len(turn) == 2 and role != "tool" and isinstance(text := turn.get("value", turn.get("content")), str):
+        return Message(role, text)
     if _speaker(turn) in _CALLS:
         calls = _written_calls(content_of(turn, place), place)
         said = full_turn({**turn, "role": "assistant", "content": "", "tool_calls": calls}, place)
