@@ -65,18 +65,26 @@ class ToolCallRow:
     """What the tool's turn names."""
 
 
+def _described(kind: str | list[str], text: str) -> dict[str, Any]:
+    return {"type": kind, "description": text}
+
+
+_FUNCTION_SCHEMA = {
+    **_described("object", "Name and arguments."),
+    "properties": {
+        "name": _described("string", "Of the tool."),
+        "arguments": _described(["string", "object"], "A JSON object, or its text."),
+    },
+    "required": ["name"],
+}
 _CALL_SCHEMA = {
     "type": "array",
     "items": {
         "type": "object",
         "properties": {
-            "id": {"type": "string"},
-            "type": {"const": "function"},
-            "function": {
-                "type": "object",
-                "properties": {"name": {"type": "string"}, "arguments": {"type": ["string", "object"]}},
-                "required": ["name"],
-            },
+            "id": _described("string", "What the tool's turn names."),
+            "type": _described("string", "function."),
+            "function": _FUNCTION_SCHEMA,
         },
     },
 }
