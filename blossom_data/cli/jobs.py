@@ -220,13 +220,13 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
         show_summary(summary)
         if is_guided:
             tell_next(summary)
-    show = f"blossom-data show {shlex.quote(str(job.out))} --rejected"
+    look = f"blossom-data show {shlex.quote(str(job.out))} --rejected"
     if summary["failed"]:
         number = sum(summary["failed"].values())
         told = f"the endpoint would not answer {number:,} record{'s' if number != 1 else ''}"
-        hint = f"{show} failed says why; the same command again asks for them again"
+        hint = f"{look} failed says why; the same command again asks for them again"
     elif summary["records"] == 0 and summary["rejected"]:
-        told, hint = "not one record was kept", f"{show} all says why"
+        told, hint = "not one record was kept", f"{look} all says why"
     else:
         return 0
     gate = QualityGate(told, hint=hint)

@@ -1,4 +1,6 @@
-"""Progress of long work that asks nobody: `publish`, `diff`, `train pack`, the end of a `refresh`; a bar, or a log line each minute.
+"""Progress of long work that asks nobody: `publish`, `diff`, `train pack`, the end of a `refresh`.
+
+A bar on a terminal, elsewhere a log line each minute.
 
 with working("publish math", is_quiet=False) as counters:
     publish(parts, ..., counters=counters)

@@ -68,6 +68,8 @@ class Tally:
         for record in outcome.kept:
             if any(turn.reasoning_content for turn in record.messages):
                 counts["with_reasoning"] += 1
+            if record.is_wide:
+                counts["with_tools"] += 1
             sources[f"{record.source}{_PARTS}kept"] += 1
             groups["langs"][record.lang] += 1
         for rejected in outcome.rejected:
@@ -183,8 +185,8 @@ class Books:
         by_source: dict[str, dict[str, int]] = {}
         for (source, what), number in self.whole.split("sources"):
             by_source.setdefault(source, {})[what] = number
-        langs = self.whole["langs"]
-        with_reasoning = self.whole["counts"]["with_reasoning"]
+        langs, counts = self.whole["langs"], self.whole["counts"]
+        with_reasoning, with_tools = counts["with_reasoning"], counts["with_tools"]
         return {
             "asked_again": dict(sorted(self.whole["again"].items())),
             "noted": dict(sorted(self.whole["noted"].items())),
@@ -202,4 +204,5 @@ class Books:
             "untouched": dict(sorted(self.whole["untouched"].items())),
             # Left out where no record keeps thinking: its manifest and card stay as they are.
             **({"with_reasoning": with_reasoning} if with_reasoning else {}),
+            **({"with_tools": with_tools} if with_tools else {}),
         }

@@ -30,6 +30,7 @@ REJECTS = {
     "tool_turn": "the layout has no place for what a tool said",
     "late_system": "a system turn that is not the first",
     "empty_system": "the layout cannot tell an empty system turn from none",
+    "unsupported_content": "definitions or calls of tools, or a reply that is not to be learnt: no layout has a place",
     "not_alternating": "person and model do not take turns, or the model does not speak last",
 }
 _THOUGHT = re.compile(r"<think>\n([\s\S]*?)\n</think>\n\n")

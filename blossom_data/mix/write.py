@@ -173,6 +173,8 @@ def _prompt(record: Record, layout: Layout) -> bytes:
     """The prompt key of a record that can be trained on in this layout; raises Reject."""
     if (prompt := prompt_key(record.messages)) is None:
         raise Reject("no_prompt")
+    if record.is_wide:
+        raise Reject("unsupported_content")
     check_trainable(record.messages)
     layout.encode(record.messages)
     return prompt

@@ -39,6 +39,8 @@ class TranslateSettings:
     """Keep the source beside its translation, as a linked pair."""
     drop_lang_tasks: Flag | None = None
     """Reject tasks about the source language itself (grammar, rhyme)."""
+    drop_tools: Flag | None = None
+    """Translate records with tools without them; else they are rejected."""
     spare_tokens: Whole | None = None
     """Room beyond the translation in a reply; raise it for a model that thinks before it answers."""
     max_tokens: Count | None = None
@@ -60,6 +62,8 @@ class AnnotateSettings:
     """Most tokens of an answer."""
     keep_reasoning: Flag | None = None
     """Keep what the model thought, as `reasoning_content` of its turn."""
+    drop_tools: Flag | None = None
+    """Answer records with tools without them; else they are rejected."""
 
 
 @with_config(STRICT)

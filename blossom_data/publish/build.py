@@ -20,7 +20,7 @@ from blossom_data import __version__
 from blossom_data.counters import Counters
 from blossom_data.errors import InputError
 from blossom_data.publish.reading import Part
-from blossom_data.publish.shard_files import LAYOUTS, Shards, shard_prefix, sums
+from blossom_data.publish.shard_files import LAYOUTS, Shards, Width, shard_prefix, sums
 from blossom_data.publish.steps import step
 from blossom_data.publish.survey import Digest, Survey, distinct
 from blossom_data.report.card import render_card
@@ -52,8 +52,8 @@ def build_version(
         InputError: the parts are no longer what the survey found.
     """
     digest = Digest()
-    has_reasoning = found.with_reasoning > 0
-    with Shards(folder, layout=layout, shard_records=shard_records, has_reasoning=has_reasoning) as shards:
+    width = Width(has_reasoning=found.with_reasoning > 0, has_tools=found.wide > 0)
+    with Shards(folder, layout=layout, shard_records=shard_records, width=width) as shards:
         for config, record in counters.counted("writing", distinct(parts), total=found.records):
             digest.add(config, record.to_line())
             shards.write(config, record)
@@ -123,6 +123,7 @@ def _described(found: Survey, licences: Mapping[str, str]) -> dict[str, Any]:
         "by_lang": dict(sorted(found.by_lang.items())),
         "with_gold": found.with_gold,
         **({"with_reasoning": found.with_reasoning} if found.with_reasoning else {}),
+        **({"with_tools": found.wide} if found.wide else {}),
         "made_by": [
             {"stage": stage, "version": version, "model": model, "prompt": prompt, "records": records}
             for (stage, version, model, prompt), records in sorted(found.made_by.items())

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Protocol, Self
@@ -68,20 +69,25 @@ class _JsonLines:
         """Nothing is held but memory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Width:
+    """What of a record a Parquet schema has columns for: all of a version's, as far as any of its records needs it."""
+
+    has_reasoning: bool = False
+    has_tools: bool = False
+    """Tools, calls, and replies that are not learnt."""
+
+
 class _Parquet:
-    def __init__(self, file: IO[bytes], *, has_reasoning: bool) -> None:
+    def __init__(self, file: IO[bytes], *, width: Width) -> None:
         from pyarrow import parquet
 
-        self._schema = arrow_schema(has_reasoning=has_reasoning)
-        self._is_wide = has_reasoning
+        self._schema, self._width = arrow_schema(width), width
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._rows: list[dict[str, Any]] = []
 
     def write(self, record: Record) -> None:
-        row = record.to_dict()
-        if self._is_wide:
-            row["messages"] = [{"reasoning_content": "", **turn} for turn in row["messages"]]
-        self._rows.append(row)
+        self._rows.append(_wide_row(record, self._width))
         if len(self._rows) == _ROW_GROUP_RECORDS:
             self._flush()
 
@@ -101,13 +107,32 @@ class _Parquet:
         self._rows.clear()
 
 
-def arrow_schema(*, has_reasoning: bool = False) -> Any:
-    """The Arrow schema of every Parquet shard of a version; wider where any of its records keeps thinking."""
+def _wide_row(record: Record, width: Width) -> dict[str, Any]:
+    """The record with everything that its schema has columns for, nothing null; definitions of tools as JSON text."""
+    row = record.to_dict()
+    if width.has_tools:
+        void: dict[str, Any] = {"reasoning_content": "", "tool_calls": [], "tool_call_id": "", "train": True}
+        row["messages"] = [{**void, **turn} for turn in row["messages"]]
+        for call in (call for turn in row["messages"] for call in turn["tool_calls"]):
+            call.setdefault("id", "")
+        row["tools"] = record.tools
+    elif width.has_reasoning:
+        row["messages"] = [{"reasoning_content": "", **turn} for turn in row["messages"]]
+    return row
+
+
+def arrow_schema(width: Width = Width()) -> Any:
+    """The Arrow schema of every Parquet shard of a version; wider where any of its records needs it."""
     import pyarrow
 
     text = pyarrow.string()
-    thinking = [("reasoning_content", text)] if has_reasoning else []
-    turn = pyarrow.struct([("role", text), ("content", text), *thinking])
+    turn = [("role", text), ("content", text)]
+    if width.has_reasoning or width.has_tools:
+        turn.append(("reasoning_content", text))
+    if width.has_tools:
+        function = pyarrow.struct([("name", text), ("arguments", text)])
+        call = pyarrow.struct([("id", text), ("type", text), ("function", function)])
+        turn += [("tool_calls", pyarrow.list_(call)), ("tool_call_id", text), ("train", pyarrow.bool_())]
     stage = [("stage", text), ("version", pyarrow.int64()), ("prompt", text), ("model", text), ("reply", text)]
     return pyarrow.schema(
         [
@@ -115,10 +140,11 @@ def arrow_schema(*, has_reasoning: bool = False) -> Any:
             ("source", text),
             ("source_id", text),
             ("lang", text),
-            ("messages", pyarrow.list_(turn)),
+            ("messages", pyarrow.list_(pyarrow.struct(turn))),
             ("gold", text),
             ("tags", pyarrow.list_(text)),
             ("lineage", pyarrow.list_(pyarrow.struct(stage))),
+            *([("tools", text)] if width.has_tools else []),
         ]
     )
 
@@ -127,9 +153,9 @@ class Shards:
     """Records of several configurations into shards of one folder; records of one configuration come together."""
 
     def __init__(
-        self, folder: Path, *, layout: str, shard_records: int = VERSION_SHARD_RECORDS, has_reasoning: bool = False
+        self, folder: Path, *, layout: str, shard_records: int = VERSION_SHARD_RECORDS, width: Width = Width()
     ) -> None:
-        self._has_reasoning = has_reasoning
+        self._width = width
         self.folder, self.layout, self.shard_records = folder, layout, shard_records
         self.written: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
@@ -167,7 +193,7 @@ class Shards:
         self._writer = self._make_writer(self._file)
 
     def _make_writer(self, file: IO[bytes]) -> _Writer:
-        return _Parquet(file, has_reasoning=self._has_reasoning) if self.layout == "parquet" else _JsonLines(file)
+        return _Parquet(file, width=self._width) if self.layout == "parquet" else _JsonLines(file)
 
     def _close(self) -> None:
         """Ends the open shard and makes it durable."""

@@ -46,6 +46,7 @@ class Survey:
     """Records by (stage, version, model, prompt hash) of their lineage."""
     with_gold: int = 0
     with_reasoning: int = 0
+    wide: int = 0
     """Records that keep thinking of a turn."""
     about: dict[str, Any] = field(default_factory=dict)
     """The entries of the parts' manifests, added up."""
@@ -85,6 +86,7 @@ def survey(parts: Sequence[Part], counters: Counters | None = None) -> Survey:
             found.by_lang[record.lang] += 1
             found.with_gold += bool(record.gold)
             found.with_reasoning += any(turn.reasoning_content for turn in record.messages)
+            found.wide += record.is_wide
             for step in record.lineage:
                 key = (step.stage, step.version, step.model, step.prompt)
                 if len(found.made_by) < _MADE_BY_MAX or key in found.made_by:

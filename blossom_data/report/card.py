@@ -52,15 +52,28 @@ _TABLE_ROWS_MAX = 100
 _NOT_IN_YAML = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
 
 
-def _features(*, has_reasoning: bool) -> list[dict[str, Any]]:
-    """The columns of a data set; its messages have one more where any record keeps thinking."""
-    if not has_reasoning:
-        return _FEATURES
-    thinking = {"name": "reasoning_content", **_STRING}
-    return [
-        {**column, "list": [*column["list"], thinking]} if column["name"] == "messages" else column
+_CALLS: dict[str, Any] = {
+    "name": "tool_calls",
+    "list": [
+        {"name": "id", **_STRING},
+        {"name": "type", **_STRING},
+        {"name": "function", "struct": [{"name": "name", **_STRING}, {"name": "arguments", **_STRING}]},
+    ],
+}
+
+
+def _features(*, has_reasoning: bool, has_tools: bool) -> list[dict[str, Any]]:
+    """The columns of a data set; wider where any record keeps thinking, or has tools."""
+    further: list[dict[str, Any]] = []
+    if has_reasoning or has_tools:
+        further.append({"name": "reasoning_content", **_STRING})
+    if has_tools:
+        further += [_CALLS, {"name": "tool_call_id", **_STRING}, {"name": "train", "dtype": "bool"}]
+    columns = [
+        {**column, "list": [*column["list"], *further]} if column["name"] == "messages" else column
         for column in _FEATURES
     ]
+    return [*columns, {"name": "tools", **_STRING}] if has_tools else columns
 
 
 def render_card(about: Mapping[str, Any], name: str) -> bytes:
@@ -87,7 +100,7 @@ def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
     sources = about.get("sources", ())
     licences = about.get("licences") or {entry["source"]: entry.get("licence", "") for entry in sources}
     configs = about.get("configs", _ONE_CONFIG)
-    features = _features(has_reasoning=bool(about.get("with_reasoning")))
+    features = _features(has_reasoning=bool(about.get("with_reasoning")), has_tools=bool(about.get("with_tools")))
     info = [{"config_name": config["name"], "features": features} for config in configs]
     return {
         "pretty_name": name,

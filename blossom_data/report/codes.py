@@ -31,6 +31,7 @@ _TRANSLATE = {
     "content_filter": "the endpoint filtered the reply",
     "turns": "plays several speakers",
     "loop": "repeats itself",
+    "unsupported_content": "holds definitions or calls of tools",
     "lang_task": "material of a language task is gone",
     "numbers": "a number changed",
     "speech_act": "answers the text instead of translating it",
@@ -39,6 +40,7 @@ _TRANSLATE = {
 }
 _ANNOTATE = {
     "no_user_turn": "there is nothing to answer",
+    "unsupported_content": "holds definitions or calls of tools",
     "truncated": "the answer was cut off",
     "content_filter": "the endpoint filtered the answer",
     "empty": "no answer",

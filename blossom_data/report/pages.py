@@ -52,11 +52,17 @@ def render_record(row: dict[str, Any], original: dict[str, Any] | None = None) -
             lines += [f"── {turn['role']} (original)", before]
         if turn.get("reasoning_content"):
             lines += [f"── {turn['role']} (thinking)", turn["reasoning_content"]]
-        lines += [f"── {turn['role']}", turn["content"]]
+        lines += [f"── {turn['role']}", *([turn["content"]] if turn["content"] or not turn.get("tool_calls") else [])]
+        lines += [f"calls {_call(call)}" for call in turn.get("tool_calls") or ()]
     stages = [f"{step['stage']} v{step['version']} {step['model']}".rstrip() for step in row.get("lineage", [])]
     if stages:
         lines.append("── " + " → ".join(stages))
     return "\n".join(lines)
+
+
+def _call(call: dict[str, Any]) -> str:
+    function = call.get("function") or call
+    return f"{function.get('name')} {function.get('arguments')}"
 
 
 def _fault(row: dict[str, Any]) -> str:

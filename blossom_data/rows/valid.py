@@ -29,10 +29,11 @@ from pydantic import (
 from pydantic_core import CoreSchema, ErrorDetails
 
 from blossom_data.languages.detect import chat_language
-from blossom_data.records import ROLES, Lineage, Message, Record, content_id
+from blossom_data.records import ROLES, Lineage, Message, Record, ToolCall, content_id
 from blossom_data.rows.inputs import read_rows
 from blossom_data.rows.row import COPY, MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
+from blossom_data.rows.turns import full_turn, tools_text
 from blossom_data.settings_types import LANGUAGE_SCHEMA, OneOf, language_tag
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
@@ -58,6 +59,44 @@ ExactText = Annotated[str, Strict()]
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
 @dataclass(frozen=True, slots=True)
+class ToolCallRow:
+    """A call of a tool, in a row as OpenAI's protocol has it."""
+
+    name: ExactText
+    """Of the tool."""
+    arguments: ExactText
+    """The text of a JSON object."""
+    id: ExactText = ""
+    """What the tool's turn names."""
+
+
+def _described(kind: str | list[str], text: str) -> dict[str, Any]:
+    return {"type": kind, "description": text}
+
+
+_FUNCTION_SCHEMA = {
+    **_described("object", "Name and arguments."),
+    "properties": {
+        "name": _described("string", "Of the tool."),
+        "arguments": _described(["string", "object"], "A JSON object, or its text."),
+    },
+    "required": ["name"],
+}
+_CALL_SCHEMA = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "properties": {
+            "id": _described("string", "What the tool's turn names."),
+            "type": _described("string", "function."),
+            "function": _FUNCTION_SCHEMA,
+        },
+    },
+}
+
+
+@with_config(ConfigDict(use_attribute_docstrings=True))
+@dataclass(frozen=True, slots=True)
 class TurnRow:
     """One turn of a record's messages."""
 
@@ -67,6 +106,12 @@ class TurnRow:
     """What was said."""
     reasoning_content: ExactText = ""
     """What a model thought before it said it."""
+    tool_calls: Annotated[tuple[Annotated[ToolCallRow, _Becomes(ToolCall)], ...], WithJsonSchema(_CALL_SCHEMA)] = ()
+    """The tools that a model calls; its content may be null then."""
+    tool_call_id: ExactText = ""
+    """The call that a tool answers."""
+    train: Annotated[bool, Strict()] = True
+    """Whether a model's turn is learnt; `weight` 0 or 1 says the same."""
 
 
 @with_config(ConfigDict(use_attribute_docstrings=True))
@@ -107,6 +152,8 @@ class RecordRow:
     """A BCP-47 tag, such as en, zh, zh-Hant or pt-BR; what the text says without it."""
     lineage: tuple[Annotated[LineageRow, _Becomes(Lineage)], ...] = ()
     """An entry for each stage that it went through."""
+    tools: Annotated[ExactText, WithJsonSchema({"type": ["array", "string", "null"]})] = ""
+    """Definitions of the tools that the model may call, as a list or its JSON text."""
 
 
 @functools.cache
@@ -158,12 +205,13 @@ def valid_record(row: dict[str, Any]) -> Record:
         values = {**values, "id": str(values["id"])}
     if type(values.get("gold")) in (int, float):
         values = {**values, "gold": str(values["gold"])}
+    values = _with_further(values)
     try:
         record = _validator()(values)
     except ValidationError as why:
         record = _without_blanks(values, why)
     for turn in record.messages:
-        if turn.content.strip():
+        if not turn.is_void:
             break
     else:
         raise _EMPTY
@@ -172,9 +220,24 @@ def valid_record(row: dict[str, Any]) -> Record:
         lang = chat_language([turn.content for turn in record.messages if turn.role == "user"])
         object.__setattr__(record, "lang", lang)
     if not record.id:
-        own = content_id(record.source, record.source_id, record.messages, record.gold)
+        own = content_id(record.source, record.source_id, record.messages, record.gold, record.tools)
         object.__setattr__(record, "id", own)
     return record
+
+
+def _with_further(values: dict[str, Any]) -> dict[str, Any]:
+    """The row with what its turns say beyond role and content, and its tools, as a record has them."""
+    turns = values.get("messages")
+    if isinstance(turns, list) and any(map(_says_more, turns)):
+        turns = [
+            full_turn(turn, f"message {number}") if _says_more(turn) else turn for number, turn in enumerate(turns, 1)
+        ]
+        values = {**values, "messages": turns}
+    return {**values, "tools": tools_text(values["tools"])} if "tools" in values else values
+
+
+def _says_more(turn: Any) -> bool:
+    return isinstance(turn, dict) and (len(turn) != 2 or turn.get("content") is None)
 
 
 def gold_text(value: object) -> str:
@@ -203,8 +266,6 @@ def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:
     values = dict(values)
     if not values.get("tags"):
         values.pop("tags", None)
-    if isinstance(turns := values.get("messages"), list):
-        values["messages"] = [_without_void_thinking(turn) if isinstance(turn, dict) else turn for turn in turns]
     if isinstance(steps := values.get("lineage"), list):
         values["lineage"] = [
             {key: each for key, each in step.items() if each or key not in _LINEAGE_TEXTS}
@@ -219,13 +280,6 @@ def _without_blanks(values: dict[str, Any], why: ValidationError) -> Record:
     return record
 
 
-def _without_void_thinking(turn: dict[str, Any]) -> dict[str, Any]:
-    """A turn whose thinking is no text (null, or another program's objects) without it."""
-    if isinstance(turn.get("reasoning_content", ""), str):
-        return turn
-    return {key: value for key, value in turn.items() if key != "reasoning_content"}
-
-
 def _unreadable(values: dict[str, Any], why: ValidationError) -> Unreadable:
     """The code of what is wrong first: messages before the rest, and in a turn what is absent before what is wrong."""
     errors = why.errors(include_url=False)
@@ -236,7 +290,7 @@ def _unreadable(values: dict[str, Any], why: ValidationError) -> Unreadable:
             problem = "is absent" if value is None else f"is not a list: {_type(value)}"
             return Unreadable("missing_field" if value is None else "wrong_type", f"messages {problem}")
         return _bad_turn([each for each in errors if each["loc"][:2] == errors[0]["loc"][:2]])
-    if not any(turn["content"].strip() for turn in values["messages"]):
+    if not any(turn["content"].strip() or turn.get("tool_calls") for turn in values["messages"]):
         return _EMPTY
     if field == "lang":
         return Unreadable("wrong_type", f"lang is {str(value)[:40]!r}, which is no BCP-47 tag of a language")

@@ -28,6 +28,7 @@ from blossom_data.train.loop.samples import Samples
 from blossom_data.train.model.flops import flops_of
 from blossom_data.train.model.folders import SPACE_HINT
 from blossom_data.train.model.model import load_model, settle
+from blossom_data.train.model.token_rows import untrained_rows
 from blossom_data.train.parallel.adapter_choice import loading, make_adapter
 from blossom_data.train.parallel.checkpoint import Position, load_state, newest, refuse_other_run, verify
 from blossom_data.train.parallel.processes import Group, join_group, losing_peers
@@ -107,6 +108,8 @@ def _run(
     with loading(recipe, group):
         weights = checkpoint.model if checkpoint is not None else None
         model = load_model(recipe, device=group.device, weights=weights)
+    if checkpoint is None:
+        _warn_of_untrained(model.network, prepared, tell)
     # Before the model is tried: what is spread over the processes computes through the adapter's hooks alone.
     adapter = make_adapter(recipe, model, group)
     found = settle(model, recipe, device=group.device, tell=tell)
@@ -142,6 +145,18 @@ def _run(
         if metrics is not None:
             metrics.close()
     return _finish(prepared, out, group, position)
+
+
+def _warn_of_untrained(network: Any, prepared: Prepared, tell: Callable[[str], None]) -> None:
+    """Tells which rows of the chat tokens look untrained, and that adapters alone leave them so."""
+    lines = untrained_rows(network, prepared.chat_tokens)
+    for line in lines:
+        tell(f"warning: {line}")
+    lora = prepared.recipe.lora
+    if lines and lora is not None and not lora.modules_to_save:
+        tell('warning: adapters leave these rows as they are: [lora] modules_to_save = ["embed_tokens", "lm_head"]')
+    if lines:
+        tell("         blossom-data train add-tokens gives them the mean of the trained rows to begin with")
 
 
 def _finish(prepared: Prepared, out: Path, group: Group, position: Position) -> dict[str, Any]:

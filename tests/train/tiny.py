@@ -28,8 +28,40 @@ SPECIALS = {
     "blossom": ["<s>", "</s>", "<pad>"],
 }
 SPECIALS["qwen"] = SPECIALS["yi"] = SPECIALS["own"] = SPECIALS["chatml"]
-BOS = {"llama-3": "<|begin_of_text|>", "mistral": "<s>", "baichuan": "<s>", "bloom": "<s>", "blossom": "<s>"}
-EOS = {"llama-3": "<|end_of_text|>", "mistral": "</s>", "baichuan": "</s>", "bloom": "</s>", "blossom": "</s>"}
+SPECIALS["qwen2.5"] = SPECIALS["qwen3"] = SPECIALS["qwen3-instruct"] = SPECIALS["chatml"]
+SPECIALS["llama-3.1"] = SPECIALS["llama-3"]
+_MISTRAL_V3 = [*SPECIALS["mistral"], "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]"]
+_MISTRAL_V7 = [*_MISTRAL_V3, "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"]
+SPECIALS |= {
+    "mistral-v1": ["<s>", "</s>"],
+    "mistral-v3": _MISTRAL_V3,
+    "mistral-v3-tekken": _MISTRAL_V3,
+    "mistral-v7": _MISTRAL_V7,
+    "mistral-v7-tekken": _MISTRAL_V7,
+    "gemma": ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"],
+    "deepseek-r1-distill": ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"],
+    "glm-4": ["<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"],
+    "phi-3": ["<s>", "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
+    "phi-4": ["<|endoftext|>", "<|im_start|>", "<|im_sep|>", "<|im_end|>"],
+    "gpt-oss": ["<|startoftext|>", "<|return|>", "<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|call|>"],
+}
+BOS = {
+    **dict.fromkeys(("llama-3", "llama-3.1"), "<|begin_of_text|>"),
+    **dict.fromkeys(("mistral", "baichuan", "bloom", "blossom", "phi-3"), "<s>"),
+    **dict.fromkeys((name for name in SPECIALS if name.startswith("mistral-")), "<s>"),
+    "gemma": "<bos>",
+    "deepseek-r1-distill": "<｜begin▁of▁sentence｜>",
+    "gpt-oss": "<|startoftext|>",
+}
+EOS = {
+    **dict.fromkeys(("llama-3", "llama-3.1"), "<|end_of_text|>"),
+    **dict.fromkeys(("mistral", "baichuan", "bloom", "blossom"), "</s>"),
+    **dict.fromkeys((name for name in SPECIALS if name.startswith("mistral-")), "</s>"),
+    **dict.fromkeys(("glm-4", "phi-3", "phi-4"), "<|endoftext|>"),
+    "gemma": "<eos>",
+    "deepseek-r1-distill": "<｜end▁of▁sentence｜>",
+    "gpt-oss": "<|return|>",
+}
 OWN_TEMPLATE = (
     "{% if messages[0]['role'] != 'system' %}<|im_start|>system\nYou are a tiny model.<|im_end|>\n{% endif %}"
     "{% for m in messages %}{{ '<|im_start|>' + m['role'] + '\n' + m['content'] + '<|im_end|>\n' }}{% endfor %}"

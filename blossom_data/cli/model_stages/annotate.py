@@ -10,6 +10,7 @@ from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import Asking, KeepReasoning
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Records
+from blossom_data.cli.flags.values import switch
 
 
 @as_command("annotate")
@@ -29,6 +30,9 @@ def command(
         typer.Option("--max-tokens", min=1, metavar="N", help="Longest answer; none: what the endpoint allows."),
     ] = None,
     keep_reasoning: KeepReasoning = False,
+    drop_tools: Annotated[
+        bool, switch("--drop-tools", help="Answer records with tools without them; else they are rejected.")
+    ] = False,
 ) -> int:
     """Write every assistant turn again, in order, with one model in one style.
 
@@ -42,6 +46,8 @@ def command(
         "temperature": temperature,
         "keep_reasoning": keep_reasoning,
     }
+    if drop_tools:
+        settings["drop_tools"] = True
     if max_tokens:
         settings["max_tokens"] = max_tokens
     from blossom_data.cli.jobs import run_stage

@@ -63,6 +63,9 @@ class Translation:
     drop_lang_tasks: Annotated[
         bool, switch("--drop-lang-tasks", help="Reject tasks about the source language itself (grammar, rhyme).")
     ] = False
+    drop_tools: Annotated[
+        bool, switch("--drop-tools", help="Translate records with tools without them; else they are rejected.")
+    ] = False
 
 
 @as_command("translate")
@@ -85,7 +88,7 @@ def command(
     Example: blossom-data translate raw/gsm8k -o zh/gsm8k --base-url http://127.0.0.1:8000/v1 --model qwen2.5-72b
     """
     settings = asdict(translation)
-    for optional in ("judge", "fallback_model", "max_tokens"):
+    for optional in ("judge", "fallback_model", "max_tokens", "drop_tools"):
         if not settings[optional]:
             del settings[optional]
     if explain:

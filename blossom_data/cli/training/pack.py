@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,12 +12,12 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import PANEL, Bad
-from blossom_data.cli.flags.values import switch
+from blossom_data.cli.flags.values import share, switch
 from blossom_data.cli.jobs import refuse_same_folder
 from blossom_data.cli.work_bar import working
-from blossom_data.train.template.chat_formats import TEMPLATES
+from blossom_data.train.template.names import FAMILIES
 
-TEMPLATE_HELP = f"How chats are written: {', '.join(TEMPLATES)}, plain (as bloom), or own: the model's chat template."
+TEMPLATE_HELP = f"How chats are written: {', '.join(FAMILIES)}, a file .toml, or own: the model's chat template."
 
 
 Supervise = Annotated[
@@ -42,6 +42,16 @@ def command(
     common: Common,
     seq_len: SeqLen = 2048,
     supervise: Supervise = "all",
+    max_dropped: Annotated[
+        float,
+        typer.Option(
+            "--max-dropped",
+            parser=share,
+            metavar="SHARE",
+            rich_help_panel=PANEL,
+            help="Largest share of records that may fall out, too long or without a reply: 0.1, 10%.",
+        ),
+    ] = 1.0,
     pairs: Annotated[
         bool, switch("--pairs", help="DATASET holds preference pairs; their replies are learnt, in a dpo stage.")
     ] = False,
@@ -61,6 +71,7 @@ def command(
     try:
         from blossom_data.train.data.pack import pack_dataset
         from blossom_data.train.data.pack_pairs import pack_pairs
+        from blossom_data.train.data.packing_report import packed_lines
     except ImportError as why:
         raise missing_extra() from why
     for dataset in datasets:
@@ -69,44 +80,10 @@ def command(
     with working("pack", is_quiet=common.is_quiet) as counters:
         manifest = pack(
             datasets, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=bad.max_bad,
-            counters=counters,
+            max_dropped=max_dropped, counters=counters,
         )  # fmt: skip
     if common.is_json:
         output.json_result({**manifest, "out": str(out)})
     elif not common.is_quiet:
-        output.result(render_packed(manifest, str(out)))
+        output.result("\n".join(packed_lines(manifest, str(out))))
     return 0
-
-
-def render_packed(manifest: dict[str, Any], out: str) -> str:
-    """What was packed and what was left out, for people."""
-    counts, gates = manifest["counts"], manifest["gates"]
-    first = {code: f" ({', '.join(places[:3])})" for code, places in counts.get("dropped_at", {}).items()}
-    left_out = {**counts["dropped"], **counts["bad_rows"]}
-    units, row_tokens = "documents", manifest["seq_len"]
-    if manifest.get("pairs"):
-        units, row_tokens = "pairs    ", 2 * row_tokens
-    cut, served = counts["cut"], gates["served_as_one_text"]
-    prefixes, stops = gates["prompt_prefix"]["prompts"], gates["stop_token"]["turns"]
-    lines = [
-        f"{out}: {manifest['rows']:,} rows of {row_tokens:,} tokens, {manifest['fill']:.2%} full",
-        f"  {units}   {counts['kept']:,} of {counts['read']:,} records",
-        f"  tokens      {manifest['tokens']:,}, {manifest['supervised']:,} supervised ({manifest['supervise']})",
-        f"  gates       prompt prefix {prefixes:,} of {prefixes:,}, stop token {stops:,} of {stops:,}",
-    ]
-    if left_out:
-        lines.append(
-            "  left out    " + ", ".join(f"{code} {number:,}{first.get(code, '')}" for code, number in left_out.items())
-        )
-    if cut["documents"]:
-        lines.append(
-            f"  cut         {cut['documents']:,} documents lost {cut['turns']:,} turns, {cut['tokens']:,} tokens"
-        )
-    if counts["empty_replies"]:
-        lines.append(f"  empty       {counts['empty_replies']:,} replies without a text, trained to stop at once")
-    if served["same_ids"] < served["prompts"]:
-        lines.append(
-            f"  as one text {served['same_ids']:,} of {served['prompts']:,} prompts tokenised at once, as servers do, "
-            "give the trained ids"
-        )
-    return "\n".join(lines)

@@ -13,6 +13,7 @@ _HELP, _EXAMPLE = help_texts(
     """
 )
 COMMANDS = {
+    "add-tokens": "Give a base model the chat tokens that it lacks.",
     "pack": "Encode chats with a template, mask what is not learnt, pack them into rows.",
     "preview": "Look at what the model will see, with the supervised parts marked.",
     "recipe": "Print a recipe that comes along: bloom-560m, qwen2.5-0.5b.",

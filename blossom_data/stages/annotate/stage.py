@@ -3,7 +3,8 @@
     user A, user B   ->   user A, assistant 1, user B, assistant 2
 
 Each turn is asked with the answers already written above it, so a chat stays one conversation; what the model thought
-is no part of them. What is there of assistant and tool turns is dropped first. An answer that is cut off, refuses,
+is no part of them. What is there of assistant turns is dropped first. A record with tools is rejected, for no tool is
+at hand, or answered without them where that is asked for. An answer that is cut off, refuses,
 speaks of itself, is in the wrong language or loops is asked for again; a record whose turn never comes out right is
 rejected whole.
 """
@@ -21,7 +22,7 @@ from blossom_data.stages.annotate.clean import Cleaned, asked_in, clean_reply
 from blossom_data.stages.annotate.faults import FAULT_CODES, find_fault
 
 _ANSWER_IN = "The user writes in {0}: answer in {0}, unless the last message asks for another language."
-REJECT_CODES = ("no_user_turn", *FAULT_CODES)
+REJECT_CODES = ("no_user_turn", "unsupported_content", *FAULT_CODES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +41,8 @@ class Annotate:
     """Number of the first sample; another one gives another annotation."""
     keep_reasoning: bool = False
     """Keeps what the model thought as `reasoning_content` of its turn."""
+    drop_tools: bool = False
+    """Leaves definitions and calls of tools and what they gave out, in place of rejecting the record."""
     name: str = "annotate"
     version: int = 1
 
@@ -49,6 +52,10 @@ class Annotate:
         Raises:
             Reject: with one of REJECT_CODES.
         """
+        if record.has_tools:
+            if not self.drop_tools:
+                raise Reject("unsupported_content", "it defines or calls tools, and none is at hand")
+            record = record.without_tools()
         turns = [turn for turn in record.messages if turn.role in ("system", "user")]
         if not any(turn.role == "user" for turn in turns):
             raise Reject("no_user_turn", "there is nothing to answer")

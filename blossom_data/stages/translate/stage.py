@@ -3,8 +3,9 @@
     {"lang": "en", "messages": [user "Explain `ls`."]}  ->  {"lang": "zh", "messages": [user "解释 `ls`。"]}
 
 The ladder for what is not accepted: the same request with a new nonce, then at temperature 0.3, then segment by
-segment, then another model where one is configured, then Reject. Nothing is accepted because tries ran out. Tool turns
-stay as they are. It keeps `gold`, the id and every byte that was not sent.
+segment, then another model where one is configured, then Reject. Nothing is accepted because tries ran out. A record
+with tools is rejected, or translated without them where that is asked for. It keeps `gold`, the id and every byte that
+was not sent.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ REJECT_CODES = (
     "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
     "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "chatter",
     "ask", "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
-    "source_language",
+    "source_language", "unsupported_content",
 )  # fmt: skip
 MAX_KEPT_REPLY_CHARS = 64 << 10
 """So much of a rejected reply is kept."""
@@ -119,6 +120,8 @@ class Translate:
     """Returns the source record too, linked to its translation by the tag `pair:<id>`."""
     drop_lang_tasks: bool = False
     """Rejects tasks about the English language in place of translating their ask."""
+    drop_tools: bool = False
+    """Leaves definitions and calls of tools and what they gave out, in place of rejecting the record."""
     spare_tokens: int = 64
     """Added to the output cap of a call; raise it for a model that thinks within its reply."""
     max_tokens: int | None = None
@@ -135,6 +138,10 @@ class Translate:
         if not any(_is_one_language(record.lang, lang) for lang in (self.source_lang, self.target_lang)):
             wanted = f"{self.source_lang} is what is translated from"
             raise Reject("source_language", f"the record is in {record.lang}, and {wanted}")
+        if record.has_tools:
+            if not self.drop_tools:
+                raise Reject("unsupported_content", "it defines or calls tools, and these are not translated")
+            record = record.without_tools()
         plan = plan_record(record.messages, self.source_lang)
         if plan.lang_task and self.drop_lang_tasks:
             raise Reject("lang_task", f"a task about the {name_of(self.source_lang)} language")

@@ -6,26 +6,29 @@
     {"system_prompt": "...", "question": "...", "response": "..."}                      Orca
     {"question": "...", "answer": "..."}                                               GSM8K
     {"inputs": "...", "targets": "..."}   {"prompt": "...", "completion": "..."}        Flan
+    {"prompt": [{"role": "user", ...}], "completion": [{"role": "assistant", ...}]}    TRL: the completion is learnt
 
-It is for data that a user wants learnt as it stands. What `pull` reads loses its replies, and gets new ones.
+Beside each, `system`, `history` (earlier questions and replies) and `tools` (definitions) are read. It is for data that
+a user wants learnt as it stands. What `pull` reads loses its replies, and gets new ones.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from blossom_data.records import Record
+from blossom_data.records import Message, Record
 from blossom_data.rows import BadRow, read_rows
 from blossom_data.rows.row import Row, Unreadable
+from blossom_data.rows.turns import OF_A_REPLY
 from blossom_data.rows.valid import distinct_records, valid_record
 from blossom_data.sources.alpaca import compose
-from blossom_data.sources.chat import content_of, role_of
 from blossom_data.sources.instruction import list_of, text_of
+from blossom_data.train.data.turns import read_history, read_message
 
 _SYSTEM = ("system", "system_prompt")
-_CALLS = ("function_call", "tool_call")
 _ASKED_AND_REPLY = (
     ("instruction", "output"),
     ("instruction", "response"),
@@ -53,39 +56,43 @@ def _chat(row: Row) -> Record:
     if value.get("chosen") is not None and value.get("rejected") is not None:
         raise Unreadable("wrong_layout", "a preference pair: pack it with --pairs, for a stage with dpo")
     if value.get("messages") is not None:
-        return valid_record({**value, "messages": _messages(_turns(value, "messages"))})
-    turns = _conversation(value) if value.get("conversations") is not None else _instruction(value)
+        return valid_record({**value, "messages": _written(_turns(value, "messages"))})
     # Equal rows are the user's choice here, and an id of the row's own may stand for several chats.
-    return valid_record({"id": f"{row.file}:{row.line}", "messages": _messages(turns)})
+    identity = f"{row.file}:{row.line}"
+    return valid_record({"id": identity, "messages": _written(_all_turns(value)), "tools": value.get("tools")})
 
 
-def _messages(turns: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
-    return [{"role": role, "content": text} for role, text in turns if text or role != "system"]
+def _all_turns(row: Mapping[str, Any]) -> Iterator[Message]:
+    if row.get("conversations") is not None:
+        yield Message("system", text_of(row, "system", ""))
+        yield from _turns(row, "conversations")
+    elif isinstance(row.get("prompt"), list) and isinstance(row.get("completion"), list):
+        yield from (replace(turn, train=turn.role != "assistant") for turn in _turns(row, "prompt"))
+        yield from _turns(row, "completion")
+    else:
+        yield from _instruction(row)
 
 
-def _conversation(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield "system", text_of(row, "system", "")
-    yield from _turns(row, "conversations")
+def _written(turns: Iterable[Message]) -> list[dict[str, Any]]:
+    return [turn.to_dict() for turn in turns if turn.content or turn.role != "system"]
 
 
-def _turns(row: Mapping[str, Any], field: str) -> Iterator[tuple[str, str]]:
-    """Role and text of each turn; a call of a tool is said by the model, and learnt with its other turns."""
-    for number, turn in enumerate(list_of(row, field), 1):
-        role, text = role_of(turn, f"turn {number}"), content_of(turn, f"turn {number}")
-        weight = turn.get("loss_weight", turn.get("weight"))
-        if role == "assistant" and isinstance(weight, int | float) and weight != 1:
-            detail = f"turn {number} has the loss weight {weight}, and every reply counts as 1"
-            raise Unreadable("unsupported_content", detail)
-        is_call = turn.get("from", turn.get("role")) in _CALLS
-        yield "assistant" if is_call else role, text
+def _turns(row: Mapping[str, Any], field: str) -> Iterator[Message]:
+    return (read_message(turn, f"turn {number}") for number, turn in enumerate(list_of(row, field), 1))
 
 
-def _instruction(row: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _instruction(row: Mapping[str, Any]) -> Iterator[Message]:
     for asked, reply in _ASKED_AND_REPLY:
         if row.get(asked) is not None and row.get(reply) is not None:
-            yield "system", "\n\n".join(filter(None, (text_of(row, field, "") for field in _SYSTEM)))
+            yield Message("system", "\n\n".join(filter(None, (text_of(row, field, "") for field in _SYSTEM))))
+            yield from read_history(row)
             question = text_of(row, asked)
-            yield "user", compose(question, text_of(row, "input", "")) if asked == "instruction" else question
-            yield "assistant", text_of(row, reply)
+            yield Message("user", compose(question, text_of(row, "input", "")) if asked == "instruction" else question)
+            yield read_message({**_thought(row), "role": "assistant", "content": text_of(row, reply)}, "the reply")
             return
     raise Unreadable("wrong_layout", "neither messages, conversations, nor an instruction with its output")
+
+
+def _thought(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row says of its reply beside its text: its thinking, and whether it is learnt."""
+    return {key: value for key, value in row.items() if key in OF_A_REPLY}

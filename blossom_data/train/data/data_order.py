@@ -117,6 +117,12 @@ class StageDraw:
     documents: Documents
     held_out: Documents
     counts: Mapping[str, int]
+    void: tuple[str, ...] = ()
+    """What of it holds nothing: a part, a replay, what is held out."""
+
+    def voids(self) -> list[str]:
+        """A sentence for each part, split or sample of the stage that holds nothing."""
+        return [f"stage {self.recipe.name}: {void}" for void in self.void]
 
     def epoch(self, number: int) -> EpochRows:
         """The rows of epoch `number` (from 0), drawn anew for each."""
@@ -144,12 +150,14 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
     """
     drawn: list[StageDraw] = []
     for index, stage in enumerate(recipe.stages):
-        parts, held_out = [], []
+        parts, held_out, voids = [], [], []
         for part in stage.data:
             whole = all_documents(sets[part.place])
             is_held = _held_out(recipe, whole)
             held_out.append(whole.take(np.flatnonzero(is_held)))
             parts.append(_part(whole.take(np.flatnonzero(~is_held)), part, f"{recipe.seed}/{stage.name}"))
+            if not len(parts[-1]):
+                voids.append(f"{part.place} gives it no document of {len(whole):,}")
         counts = {"data": sum(map(len, parts)), "replay": 0, "held_out": sum(map(len, held_out))}
         if stage.replay:
             earlier = next(other for other in drawn if other.recipe.name == stage.replay.stage)
@@ -157,6 +165,12 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
             salt = f"{recipe.seed}/{stage.name}/replay"
             parts.append(_sample(earlier.documents, size, salt))
             counts["replay"] = size
+            if not size:
+                voids.append(f"replays no document of the {len(earlier.documents):,} of {earlier.recipe.name}")
+        if recipe.eval and not counts["held_out"]:
+            voids.append(f"eval = {recipe.eval:g} holds out no document: nothing is measured")
+        elif counts["held_out"] < recipe.samples:
+            voids.append(f"{counts['held_out']:,} documents are held out, fewer than samples = {recipe.samples:,}")
         documents = _together(parts)
         if not len(documents):
             raise ConfigError(f"stage {stage.name} has no document to train on", hint="see its data, and eval")
@@ -170,6 +184,7 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
                 documents=documents,
                 held_out=_together(held_out),
                 counts=counts,
+                void=tuple(voids),
             )
         )
     return drawn

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
 from blossom_data.records import content_id
-from blossom_data.train.data.pack import Document, Packing, pack_documents, shorten
+from blossom_data.train.data.pack import Document, Packing, characters_of, pack_documents, shorten
 from blossom_data.train.data.pairs import Pair, read_pairs
 from blossom_data.train.template.encode import EncodedChat, Unfit
 
@@ -34,6 +34,7 @@ def pack_pairs(
     seq_len: int,
     seed: int = 0,
     max_bad: float = 0.01,
+    max_dropped: float = 1.0,
     counters: Counters | None = None,
 ) -> dict[str, Any]:
     """Packs the preference pairs of `inputs` (as read_pairs takes them); gives the manifest.
@@ -41,6 +42,7 @@ def pack_pairs(
     Args:
         seq_len: most tokens of a document; rows have twice as many.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
+        max_dropped: largest share of pairs that may fall out, 0 to 1.
         counters: what a display reads.
 
     Raises:
@@ -48,7 +50,7 @@ def pack_pairs(
     """
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
+        max_dropped=max_dropped, write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
         counters=counters,
     )  # fmt: skip
 
@@ -56,16 +58,22 @@ def pack_pairs(
 def _write_pairs(packing: Packing) -> None:
     """Encodes the pairs of all inputs, checks and writes what of them is trained, and counts the rest."""
     for pairs in packing.batches(read_pairs, _characters):
-        encoded = iter(packing.encoder.encode_many([chat for pair in pairs for chat in pair.chats()]))
+        encoded = iter(
+            packing.encoder.encode_many(
+                [chat for pair in pairs for chat in pair.chats()], [pair.tools for pair in pairs for _ in range(2)]
+            )
+        )
         for pair, chats in zip(pairs, zip(encoded, encoded, strict=True), strict=True):
             documents = _documents(pair, chats, packing.seq_len)
             if isinstance(documents, str):
                 packing.counts.drop(documents, f"{Path(pair.file).name}:{pair.line}")
             else:
-                _write(packing, pair, documents)
+                _write(packing, pair, chats, documents)
 
 
-def _write(packing: Packing, pair: Pair, documents: tuple[Document, Document]) -> None:
+def _write(
+    packing: Packing, pair: Pair, encoded: Sequence[EncodedChat | Unfit], documents: tuple[Document, Document]
+) -> None:
     """Checks and writes both documents of a pair; they carry its hash, by which it is drawn as a whole."""
     chosen, rejected = documents
     prompt = chosen.runs[0]
@@ -74,16 +82,17 @@ def _write(packing: Packing, pair: Pair, documents: tuple[Document, Document]) -
             f"the template writes the prompt of {pair.file}:{pair.line} in two ways", hint="name another template"
         )
     chats = pair.chats()
-    digest = bytes.fromhex(content_id("", "", (*chats[0], chats[1][-1]), ""))
-    for document, messages in zip(documents, chats, strict=True):
-        packing.gates.document(packing.counts.kept, messages, document.ids, document.runs)
+    digest = bytes.fromhex(content_id("", "", (*chats[0], chats[1][-1]), "", pair.tools))
+    for document, messages, chat in zip(documents, chats, encoded, strict=True):
+        assert isinstance(chat, EncodedChat)
+        packing.gates.document(packing.counts.kept, messages, chat, document.ids, document.runs, pair.tools)
         packing.writer.add(document.ids, document.runs, digest)
     packing.counts.kept += 1
 
 
 def _documents(pair: Pair, chats: Sequence[EncodedChat | Unfit], seq_len: int) -> tuple[Document, Document] | str:
     """Both documents of a pair, or the code of why it is not trained on."""
-    if not pair.chosen.strip() or not pair.rejected.strip():
+    if pair.chosen.is_void or pair.rejected.is_void:
         return "empty_reply"
     documents = []
     for chat in chats:
@@ -92,11 +101,12 @@ def _documents(pair: Pair, chats: Sequence[EncodedChat | Unfit], seq_len: int) -
         if len(chat.ids) > seq_len:
             return "too_long"
         document = shorten(chat, seq_len, "last")
-        assert isinstance(document, Document)
+        if isinstance(document, str):
+            return document
         documents.append(document)
     chosen, rejected = documents
     return "identical" if chosen.ids == rejected.ids else (chosen, rejected)
 
 
 def _characters(pair: Pair) -> int:
-    return sum(len(turn.content) for chat in pair.chats() for turn in chat)
+    return sum(characters_of(turn) for chat in pair.chats() for turn in chat)

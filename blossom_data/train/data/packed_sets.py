@@ -21,8 +21,10 @@ from blossom_data.rows.facts import fingerprint
 from blossom_data.shards import read_manifest
 from blossom_data.train.data.pack import pack_dataset
 from blossom_data.train.data.pack_pairs import pack_pairs
+from blossom_data.train.data.packing_report import packed_lines
 from blossom_data.train.data.store import KIND
 from blossom_data.train.recipe.recipe import DataPart, Recipe
+from blossom_data.train.template.templates import identity_of
 
 
 def packed_part(part: DataPart, recipe: Recipe, into: Path | None, *, pairs: bool, tell: Callable[[str], None]) -> Path:
@@ -46,17 +48,19 @@ def packed_part(part: DataPart, recipe: Recipe, into: Path | None, *, pairs: boo
     # The name of a version tells its content, also when its files have gone.
     is_version = VERSION.fullmatch(part.path.name) is not None
     identity = [part.path.name, part.config] if is_version else fingerprint(part.path)
-    digest = hashlib.sha256(orjson.dumps([identity, recipe.template, recipe.seq_len, pairs])).hexdigest()
+    digest = hashlib.sha256(orjson.dumps([identity, identity_of(recipe.template), recipe.seq_len, pairs])).hexdigest()
     folder = into / f"{part.place.stem}-{digest[:12]}"
     if read_manifest(folder) is None:
         inputs = _inputs(part)
         tell(f"packing {part.place} into {folder}")
         into.mkdir(parents=True, exist_ok=True)
         pack = pack_pairs if pairs else pack_dataset
-        pack(
+        manifest = pack(
             inputs, folder, tokenizer=recipe.base_model, template=recipe.template, seq_len=recipe.seq_len,
-            seed=recipe.seed,
+            seed=recipe.seed, max_bad=recipe.max_bad, max_dropped=recipe.max_dropped,
         )  # fmt: skip
+        for line in packed_lines(manifest, str(part.place)):
+            tell(line)
     return folder
 
 

@@ -8,14 +8,15 @@
     {"conversations": [{"from": "human", ...}], "chosen": {"from": "gpt", ...}, ...}                    LLaMA-Factory
 
 A reply may be a text, a turn, or a whole chat that ends with it; whole chats must agree in every turn before the last.
-`messages` may hold the prompt too; `system` stands before a prompt that is a text. Further keys are left out.
+`messages` may hold the prompt too; `system` and `history` stand before a prompt that is a text, `tools` defines tools.
+Calls of tools and thinking are read as in chats.py. Further keys are left out.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,11 @@ from typing import Any
 from blossom_data.records import Message
 from blossom_data.rows import BadRow, read_rows
 from blossom_data.rows.row import Unreadable
+from blossom_data.rows.turns import tools_text
 from blossom_data.rows.valid import shown
 from blossom_data.sources.alpaca import compose
-from blossom_data.sources.chat import content_of, role_of
 from blossom_data.sources.instruction import text_of
+from blossom_data.train.data.turns import read_history, read_message
 
 Turns = tuple[Message, ...]
 _SPEAKER = re.compile(r"\n\n(Human|Assistant):")
@@ -40,12 +42,13 @@ class Pair:
     file: str
     line: int
     prompt: Turns
-    chosen: str
-    rejected: str
+    chosen: Message
+    rejected: Message
+    tools: str = ""
 
     def chats(self) -> tuple[Turns, Turns]:
         """The prompt with the chosen and with the rejected reply."""
-        return (*self.prompt, Message("assistant", self.chosen)), (*self.prompt, Message("assistant", self.rejected))
+        return (*self.prompt, self.chosen), (*self.prompt, self.rejected)
 
 
 def read_pairs(path: Path | str) -> Iterator[Pair | BadRow]:
@@ -60,13 +63,14 @@ def read_pairs(path: Path | str) -> Iterator[Pair | BadRow]:
             continue
         try:
             prompt, chosen, rejected = valid_pair(row.value)
+            tools = tools_text(row.value.get("tools"))
         except Unreadable as why:
             yield why.at(row.file, row.line, shown(row.value))
             continue
-        yield Pair(row.file, row.line, prompt, chosen, rejected)
+        yield Pair(row.file, row.line, prompt, chosen, rejected, tools)
 
 
-def valid_pair(row: Mapping[str, Any]) -> tuple[Turns, str, str]:
+def valid_pair(row: Mapping[str, Any]) -> tuple[Turns, Message, Message]:
     """The prompt of `row`, its chosen and its rejected reply.
 
     Raises:
@@ -77,13 +81,14 @@ def valid_pair(row: Mapping[str, Any]) -> tuple[Turns, str, str]:
     prompt = _agreed(given, chosen[:-1], rejected[:-1])
     if prompt[-1].role == "assistant":
         raise Unreadable("wrong_layout", "the prompt ends with an assistant's turn")
-    if not any(turn.content.strip() for turn in prompt):
+    if all(turn.is_void for turn in prompt):
         raise Unreadable("empty", "the prompt holds no text")
-    texts = [chat[-1].content for chat in (chosen, rejected)]
+    # Whichever of the two is learnt is for the pair to say, not for its turns.
+    replies = [replace(chat[-1], train=True) for chat in (chosen, rejected)]
     if isinstance(row.get("prompt"), str) and row["prompt"].startswith(_TRANSCRIPT):
         # The blank behind "Assistant:" parts the name from the reply, and is none of it.
-        texts = [text.strip() for text in texts]
-    return prompt, texts[0], texts[1]
+        replies = [replace(reply, content=reply.content.strip()) for reply in replies]
+    return prompt, replies[0], replies[1]
 
 
 def _agreed(given: Turns, *fronts: Turns) -> Turns:
@@ -128,7 +133,8 @@ def _prompt(row: Mapping[str, Any], *, are_whole: bool) -> Turns:
     if key == "instruction":
         value = compose(value, text_of(row, "input", ""))
     system = text_of(row, "system", "")
-    return (*([Message("system", system)] if system.strip() else []), Message("user", value))
+    before = [Message("system", system)] if system.strip() else []
+    return (*before, *read_history(row), Message("user", value))
 
 
 def _turns(value: Any, key: str) -> Turns:
@@ -144,4 +150,4 @@ def _turns(value: Any, key: str) -> Turns:
     if not isinstance(value, list):
         raise Unreadable("wrong_type", f"{key} is neither a text nor a list of turns: {type(value).__name__}")
     places = ((turn, f"turn {number} of {key}") for number, turn in enumerate(value, 1))
-    return tuple(Message(role_of(turn, place), content_of(turn, place)) for turn, place in places)
+    return tuple(read_message(turn, place) for turn, place in places)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from blossom_data.errors import ConfigError
 from blossom_data.rows import BadRow
 from blossom_data.train.data.chats import read_chats
-from blossom_data.train.data.pack import shorten
+from blossom_data.train.data.pack import fitted
 from blossom_data.train.data.store import PackedSet
 from blossom_data.train.template.chat_formats import Supervise
 from blossom_data.train.template.encode import Unfit
@@ -158,8 +158,8 @@ def dataset_views(
             if isinstance(record, BadRow):
                 yield View(f"{record.file}:{record.line}", 0, 0, dropped=f"{record.code}: {record.detail}")
                 continue
-            chat = encoder.encode(record.messages)
-            document = chat.code if isinstance(chat, Unfit) else shorten(chat, seq_len, supervise)
+            chat = encoder.encode(record.messages, record.tools)
+            document = chat.code if isinstance(chat, Unfit) else fitted(encoder, record, chat, seq_len, supervise)[1]
             if isinstance(document, str):
                 yield View(f"record {record.id}", 0, 0, dropped=document)
                 continue

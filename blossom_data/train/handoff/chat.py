@@ -19,7 +19,7 @@ from blossom_data.shards import read_manifest
 from blossom_data.train.model.generate import continued, likeliest
 from blossom_data.train.model.model import load_network, most_positions
 from blossom_data.train.template.encode import Encoder
-from blossom_data.train.template.templates import template_for
+from blossom_data.train.template.templates import described_template, template_for
 from blossom_data.train.template.tokens import load_tokenizer
 
 _UNFINISHED = "\ufffd"
@@ -56,7 +56,7 @@ class Talker:
         if not name:
             raise ConfigError(f"{folder} names no template", hint="give --template NAME, or export the model first")
         tokenizer = load_tokenizer(folder)
-        encoder = template_for(name, tokenizer)
+        encoder = template_for(name, tokenizer) if template else described_template(described, tokenizer)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = load_network(folder, torch.bfloat16 if device.type == "cuda" else torch.float32).to(device).eval()
         ends = network.generation_config.eos_token_id

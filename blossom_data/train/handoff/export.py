@@ -23,8 +23,9 @@ from blossom_data.train.model.folders import Building
 from blossom_data.train.parallel.checkpoint import Checkpoint
 from blossom_data.train.recipe.hub import base_folder
 from blossom_data.train.template.encode import Encoder
-from blossom_data.train.template.templates import template_for
+from blossom_data.train.template.templates import described_template
 from blossom_data.train.template.tokens import load_tokenizer
+from blossom_data.train.template.writing import reply_head
 
 _NOT_HANDED_ON = ("generation_config.json",)
 _PIECES = "tokenizer.model"
@@ -45,7 +46,7 @@ def export(run: Path, out: Path, *, gguf: bool = False, converter: Path | None =
     base = base_folder(checkpoint.manifest)
     tokenizer = load_tokenizer(base)
     template = checkpoint.manifest["template"]
-    encoder = template_for(template["name"], tokenizer)
+    encoder = described_template(template, tokenizer)
     stop_ids = _stop_ids(template["stop_ids"], tokenizer.eos_token_id)
     with Building(out) as building:
         _write_weights(checkpoint, building.folder)
@@ -65,24 +66,25 @@ def export(run: Path, out: Path, *, gguf: bool = False, converter: Path | None =
 def modelfile(encoder: Encoder, stop_tokens: list[str]) -> str:
     """The Modelfile that gives Ollama the template: Go template text, stop tokens, default system text."""
     template = encoder.template
-    joins = template.system_join is not None
-    system = template.forms.get("system")
+    joins, system = template.system.place != "turn", template.forms.get("system")
     body, branch = "", "if"
     for role, form in template.forms.items():
         if joins and role == "system":
             continue
-        before = _first_system(template.system_lead, template.system_join or "") if joins and role == "user" else ""
-        content = f"{form.head}{form.lead}{before}{{{{ .Content }}}}{form.end}{form.after}"
+        before = _first_system(template.system.lead, template.system.join) if joins and role == "user" else ""
+        before = template.system.lead if role == "system" else before
+        content = f"{form.head}{form.lead}{before}{{{{ .Content }}}}{form.tail}{form.end}{form.after}"
         body += f'{{{{ {branch} eq .Role "{role}" }}}}{content}'
         branch = "else if"
-    start = "{{ $first := true }}" if joins else ""
-    unasked = template.intro and f"{{{{ if not .System }}}}{template.intro}{{{{ end }}}}"
-    text = (
-        f"{start}{unasked}{{{{ range .Messages }}}}{body}{{{{ end }}}}{{{{ end }}}}{template.forms['assistant'].head}"
-    )
+    start = ("{{ $first := true }}" if joins else "") + template.opening
+    intro = template.intro
+    if system is not None and template.system.default == "" and not joins:
+        intro += system.head + system.lead + template.system.lead + system.tail + system.end + system.after
+    unasked = intro and f"{{{{ if not .System }}}}{intro}{{{{ end }}}}"
+    text = f"{start}{unasked}{{{{ range .Messages }}}}{body}{{{{ end }}}}{{{{ end }}}}{reply_head(template)}"
     lines = ["FROM .", f'TEMPLATE """{text}"""']
-    if template.default_system and system is not None:
-        lines.append(f'SYSTEM """{template.default_system}"""')
+    if template.system.default and system is not None:
+        lines.append(f'SYSTEM """{template.system.default}"""')
     lines += [f'PARAMETER stop "{token}"' for token in stop_tokens]
     return "\n".join(lines) + "\n"
 

@@ -25,6 +25,7 @@ def add_adapters(network: Any, lora: Lora) -> Any:
     Raises:
         ConfigError: peft is not installed, or the targets name nothing.
     """
+    _refuse_ends(network, lora)
     targets: Any = list(lora.targets)
     with _peft() as peft:
         settings = peft.LoraConfig(
@@ -32,6 +33,9 @@ def add_adapters(network: Any, lora: Lora) -> Any:
             lora_alpha=lora.alpha,
             lora_dropout=lora.dropout,
             target_modules=targets[0] if targets == ["all-linear"] else targets,
+            modules_to_save=list(lora.modules_to_save) or None,
+            # One matrix stays one where the model has its embedding for an output layer too.
+            ensure_weight_tying=bool(lora.modules_to_save and network.config.tie_word_embeddings),
             task_type="CAUSAL_LM",
         )
         try:
@@ -39,6 +43,30 @@ def add_adapters(network: Any, lora: Lora) -> Any:
         except ValueError as why:
             line = str(why).splitlines()[0][:200]
             raise ConfigError(f"LoRA: {line}", hint="see targets in [lora]") from why
+
+
+def _refuse_ends(network: Any, lora: Lora) -> None:
+    """Raises ConfigError where adapters are asked for on embedding or output layer, or a layer to save is not there."""
+    names = {id(part): name for name, part in network.named_modules()}
+    ends = [part for part in (network.get_input_embeddings(), network.get_output_embeddings()) if part is not None]
+    for end in {names[id(part)].rpartition(".")[2] for part in ends if id(part) in names}:
+        if any(target == end or target.endswith(f".{end}") for target in lora.targets):
+            raise ConfigError(
+                f"[lora] targets names {end}, and adapters on the embedding or the output layer are not trained",
+                hint=f'train it whole: modules_to_save = ["{end}"]',
+            )
+    for wanted in lora.modules_to_save:
+        if not any(name == wanted or name.endswith(f".{wanted}") for name in names.values()):
+            raise ConfigError(
+                f"[lora] modules_to_save names {wanted}, which the model does not have",
+                hint=f"its ends are {', '.join(names[id(part)] for part in ends)}",
+            )
+
+
+def whole_layer(layer: Any) -> Any:
+    """The layer itself, where adapters put a wrapper around one that is trained whole."""
+    saved = getattr(layer, "modules_to_save", None)
+    return layer if saved is None else saved["default"]
 
 
 def take_up_adapters(network: Any, folder: Path) -> Any:

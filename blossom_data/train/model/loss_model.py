@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from blossom_data.errors import ConfigError
 from blossom_data.train.model.attention import DocumentAttention
-from blossom_data.train.model.lora import PREFIX, save_adapters
+from blossom_data.train.model.lora import PREFIX, save_adapters, whole_layer
 from blossom_data.train.model.loss import head_loss, token_losses
 from blossom_data.train.model.preference import Preference
 
@@ -33,7 +33,7 @@ class LossModel(nn.Module):
         self.attention = attention
         # A list keeps peft's wrapper, which holds `network` itself, out of the parameter names.
         self._adapters = [adapters]
-        head = network.get_output_embeddings()
+        head = whole_layer(network.get_output_embeddings())
         if type(head) is not nn.Linear:
             raise ConfigError(
                 f"the model's output layer is a {type(head).__name__}, which is not supported",
@@ -45,12 +45,12 @@ class LossModel(nn.Module):
     @property
     def head(self) -> Any:
         """The output layer."""
-        return self.network.get_output_embeddings()
+        return whole_layer(self.network.get_output_embeddings())
 
     @property
     def vocab_size(self) -> int:
         """Rows of the embedding."""
-        return int(self.network.get_input_embeddings().num_embeddings)
+        return int(whole_layer(self.network.get_input_embeddings()).num_embeddings)
 
     @property
     def is_lora(self) -> bool:
@@ -81,7 +81,8 @@ class LossModel(nn.Module):
         """The parameters that a checkpoint holds, by the name that they have in its file."""
         if not self.is_lora:
             return dict(self.network.named_parameters())
-        named = self.network.named_parameters()
+        # A matrix that is embedding and output layer at once has two names in the file.
+        named = self.network.named_parameters(remove_duplicate=False)
         return {PREFIX + name: parameter for name, parameter in named if parameter.requires_grad}
 
     def save(self, folder: Path, weights: dict[str, Tensor]) -> None:

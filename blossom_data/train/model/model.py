@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -80,8 +80,8 @@ def settle(model: LossModel, recipe: Recipe, *, device: torch.device, tell: Call
     return found
 
 
-def load_network(folder: Path, dtype: torch.dtype) -> Any:
-    """The causal language model in `folder`.
+def load_network(folder: Path, dtype: torch.dtype | Literal["auto"]) -> Any:
+    """The causal language model in `folder`; "auto" leaves its weights the type that they have.
 
     Raises:
         ConfigError: none there, or one that only code of its own can run.

@@ -28,10 +28,11 @@ from blossom_data.train.loop.metrics import SAMPLES
 from blossom_data.train.loop.reference import FOLDER as REFERENCE
 from blossom_data.train.model.model import MODEL_HINT, most_positions
 from blossom_data.train.parallel.checkpoint import FOLDER, finished
-from blossom_data.train.recipe.recipe import Recipe, StageRecipe, load_recipe
+from blossom_data.train.recipe.recipe import Lora, Recipe, StageRecipe, load_recipe
 from blossom_data.train.recipe.revisions import FILE as PINS
 from blossom_data.train.recipe.revisions import pinned
-from blossom_data.train.template.templates import template_for
+from blossom_data.train.template.encode import Encoder
+from blossom_data.train.template.templates import definition_of, template_for
 from blossom_data.train.template.tokens import load_tokenizer
 
 PACKED = "packed"
@@ -52,6 +53,8 @@ class Prepared:
     pad_id: int
     template: Mapping[str, Any]
     """As a packed set's manifest has it: name, stop ids, chat template."""
+    chat_tokens: Mapping[str, int]
+    """The special tokens that the template writes, and their ids."""
     data: Sequence[Mapping[str, Any]]
     """What was trained on: path, hashes, documents."""
 
@@ -96,7 +99,7 @@ def prepare(
         if part.place not in sets:
             folder = packed_part(part, recipe, into, pairs=stage.dpo is not None, tell=tell)
             sets[part.place] = packed = PackedSet.open(folder, verify=verify)
-            _fit(packed, recipe, encoder.tokens.sha256)
+            _fit(packed, recipe, encoder)
         _refuse_other_kind(sets[part.place], stage)
     most = most_positions(config)
     if most is not None and recipe.seq_len > most:
@@ -112,7 +115,7 @@ def prepare(
             hint="take the tokenizer that belongs to the model",
         )
     parameters = sum(one.numel() for one in network.parameters())
-    trained = _lora_size(network, recipe.lora.rank) if recipe.lora else parameters
+    trained = _lora_size(network, recipe.lora) if recipe.lora else parameters
     if out is not None:
         _refuse_full_disk(out, recipe, trained)
     first = next(iter(sets.values()))
@@ -126,14 +129,18 @@ def prepare(
         }
         for where, packed in sets.items()
     ]
+    draws = draw_stages(recipe, sets)
+    for line in (line for draw in draws for line in draw.voids()):
+        tell(f"warning: {line}")
     return Prepared(
         recipe=recipe,
         config=config,
         parameters=parameters,
         trained=trained,
-        draws=draw_stages(recipe, sets),
+        draws=draws,
         pad_id=first.pad_id,
         template=first.manifest["template"],
+        chat_tokens=_chat_tokens(encoder),
         data=data,
     )
 
@@ -191,18 +198,20 @@ def _refuse_other_kind(packed: PackedSet, stage: StageRecipe) -> None:
         )
 
 
-def _fit(packed: PackedSet, recipe: Recipe, tokenizer: str) -> None:
+def _fit(packed: PackedSet, recipe: Recipe, encoder: Encoder) -> None:
     """Raises ConfigError where a packed set is not what the recipe and the model's tokenizer would make."""
     manifest = packed.manifest
-    wanted = "bloom" if recipe.template == "plain" else recipe.template
+    wanted = encoder.template.name
     hint = "pack the data again, or change the recipe"
     if packed.template != wanted:
         raise ConfigError(f"{packed.folder} is packed with {packed.template}, the recipe says {wanted}", hint=hint)
+    if manifest["template"].get("definition") != definition_of(encoder.template):
+        raise ConfigError(f"{packed.folder} is packed with another {wanted} than {recipe.template} defines", hint=hint)
     if packed.seq_len != recipe.seq_len:
         raise ConfigError(
             f"{packed.folder} has rows of {packed.seq_len:,} tokens, the recipe says {recipe.seq_len:,}", hint=hint
         )
-    if manifest["tokenizer"]["sha256"] != tokenizer:
+    if manifest["tokenizer"]["sha256"] != encoder.tokens.sha256:
         raise ConfigError(f"{packed.folder} is packed with another tokenizer than {recipe.base_model} has", hint=hint)
     gate = manifest.get("gates", {}).get("stop_token", {})
     if not packed.stop_ids or not gate.get("turns") or gate.get("failed"):
@@ -212,13 +221,21 @@ def _fit(packed: PackedSet, recipe: Recipe, tokenizer: str) -> None:
         )
 
 
-def _lora_size(network: Any, rank: int) -> int:
-    """About how many parameters adapters of `rank` on every matrix of the blocks have."""
+def _chat_tokens(encoder: Encoder) -> dict[str, int]:
+    texts = (*encoder.template.controls, *(encoder.tokens.special[stop] for stop in encoder.stop_ids()))
+    return {text: row for text in texts if (row := encoder.tokens.single(text)) is not None}
+
+
+def _lora_size(network: Any, lora: Lora) -> int:
+    """About how many parameters adapters on every matrix of the blocks have, and the layers trained whole."""
     import torch
 
     head = network.get_output_embeddings()
     linear = (part for part in network.modules() if isinstance(part, torch.nn.Linear) and part is not head)
-    return sum(rank * (part.in_features + part.out_features) for part in linear)
+    whole = (part for name, part in network.named_modules() if name.rpartition(".")[2] in lora.modules_to_save)
+    saved = {id(one): one.numel() for part in whole for one in part.parameters()}
+    adapters = sum(int(lora.rank * (part.in_features + part.out_features)) for part in linear)
+    return adapters + int(sum(saved.values()))
 
 
 def _refuse_full_disk(out: Path, recipe: Recipe, trained: int) -> None:

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import BeforeValidator, Field, Strict, with_config
+from pydantic import BeforeValidator, Field, Strict, ValidationInfo, with_config
 from pydantic.json_schema import SkipJsonSchema
 
 from blossom_data.errors import ConfigError, near_hint
@@ -55,7 +55,8 @@ from blossom_data.settings_types import (
 )
 from blossom_data.toml_file import TomlFile, read_toml
 from blossom_data.toml_lines import KeyPath
-from blossom_data.train.template.templates import OWN, named_template
+from blossom_data.train.template.names import OWN, is_file
+from blossom_data.train.template.templates import identity_of, named_template
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*+/[A-Za-z0-9][\w.-]*+")
 
@@ -63,6 +64,13 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*+/[A-Za-z0-9][\w.-]*+")
 def _no_key(value: object) -> object:
     if value != "":
         raise refuse("unknown key 'hub_id'", 'base_model = "hf:ORG/NAME" is a model of the hub')
+    return value
+
+
+def _template(value: object, info: ValidationInfo) -> object:
+    """A template's name, or the absolute path of the file that it is in."""
+    if isinstance(value, str) and is_file(value):
+        return str(((info.context or {}).get("folder", Path()) / value).absolute())
     return value
 
 
@@ -168,6 +176,8 @@ class Lora:
     """Of what goes into them."""
     targets: tuple[Text, ...] = ("all-linear",)
     """Layers that get one."""
+    modules_to_save: tuple[Text, ...] = ()
+    """Layers that are trained whole beside them: embed_tokens and lm_head, where chat tokens are new."""
 
 
 @with_config(STRICT)
@@ -196,8 +206,8 @@ class Recipe:
     """Commit, branch or tag of a model of the hub."""
     hub_id: Annotated[str, BeforeValidator(_no_key), SkipJsonSchema()] = ""
     """The id of a model of the hub; "" of a folder."""
-    template: Annotated[Text, checked(_known_template)]
-    """The chat format: chatml, bloom, ..., or own for the model's."""
+    template: Annotated[Text, BeforeValidator(_template), checked(_known_template)]
+    """The chat format: chatml, qwen3, ..., a file .toml relative to this one, or own for the model's."""
     seq_len: Annotated[int, Strict(), Field(ge=2)] = 2048
     """Tokens of a row."""
     stages: Annotated[
@@ -241,6 +251,10 @@ class Recipe:
     """Checkpoints that are kept, the newest."""
     peak_tflops: Positive | None = None
     """What a device can do in bfloat16, 10^12 operations a second; without it that of known devices."""
+    max_bad: Share = 0.01
+    """Largest share of a data set's rows that may be unreadable when it is packed."""
+    max_dropped: Share = 0.5
+    """Largest share of a data set's records that may fall out when it is packed: too long, without a reply ..."""
     deterministic: Flag = False
     """CUDA: only kernels that give the same bits each time; slower."""
     lora: Lora | None = None
@@ -264,6 +278,9 @@ class Recipe:
         decisive = self.to_dict()
         for key in ("log_every", "save_every", "keep", "name", "eval_every", "samples", "sample_tokens", "peak_tflops"):
             del decisive[key]
+        for key in ("max_bad", "max_dropped"):
+            del decisive[key]
+        decisive["template"] = identity_of(self.template)
         if self.hub_id:
             # Where the hub's files are kept differs between machines, their commit does not.
             del decisive["base_model"]

@@ -3,153 +3,172 @@
     <|im_start|>user\\n | What is 6 times 7? | <|im_end|> | \\n
     head                 content              end          after
 
-A template says nothing about ids: encode.py tokenises every piece apart. `{bos}` and `{eos}` stand for the tokenizer's.
+The families lie in families/NAME.toml, and a file of a user's own has the same keys. A template says nothing about ids:
+encode.py tokenises every piece apart. `{bos}` and `{eos}` stand for the tokenizer's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from blossom_data.records import Message
+from pydantic import Field, Strict, with_config
+
+from blossom_data.settings_types import STRICT, Flag, FreeText, OneOf, Text, Whole
 
 BOS, EOS = "{bos}", "{eos}"
 Supervise = Literal["all", "last"]
+Role = Annotated[str, OneOf("system", "user", "assistant", "tool")]
+Count = Annotated[int, Strict(), Field(ge=1)]
 
 
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a turn of one role is written."""
+    """[roles.NAME]: how a turn of one role is written."""
 
-    head: str
+    head: FreeText = ""
     """Before the content; an assistant's head is where the prompt of inference ends."""
-    end: str = ""
+    end: FreeText = ""
     """After the content; supervised in an assistant's turn, whose last token is the stop token."""
-    after: str = ""
+    after: FreeText = ""
     """After the end; never supervised."""
-    lead: str = ""
+    lead: FreeText = ""
     """Glued to the front of the content and tokenised with it: the blank that a reply begins with."""
+    tail: FreeText = ""
+    """Glued to the back of the content and tokenised with it."""
 
 
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """[system]: what becomes of the first system turn."""
+
+    default: FreeText | None = None
+    """Text of a chat that has none; "" for a turn without text."""
+    place: Literal["turn", "first question", "last question"] = "turn"
+    """A turn of its own, or the beginning of a question; where a chat has several, the first or the last."""
+    lead: FreeText = ""
+    """In front of its text."""
+    join: FreeText = ""
+    """Between its text and the question that it begins."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thinking:
+    """[thinking]: how `reasoning_content` is written in front of a reply."""
+
+    before: FreeText = "<think>\n"
+    """In front of the thinking."""
+    after: FreeText = "\n</think>\n\n"
+    """Behind it."""
+    keep: Literal["all", "last"] = "all"
+    """Of every reply, or of those behind the last question; a reply that lost its thinking is context, not learnt."""
+    fills: Flag = False
+    """The last reply has a block without text where it has no thinking."""
+    is_prompted: Annotated[Flag, Field(alias="prompted")] = False
+    """What inference sends ends with `before`; a reply without a block is context then."""
+    strips: Flag = False
+    """Line breaks around the thinking go, and thinking in the content itself is taken for what it is."""
+    precedes_lead: Flag = False
+    """It stands in front of the `lead` of the reply, not behind it."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """[tools]: where definitions of tools stand, as JSON."""
+
+    place: Literal["system", "first question", "last question"] = "system"
+    """Behind the system text, in front of the first question's text, or before the turn of the last question."""
+    before: FreeText = ""
+    """In front of the first definition."""
+    between: FreeText = "\n"
+    """Between two."""
+    after: FreeText = ""
+    """Behind the last."""
+    join: FreeText = ""
+    """Between a system text and them."""
+    opening: FreeText = ""
+    """The beginning of the system turn of a chat with tools."""
+    indent: Whole = 0
+    """Blanks of a level of their JSON; 0: one line."""
+
+
+@with_config(STRICT)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calls:
+    """[calls]: how a reply calls tools, and how what they gave is written."""
+
+    call: Text
+    """One call, with {name}, {arguments} and {id}."""
+    id: FreeText = ""
+    """What {id} stands for in `call`, with {id} in it; it is left out where the call has none."""
+    before: FreeText = ""
+    """In front of the first call."""
+    between: FreeText = "\n"
+    """Between two."""
+    after: FreeText = ""
+    """Behind the last."""
+    join: FreeText | None = None
+    """Between a reply's text and its calls; without it a reply that does both is not written."""
+    most: Count | None = None
+    """Calls of a reply; without it any number."""
+    result: Text = "{content}"
+    """What a tool gave: {content}, {json} (as a JSON text), {value} (JSON where it is JSON, else a JSON text), {id}."""
+    result_id: FreeText = ""
+    """What {id} stands for in `result`, as `id` for `call`; without it the id alone."""
+    merges: Flag = False
+    """Results that follow each other share a turn."""
+
+
+@with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
     """How the chats of a model family are written; `version` rises when the ids of any chat change."""
 
-    name: str
-    forms: Mapping[str, Form]
+    name: Text
+    """What recipes and packed sets call it."""
+    version: Count = 1
+    """Of the template."""
+    about: FreeText = ""
+    """For people: which models it is for."""
+    forms: Annotated[Mapping[Role, Form], Field(alias="roles")]
     """By role; a chat with a turn of another role is not trained on."""
-    controls: tuple[str, ...] = ()
+    controls: tuple[Text, ...] = ()
     """Texts that must each be one token of the tokenizer, and never come out of data."""
     bos: Literal["never", "always", "as tokenizer"] = "never"
-    default_system: str = ""
-    """System text of a chat that has none."""
-    intro: str = ""
+    """Whether a chat begins with the tokenizer's BOS."""
+    opening: FreeText = ""
+    """Template text at the very beginning."""
+    intro: FreeText = ""
     """Template text before the first turn of a chat without a system turn."""
-    system_lead: str = ""
-    system_join: str | None = None
-    """A system turn becomes the beginning of the user turn after it: `system_lead`, its text, this, the user's text."""
-    trims: bool = False
-    """Blanks around contents are taken away, as the family's own template does."""
-    version: int = 1
+    trims: Mapping[Role, Literal["both", "end"]] = field(default_factory=dict)
+    """Roles around whose contents white space is taken away, or blanks at their end, as the family's template does."""
+    earlier_end: FreeText = ""
+    """End of a reply before the last question, where it is another one; such a reply is context."""
+    next_stops: Mapping[Role, Text] = field(default_factory=dict)
+    """Where a reply ends with the token that begins the next turn: that token by the next turn's role."""
+    system: System = field(default_factory=System)
+    """What becomes of the first system turn."""
+    thinking: Thinking = field(default_factory=Thinking)
+    """How thinking is written; without it as `<think>` in front of every reply that has any."""
+    tools: Tools | None = None
+    """Without it chats with definitions of tools are not trained on."""
+    calls: Calls | None = None
+    """Without it chats with calls of tools are not trained on."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """Roles that a model's own template cannot write, and why: for people."""
 
-    def turns(self, messages: Sequence[Message]) -> list[Message]:
-        """The messages as the turns that are written: the default system text, trimming and joining applied."""
-        turns = [Message(turn.role, turn.content.strip()) for turn in messages] if self.trims else list(messages)
-        if self.default_system and not (turns and turns[0].role == "system"):
-            turns.insert(0, Message("system", self.default_system))
-        if self.system_join is None or not turns or turns[0].role != "system":
-            return turns
-        system, *rest = turns
-        opening = self.system_lead + system.content
-        if rest and rest[0].role == "user":
-            return [Message("user", opening + self.system_join + rest[0].content), *rest[1:]]
-        return [Message("user", opening), *rest]
-
-
-def _chatml(name: str, tool: Form | None = None) -> Template:
-    forms = {
-        role: Form(f"<|im_start|>{role}\n", "<|im_end|>", "\n") for role in ("system", "user", "assistant", "tool")
-    }
-    if tool is not None:
-        forms["tool"] = tool
-    return Template(name=name, forms=forms, controls=("<|im_start|>", "<|im_end|>"))
-
-
-def _llama_3() -> Template:
-    spoken = {"system": "system", "user": "user", "assistant": "assistant", "tool": "ipython"}
-    return Template(
-        name="llama-3",
-        forms={
-            role: Form(f"<|start_header_id|>{name}<|end_header_id|>\n\n", "<|eot_id|>") for role, name in spoken.items()
-        },
-        controls=("<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"),
-        bos="always",
-        trims=True,
-    )
-
-
-def _mistral() -> Template:
-    asked = Form("[INST]", "[/INST]", lead=" ")
-    return Template(
-        name="mistral",
-        forms={
-            "system": asked,
-            "user": asked,
-            "assistant": Form("", EOS, lead=" "),
-            "tool": Form("[TOOL_RESULTS]", "[/TOOL_RESULTS]", lead=" "),
-        },
-        controls=("[INST]", "[/INST]"),
-        bos="always",
-        system_join="\n\n",
-    )
-
-
-def _baichuan() -> Template:
-    asked = Form("<reserved_106>")
-    return Template(
-        name="baichuan",
-        forms={"system": Form(""), "user": asked, "assistant": Form("<reserved_107>", EOS), "tool": asked},
-        controls=("<reserved_106>", "<reserved_107>"),
-    )
-
-
-def _bloom() -> Template:
-    return Template(
-        name="bloom",
-        forms={
-            "system": Form("", "\n\n"),
-            "user": Form("Human:", "\n\n", lead=" "),
-            "assistant": Form("Assistant:", EOS, "\n\n", lead=" "),
-            "tool": Form("Tool:", "\n\n", lead=" "),
-        },
-        bos="as tokenizer",
-    )
-
-
-def _blossom() -> Template:
-    asked = Form("\n|Human|: ")
-    return Template(
-        name="blossom",
-        forms={"system": Form(""), "user": asked, "assistant": Form("\n|Bot|: ", EOS), "tool": asked},
-        bos="as tokenizer",
-        default_system=(
-            "A chat between a human and an artificial intelligence bot. "
-            "The bot gives helpful, detailed, and polite answers to the human's questions."
-        ),
-    )
-
-
-TEMPLATES: Mapping[str, Template] = {
-    template.name: template
-    for template in (
-        _chatml("chatml"),
-        _chatml("qwen", Form("<|im_start|>user\n<tool_response>\n", "\n</tool_response><|im_end|>", "\n")),
-        _llama_3(),
-        _mistral(),
-        _chatml("yi"),
-        _baichuan(),
-        _bloom(),
-        _blossom(),
-    )
-}
+    @property
+    def looks_back(self) -> bool:
+        """Whether a chat that goes on may be written in another way than it began."""
+        return (
+            self.thinking.keep == "last"
+            or self.thinking.fills
+            or bool(self.earlier_end)
+            or self.system.place == "last question"
+            or (self.tools is not None and self.tools.place == "last question")
+        )

@@ -3,21 +3,23 @@
     <|im_start|>assistant\\n | 42. | <|im_end|> | \\n
     .  .         .          |#  # | #          | .       # = supervised
 
-Every piece is tokenised apart: no token reaches across the border of what is supervised. What inference sends before a
-reply is therefore, token for token, the beginning of what was trained. Chats are not shortened here: pack.py does it.
+Head, content and end are tokenised apart: no token reaches across the border of what is supervised. What inference
+sends before a reply is therefore, token for token, the beginning of what was trained. Within a content, what the
+template writes beside data (a tag around thinking, the braces of a call) is one text with it, but for special tokens.
+Chats are not shortened here: pack.py does it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
 from blossom_data.train.template.chat_formats import BOS, EOS, Form, Template
 from blossom_data.train.template.tokens import HeldSpecial, Position, Tokens
+from blossom_data.train.template.writing import Piece, WrittenChat, WrittenTurn, reply_head, write
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -32,6 +34,8 @@ class EncodedTurn:
     start: int
     end: int
     is_empty: bool
+    is_learnt: bool = False
+    """A reply, and not one that is context: inference would write it, and its prompt, in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,10 @@ class EncodedChat:
 
 @dataclass(frozen=True, slots=True)
 class Unfit:
-    """A chat that the template or the tokenizer cannot write; `code` is unsupported_role or special_token."""
+    """A chat that the template or the tokenizer cannot write.
+
+    `code` is unsupported_role, unsupported_content (tools, which the template has no form for) or special_token.
+    """
 
     code: str
 
@@ -69,18 +76,19 @@ class Encoder:
         if missing:
             raise ConfigError(
                 f"the tokenizer has no token {missing[0]}, which the template {template.name} needs",
-                hint="take the tokenizer of a model with chat tokens, or a template without them: bloom, blossom",
+                hint="add it: blossom-data train add-tokens, or take a template without chat tokens: bloom, blossom",
             )
         begins = template.bos == "always" or (template.bos == "as tokenizer" and tokens.adds_bos)
         self.bos = tokens.special[tokens.bos_id] if begins and tokens.bos_id is not None else ""
-        self._reply = self.template.forms["assistant"]
-        stop = tokens.control(self._reply.end)[-1:]
-        if not stop or stop[0] not in tokens.special:
+        self._reply_head = reply_head(self.template)
+        ends = (self.template.forms["assistant"].end, *self.template.next_stops.values())
+        stops = [tokens.control(end)[-1:] for end in dict.fromkeys(end for end in ends if end)]
+        if not stops or any(not stop or stop[0] not in tokens.special for stop in stops):
             raise ConfigError(
-                f"the template {template.name} trains no stop token: a reply ends with {self._reply.end!r}",
+                f"the template {template.name} trains no stop token: a reply ends with {ends[0]!r}",
                 hint="the model would never stop; name a template whose replies end with a special token",
             )
-        self._stop_ids = stop
+        self._stop_ids = list(dict.fromkeys(stop[0] for stop in stops))
 
     def stop_ids(self, tokenizer: PreTrainedTokenizerFast | None = None) -> list[int]:
         """The ids that end a reply, each supervised turn ends with one; in another tokenizer where one is given."""
@@ -88,95 +96,142 @@ class Encoder:
             return list(self._stop_ids)
         return [tokenizer.get_vocab()[self.tokens.special[stop]] for stop in self._stop_ids]
 
-    def encode(self, messages: Sequence[Message]) -> EncodedChat | Unfit:
-        """One chat, as it is trained on."""
-        return self.encode_many([messages])[0]
+    def encode(self, messages: Sequence[Message], tools: str = "", *, is_prompt: bool = False) -> EncodedChat | Unfit:
+        """One chat, as it is trained on; with `is_prompt`, as it is sent for a reply."""
+        return self._encode([write(self.template, messages, tools, is_prompt=is_prompt)])[0]
 
-    def encode_many(self, chats: Sequence[Sequence[Message]]) -> list[EncodedChat | Unfit]:
-        """Several chats at once, which is faster."""
-        written = [self._written(messages) for messages in chats]
-        contents = iter(self.tokens.data([turn.content for chat in written if chat for turn in chat.turns]))
-        return [
-            self._chat(chat, list(islice(contents, len(chat.turns)))) if chat else Unfit("unsupported_role")
-            for chat in written
-        ]
+    def encode_many(self, chats: Sequence[Sequence[Message]], tools: Sequence[str] = ()) -> list[EncodedChat | Unfit]:
+        """Several chats at once, which is faster; `tools` are the definitions that each has."""
+        texts = tools or [""] * len(chats)
+        return self._encode([write(self.template, chat, text) for chat, text in zip(chats, texts, strict=True)])
 
-    def text(self, messages: Sequence[Message]) -> str:
-        """The chat as the template writes it, special tokens as their texts."""
-        has_system = bool(messages) and messages[0].role == "system"
-        written = self.bos + ("" if has_system else self.template.intro)
-        for turn in self.template.turns(messages):
-            form = self.template.forms[turn.role]
-            written += form.head + form.lead + turn.content + form.end + form.after
-        return written
+    def text(self, messages: Sequence[Message], tools: str = "", *, is_prompt: bool = False) -> str:
+        """The chat as the template writes it, special tokens as texts; with `is_prompt`, up to where a reply begins.
 
-    def encode_prompt(self, messages: Sequence[Message]) -> list[int]:
+        Raises:
+            ConfigError: the template cannot write a turn.
+        """
+        chat = write(self.template, messages, tools, is_prompt=is_prompt)
+        if isinstance(chat, str):
+            raise self._unfit(chat)
+        texts = [*self._beginning(chat)]
+        for turn in chat.turns:
+            texts += [turn.head, *(text for text, _ in turn.body), turn.end, turn.after]
+        if is_prompt:
+            texts.append(self._reply_head)
+        return "".join(texts)
+
+    def encode_prompt(self, messages: Sequence[Message], tools: str = "") -> list[int]:
         """The ids that inference sends: all of `messages`, up to where the assistant begins.
 
         Raises:
             ConfigError: the template cannot write a turn.
         """
-        chat = self.encode(messages)
+        written = write(self.template, messages, tools, is_prompt=True)
+        if isinstance(written, str):
+            raise self._unfit(written)
+        chat = self._encode([written])[0]
         if isinstance(chat, Unfit):
-            raise ConfigError(
-                f"the template {self.template.name} cannot write this chat ({chat.code})",
-                hint="person and model take turns, a system text first; or name another template",
-            )
-        return [*chat.ids, *self.tokens.control(self._reply.head, chat.behind)]
+            raise self._unfit(chat.code)
+        return [*chat.ids, *self.tokens.control(self._reply_head, chat.behind)]
 
-    def _written(self, messages: Sequence[Message]) -> _WrittenChat | None:
-        """A chat before it is tokenised; None where the template cannot write one of its roles."""
+    def _unfit(self, code: str) -> ConfigError:
+        return ConfigError(
+            f"the template {self.template.name} cannot write this chat ({code})",
+            hint="person and model take turns, a system text first; or name another template",
+        )
+
+    def _beginning(self, chat: WrittenChat) -> tuple[str, ...]:
+        return (self.bos, self.template.opening, "" if chat.has_system else self.template.intro)
+
+    def _encode(self, chats: Sequence[WrittenChat | str]) -> list[EncodedChat | Unfit]:
+        placed = [self._placed(chat) if isinstance(chat, WrittenChat) else None for chat in chats]
+        contents = iter(
+            self.tokens.data([text for chat in placed if chat for turn in chat.turns for text in turn.data])
+        )
+        return [
+            self._chat(one, contents) if one is not None else Unfit(str(code))
+            for one, code in zip(placed, chats, strict=True)
+        ]
+
+    def _placed(self, chat: WrittenChat) -> _PlacedChat:
+        """The chat with what stands before each of its pieces, which decides their ids."""
         position: Position = "start"
         intro: tuple[int, ...] = ()
-        has_system = bool(messages) and messages[0].role == "system"
-        for text in (self.bos, "" if has_system else self.template.intro):
+        for text in self._beginning(chat):
             intro += self.tokens.control(text, position)
             position = self.tokens.after(text, position)
         turns = []
-        for turn in self.template.turns(messages):
-            form = self.template.forms.get(turn.role)
-            if form is None:
-                return None
-            text = form.lead + turn.content
-            before = self.tokens.after(form.head, position)
-            behind: Position = "text" if text else before
-            turns.append(_WrittenTurn(turn, form, position, (text, before), behind))
-            position = self.tokens.after(form.after, self.tokens.after(form.end, behind))
-        return _WrittenChat(intro, turns, position)
+        for turn in chat.turns:
+            before_head = position
+            position = self.tokens.after(turn.head, position)
+            runs: list[tuple[int, ...] | None] = []
+            data: list[tuple[str, Position]] = []
+            for text, is_own in self._runs(turn.body):
+                if is_own:
+                    runs.append(self.tokens.control(text, position))
+                    position = self.tokens.after(text, position)
+                else:
+                    runs.append(None)
+                    data.append((text, position))
+                    position = "text"
+            turns.append(_PlacedTurn(turn, before_head, runs, data, position))
+            position = self.tokens.after(turn.after, self.tokens.after(turn.end, position))
+        return _PlacedChat(intro, turns, position)
 
-    def _chat(self, chat: _WrittenChat, contents: Sequence[list[int] | HeldSpecial]) -> EncodedChat | Unfit:
+    def _runs(self, body: tuple[Piece, ...]) -> Sequence[Piece]:
+        """A body as special tokens of the template's, and the texts between them, each one text."""
+        if len(body) == 1 and not body[0][1]:
+            return body
+        runs: list[Piece] = []
+        text = ""
+        for piece, is_own in body:
+            for part, is_special in self.tokens.parted(piece) if is_own else ((piece, False),):
+                if not is_special:
+                    text += part
+                    continue
+                runs += [(text, False)] if text else []
+                runs.append((part, True))
+                text = ""
+        return [*runs, (text, False)] if text else runs
+
+    def _chat(self, chat: _PlacedChat, contents: Iterator[list[int] | HeldSpecial]) -> EncodedChat | Unfit:
         encoded = []
-        for turn, content in zip(chat.turns, contents, strict=True):
-            if isinstance(content, HeldSpecial):
-                return Unfit("special_token")
-            form = turn.form
-            ids = [*self.tokens.control(form.head, turn.before_head), *content]
-            start = len(ids) - len(content)
-            ids += self.tokens.control(form.end, turn.behind_content)
+        is_held = False
+        for turn in chat.turns:
+            written = turn.written
+            ids = [*self.tokens.control(written.head, turn.before_head)]
+            start = len(ids)
+            for run in turn.runs:
+                content = next(contents) if run is None else run
+                if isinstance(content, HeldSpecial):
+                    is_held = True
+                else:
+                    ids += content
+            ids += self.tokens.control(written.end, turn.behind_content)
             end = len(ids)
-            ids += self.tokens.control(form.after, self.tokens.after(form.end, turn.behind_content))
-            is_empty = not turn.message.content.strip()
-            encoded.append(EncodedTurn(turn.message.role, ids, start, end, is_empty))
-        return EncodedChat(chat.intro, tuple(encoded), chat.behind)
+            ids += self.tokens.control(written.after, self.tokens.after(written.end, turn.behind_content))
+            encoded.append(EncodedTurn(written.role, ids, start, end, written.is_empty, written.is_learnt))
+        return Unfit("special_token") if is_held else EncodedChat(chat.intro, tuple(encoded), chat.behind)
 
 
 @dataclass(frozen=True, slots=True)
-class _WrittenTurn:
-    """A turn before it is tokenised; `content` is its text and what stands before it."""
+class _PlacedTurn:
+    """A turn before it is tokenised: `runs` are ids, or None for the next of `data`, a text and what is before it."""
 
-    message: Message
-    form: Form
+    written: WrittenTurn
     before_head: Position
-    content: tuple[str, Position]
+    runs: list[tuple[int, ...] | None]
+    data: list[tuple[str, Position]]
     behind_content: Position
 
 
 @dataclass(frozen=True, slots=True)
-class _WrittenChat:
+class _PlacedChat:
     """A chat before it is tokenised, but for what stands before its first turn."""
 
     intro: tuple[int, ...]
-    turns: list[_WrittenTurn]
+    turns: list[_PlacedTurn]
     behind: Position
 
 
@@ -200,7 +255,7 @@ def _resolved(template: Template, tokens: Tokens) -> Template:
     if template.bos == "always":
         resolve(BOS)
     forms = {
-        role: Form(resolve(form.head), resolve(form.end), resolve(form.after), form.lead)
+        role: Form(resolve(form.head), resolve(form.end), resolve(form.after), form.lead, form.tail)
         for role, form in template.forms.items()
     }
-    return replace(template, forms=forms)
+    return replace(template, forms=forms, earlier_end=resolve(template.earlier_end))

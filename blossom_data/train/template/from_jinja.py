@@ -4,8 +4,9 @@
     head              .       end         head                  .       end        after
 
 The pieces must then write other chats letter for letter, and ordinary ones token for token, as the model's template
-does; one that treats a turn differently for its place (reasoning left out of earlier turns) is refused. Roles that the
-template refuses, or writes in a way that pieces cannot, are left out: chats that need them are dropped and counted.
+does; one that treats a turn differently for its place (reasoning left out of earlier turns) is refused, and so is one
+whose text depends on the day. Roles that the template refuses, or writes in a way that pieces cannot, are left out and
+named with their reason: chats that need them are dropped and counted.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
-from blossom_data.train.template.chat_formats import Form, Template
+from blossom_data.train.template.chat_formats import Form, System, Template
 from blossom_data.train.template.encode import Encoder, Unfit
 from blossom_data.train.template.tokens import Tokens
 
@@ -29,6 +30,7 @@ _REPLY, _REPLY_2 = Message("assistant", "qzreply1"), Message("assistant", "qzrep
 _SYSTEM, _TOOL = Message("system", "qzsystem1"), Message("tool", "qztool1")
 _ORDINARY = ("What is 6 times 7?", "It is 42.", "天空是什么颜色？", "def f(x):\n    return x", "great 🎉", "[[1], 2]")
 _ODD = (*_ORDINARY, "\n\nso", " blank ", "four\n")
+_IN_NO_PIECES = "it writes it in a way that head, content and end cannot"
 _HINT = "name a template instead, such as --template chatml"
 
 
@@ -45,6 +47,7 @@ def own_template(tokenizer: PreTrainedTokenizerFast) -> Template:
     if not tokenizer.chat_template:
         raise ConfigError("the tokenizer has no chat template of its own", hint=_HINT)
     try:
+        _refuse_todays(tokenizer)
         template = _derived(tokenizer)
     except _Refused as why:
         raise ConfigError(f"the model's own chat template cannot be taken apart: {why}", hint=_HINT) from why
@@ -57,6 +60,22 @@ def own_template(tokenizer: PreTrainedTokenizerFast) -> Template:
             hint=_HINT,
         )
     return template
+
+
+def _refuse_todays(tokenizer: PreTrainedTokenizerFast) -> None:
+    """Raises ConfigError where what the template writes holds the date: tomorrow it would be another template."""
+    text = str(tokenizer.chat_template)
+    if "strftime_now" not in text:
+        return
+    days = [
+        _written(tokenizer, [_USER], chat_template="{% macro strftime_now(form) %}" + day + "{% endmacro %}" + text)
+        for day in ("qzmonday", "qztuesday")
+    ]
+    if days[0] != days[1]:
+        raise ConfigError(
+            "the text of the model's own chat template depends on the day",
+            hint="name a template with a fixed date, such as --template llama-3.1 or gpt-oss",
+        )
 
 
 def _derived(tokenizer: PreTrainedTokenizerFast) -> Template:
@@ -86,10 +105,10 @@ def _derived(tokenizer: PreTrainedTokenizerFast) -> Template:
             ),
         },
         intro=intro,
-        trims="  qzuser1" not in _written(tokenizer, [Message("user", "  qzuser1  "), _REPLY]),
     )
     template = _with_system(template, tokenizer, user_head)
     template = _with_tool(template, tokenizer, closing, prompt.removeprefix(user_end))
+    template = replace(template, trims={role: "both" for role in _roles(template) if _trims(tokenizer, role)})
     heads = [template.intro, *(form.head for role, form in template.forms.items() if role == "system")]
     if bos and any(head.startswith(bos) for head in heads):
         template = _with_bos(template, bos)
@@ -100,8 +119,8 @@ def _with_system(template: Template, tokenizer: PreTrainedTokenizerFast, user_he
     """Adds the system turn: one of its own, or the beginning of the user turn after it."""
     try:
         before, between, *_ = _parts(tokenizer, [_SYSTEM, _USER, _REPLY])
-    except _Refused:
-        return template
+    except _Refused as why:
+        return replace(template, left_out={**template.left_out, "system": str(why)})
     if user_head and between.endswith(user_head):
         form = Form(before, between.removesuffix(user_head))
         return replace(template, forms={**template.forms, "system": form})
@@ -109,19 +128,20 @@ def _with_system(template: Template, tokenizer: PreTrainedTokenizerFast, user_he
     written = user.head + user.lead
     opening = template.intro + written
     if before.startswith(opening):
-        return replace(template, system_lead=before.removeprefix(opening), system_join=between)
-    return template
+        system = System(place="first question", lead=before.removeprefix(opening), join=between)
+        return replace(template, system=system)
+    return replace(template, left_out={**template.left_out, "system": _IN_NO_PIECES})
 
 
 def _with_tool(template: Template, tokenizer: PreTrainedTokenizerFast, closing: str, reply_head: str) -> Template:
     """Adds the tool turn where the template writes one."""
     try:
         _, _, before, after, _ = _parts(tokenizer, [_USER, _REPLY, _TOOL, _REPLY_2])
-    except _Refused:
-        return template
+    except _Refused as why:
+        return replace(template, left_out={**template.left_out, "tool": str(why)})
     after = after.removesuffix(template.forms["assistant"].lead)
     if not before.startswith(closing) or not after.endswith(reply_head):
-        return template
+        return replace(template, left_out={**template.left_out, "tool": _IN_NO_PIECES})
     form = Form(before.removeprefix(closing), after.removesuffix(reply_head))
     return replace(template, forms={**template.forms, "tool": form})
 
@@ -146,13 +166,25 @@ def _through_stop(tokenizer: PreTrainedTokenizerFast, closing: str) -> str:
     return closing[: found.end()] if found else closing
 
 
+def _roles(template: Template) -> list[str]:
+    return [role for role in ("user", "assistant", "system", "tool") if _writes(template, role)]
+
+
+def _trims(tokenizer: PreTrainedTokenizerFast, role: str) -> bool:
+    """Whether the template takes white space around the content of a turn of `role` away."""
+    told = Message(role, f"  qz{role}  ")
+    chats = {"user": [told, _REPLY], "assistant": [_USER, told], "system": [told, _USER, _REPLY]}
+    return f"  qz{role}" not in _written(tokenizer, chats.get(role, [_USER, _REPLY, told, _REPLY_2]))
+
+
 def _writes(template: Template, role: str) -> bool:
-    return role in template.forms or (role == "system" and template.system_join is not None)
+    return role in template.forms or (role == "system" and template.system.place != "turn")
 
 
 def _without(template: Template, role: str) -> Template:
     forms = {name: form for name, form in template.forms.items() if name != role}
-    return replace(template, forms=forms, system_join=None if role == "system" else template.system_join)
+    system = System() if role == "system" else template.system
+    return replace(template, forms=forms, system=system, left_out={**template.left_out, role: _IN_NO_PIECES})
 
 
 def _agrees(template: Template, tokenizer: PreTrainedTokenizerFast, extra: Message | None) -> bool:
@@ -169,13 +201,20 @@ def _agrees(template: Template, tokenizer: PreTrainedTokenizerFast, extra: Messa
                 text = _written(tokenizer, chat)
             except _Refused:
                 return False
-            if encoder.text(chat) != text:
+            if _text(encoder, chat) != text:
                 return False
             encoded = encoder.encode(chat)
             is_ordinary = all(message.content in _ORDINARY for message in chat)
             if isinstance(encoded, Unfit) or (is_ordinary and encoded.ids != _whole_ids(tokenizer, text)):
                 return False
     return True
+
+
+def _text(encoder: Encoder, messages: Sequence[Message]) -> str:
+    try:
+        return encoder.text(messages)
+    except ConfigError:
+        return ""
 
 
 def _whole_ids(tokenizer: PreTrainedTokenizerFast, text: str) -> list[int]:
@@ -193,10 +232,12 @@ def _parts(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, p
     return [*parts, rest]
 
 
-def _written(tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, prompt: bool = False) -> str:
+def _written(
+    tokenizer: PreTrainedTokenizerFast, messages: Sequence[Message], *, prompt: bool = False, **given: Any
+) -> str:
     turns = [{"role": message.role, "content": message.content} for message in messages]
     try:
-        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt))
+        return str(tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt, **given))
     except Exception as why:
         # A template is a program of the model's author: it raises what it likes.
         raise _Refused(f"it refuses a chat of {', '.join(message.role for message in messages)} turns") from why

@@ -10,12 +10,13 @@ these prompts a server that tokenises the exported chat template as one text sen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
-from blossom_data.train.template.encode import Encoder, Unfit
+from blossom_data.train.template.encode import EncodedChat, EncodedTurn, Encoder, Unfit
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -46,8 +47,16 @@ class Gates:
                 hint="name the template of the model's own family",
             )
 
-    def document(self, number: int, messages: Sequence[Message], ids: Sequence[int], runs: Sequence[int]) -> None:
-        """Tries the gates on document `number`, made of `messages`, whose mask is `runs`.
+    def document(
+        self,
+        number: int,
+        messages: Sequence[Message],
+        chat: EncodedChat,
+        ids: Sequence[int],
+        runs: Sequence[int],
+        tools: str = "",
+    ) -> None:
+        """Tries the gates on document `number`, made of `messages` and encoded as `chat`, whose mask is `runs`.
 
         Raises:
             ConfigError: a gate failed.
@@ -60,13 +69,13 @@ class Gates:
                 self._try_stop(ids[position - length : position])
         if number % _EVERY:
             return
-        for index, turn in enumerate(messages):
-            if turn.role == "assistant":
-                prompt = self._encoder.encode_prompt(messages[:index])
+        for index, turn in _replies(messages, chat):
+            if turn.is_learnt:
+                prompt = self._encoder.encode_prompt(messages[:index], tools)
                 # Turns that were cut away were not trained.
                 if len(prompt) < end:
                     self._try_prompt(prompt, ids)
-                    self._count_served(messages[:index], prompt)
+                    self._count_served(messages[:index], tools, prompt)
 
     def result(self) -> dict[str, Any]:
         """What was tried, for the manifest: everything in it passed."""
@@ -80,13 +89,11 @@ class Gates:
         chat = self._encoder.encode(messages)
         if isinstance(chat, Unfit):
             return
-        replies = (index for index, message in enumerate(messages) if message.role == "assistant")
-        ids = list(chat.intro)
-        for turn in chat.turns:
-            ids += turn.ids
-            if turn.role == "assistant":
+        ids = chat.ids
+        for index, turn in _replies(messages, chat):
+            if turn.is_learnt:
                 self._try_stop(turn.ids[turn.start : turn.end])
-                self._try_prompt(self._encoder.encode_prompt(messages[: next(replies)]), ids)
+                self._try_prompt(self._encoder.encode_prompt(messages[:index]), ids)
 
     def _try_prompt(self, prompt: Sequence[int], ids: Sequence[int]) -> None:
         self._prompts += 1
@@ -106,17 +113,36 @@ class Gates:
                 hint="name another template",
             )
 
-    def _count_served(self, messages: Sequence[Message], prompt: Sequence[int]) -> None:
-        turns = [{"role": turn.role, "content": turn.content} for turn in messages]
+    def _count_served(self, messages: Sequence[Message], tools: str, prompt: Sequence[int]) -> None:
+        turns = [served(turn) for turn in messages]
         try:
             text = self._tokenizer.apply_chat_template(
-                turns, chat_template=self._chat_template, tokenize=False, add_generation_prompt=True
+                turns,
+                tools=json.loads(tools) if tools else None,
+                chat_template=self._chat_template,
+                tokenize=False,
+                add_generation_prompt=True,
             )
         except Exception:
             # A model's own template may refuse a chat that its pieces can write; it is then never served.
             return
         self._served += 1
         self._served_alike += self._tokenizer(text, add_special_tokens=False)["input_ids"] == list(prompt)
+
+
+def served(turn: Message) -> dict[str, Any]:
+    """A turn as programs hand it to a chat template: arguments of calls as objects."""
+    told = turn.to_dict()
+    told.pop("train", None)
+    for call in told.get("tool_calls", ()):
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    return told
+
+
+def _replies(messages: Sequence[Message], chat: EncodedChat) -> Iterator[tuple[int, EncodedTurn]]:
+    """The place of each reply in `messages`, and the reply as it was encoded."""
+    places = (index for index, message in enumerate(messages) if message.role == "assistant")
+    return zip(places, (turn for turn in chat.turns if turn.role == "assistant"), strict=True)
 
 
 def _chats() -> list[list[Message]]:

@@ -105,16 +105,29 @@ class Tokens:
             != self._control.encode("a", add_special_tokens=False).ids
             for text in list(special.values())[:1]
         )
-        self._controls: dict[tuple[str, bool], tuple[int, ...]] = {}
+        self._controls: dict[tuple[str, Position], tuple[int, ...]] = {}
+        self._behind: dict[tuple[str, Position], Position] = {}
+        longest_first = sorted(filter(None, special.values()), key=len, reverse=True)
+        self._special_text = re.compile("(" + ("|".join(map(re.escape, longest_first)) or "(?!)") + ")")
+        self._parted: dict[str, tuple[tuple[str, bool], ...]] = {}
 
     def control(self, text: str, position: Position = "text") -> tuple[int, ...]:
         """The ids of a template's own text at `position`; special tokens count in it."""
-        # A text that begins with a special token brings its own position for what follows.
-        is_prefixed = self._is_prefixed(position) or self._inside.match(text) is not None
-        known = self._controls.get((text, is_prefixed))
+        known = self._controls.get((text, position))
         if known is None:
+            # A text that begins with a special token brings its own position for what follows.
+            is_prefixed = self._is_prefixed(position) or self._inside.match(text) is not None
             view = self._prefixed_control if is_prefixed else self._control
-            known = self._controls[text, is_prefixed] = tuple(view.encode(text, add_special_tokens=False).ids)
+            known = self._controls[text, position] = tuple(view.encode(text, add_special_tokens=False).ids)
+        return known
+
+    def parted(self, text: str) -> tuple[tuple[str, bool], ...]:
+        """A template's own text as special tokens (True) and what stands between them."""
+        known = self._parted.get(text)
+        if known is None:
+            pieces = self._special_text.split(text)
+            known = tuple((piece, number % 2 == 1) for number, piece in enumerate(pieces) if piece)
+            self._parted[text] = known
         return known
 
     def single(self, text: str) -> int | None:
@@ -124,10 +137,12 @@ class Tokens:
 
     def after(self, text: str, position: Position) -> Position:
         """The position behind a control text that stands at `position`; one that leaves no token changes nothing."""
-        ids = self.control(text, position)
-        if not ids:
-            return position
-        return "special" if ids[-1] in self.special else "text"
+        known = self._behind.get((text, position))
+        if known is None:
+            ids = self.control(text, position)
+            known = position if not ids else "special" if ids[-1] in self.special else "text"
+            self._behind[text, position] = known
+        return known
 
     def data(self, texts: Sequence[tuple[str, Position]]) -> list[list[int] | HeldSpecial]:
         """The ids of each text at its position, none a special token's; HeldSpecial for one that cannot be had so."""

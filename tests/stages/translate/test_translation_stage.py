@@ -45,20 +45,17 @@ def test_the_request_is_one_document_with_free_fields() -> None:
     assert asked[0].max_tokens is not None and asked[0].max_tokens < 400
 
 
-def test_every_role_but_tool_is_translated() -> None:
+def test_every_role_but_tool_is_translated_and_tools_are_dropped_on_request_alone() -> None:
     turns = (
         Message("system", "Be brief."),
         Message("user", "What is 2+2?"),
         Message("tool", "What is it"),
         Message("assistant", "It lists files."),
     )
-    record, _ = drive(translate(), Record("r", "t", "en", turns), good_model(WORDS))
-    assert [turn.content for turn in record.messages] == [
-        "回答要简短。",
-        "2+2 等于几？",
-        "What is it",
-        "它会列出文件。",
-    ]
+    with pytest.raises(Reject, match="unsupported_content"):
+        drive(translate(), Record("r", "t", "en", turns), good_model(WORDS))
+    record, _ = drive(translate(drop_tools=True), Record("r", "t", "en", turns), good_model(WORDS))
+    assert [turn.content for turn in record.messages] == ["回答要简短。", "2+2 等于几？", "它会列出文件。"]
 
 
 @pytest.mark.parametrize(

@@ -265,11 +265,11 @@ def test_the_gates_stop_what_was_encoded_wrongly() -> None:
     mask = mask_of(encoded, "all")
     ids, runs = ids_of(encoded), [mask.index(True), sum(mask), 1]
     gates = Gates(encoder, tokenizer, chat_template(encoder))
-    gates.document(0, messages, ids, runs)
+    gates.document(0, messages, encoded, ids, runs)
     with pytest.raises(ConfigError, match="prompt-prefix gate"):
-        gates.document(0, messages, [*ids[:1], ids[2], *ids[2:]], runs)
+        gates.document(0, messages, encoded, [*ids[:1], ids[2], *ids[2:]], runs)
     with pytest.raises(ConfigError, match="stop-token gate"):
-        gates.document(1, messages, ids, [runs[0], runs[1] - 1, 2])
+        gates.document(1, messages, encoded, ids, [runs[0], runs[1] - 1, 2])
 
 
 def test_a_killed_packing_is_no_packed_set_and_the_next_one_takes_its_place(tmp_path: Path) -> None:
@@ -280,3 +280,18 @@ def test_a_killed_packing_is_no_packed_set_and_the_next_one_takes_its_place(tmp_
     with pytest.raises(InputError, match="no packed set"):
         PackedSet.open(tmp_path / "out")
     assert packed(tmp_path / "out", source).manifest["documents"] == 40
+
+
+def test_a_long_chat_of_a_thinking_family_is_cut_where_its_last_reply_thinks(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "What?"}, {"role": "assistant", "content": "This.", "reasoning": "Hm. " * 4}]
+    long = {"role": "assistant", "content": "That. " * 200, "reasoning": "Hm."}
+    source = write_lines(tmp_path / "in.jsonl", [{"messages": [*turns, *turns, turns[0], long]}])
+    whole = write_lines(tmp_path / "whole.jsonl", [{"messages": [*turns, *turns]}])
+    tokenizer, seq_len = byte_level("qwen3"), 128
+    for name, path in (("cut", source), ("short", whole)):
+        pack_dataset([path], tmp_path / name, tokenizer=tokenizer, template="qwen3", seq_len=seq_len)
+    cut, short = (PackedSet.open(tmp_path / name) for name in ("cut", "short"))
+    assert cut.document(0).ids.tolist() == short.document(0).ids.tolist()
+    assert cut.document(0).supervised.tolist() == short.document(0).supervised.tolist()
+    assert cut.manifest["counts"]["cut"]["turns"] == 2
+    assert (cut.manifest["counts"]["context_replies"], short.manifest["counts"]["context_replies"]) == (1, 1)

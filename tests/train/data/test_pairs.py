@@ -60,7 +60,7 @@ def test_every_layout_gives_the_same_pair(tmp_path: Path, layout: str) -> None:
     assert not rest
     assert isinstance(pair, Pair), pair
     assert pair.prompt == (Message("user", ASKED),)
-    assert (pair.chosen, pair.rejected, pair.line) == (CHOSEN, REJECTED, 1)
+    assert (pair.chosen.content, pair.rejected.content, pair.line) == (CHOSEN, REJECTED, 1)
 
 
 def test_system_texts_inputs_and_earlier_turns_belong_to_the_prompt(tmp_path: Path) -> None:
@@ -152,13 +152,13 @@ def test_both_documents_of_a_pair_share_the_prompt_and_a_row(tmp_path: Path, tem
         {"prompt": turns, "chosen": "yes " * (number % 5 + 1), "rejected": "no"} for number, turns in enumerate(asked)
     ]
     path = write_lines(tmp_path / "p.jsonl", rows)
-    pairs = packed(tmp_path / "out", path, template=template, seq_len=160)
+    pairs = packed(tmp_path / "out", path, template=template, seq_len=320)
     assert pairs.is_pairs
     assert pairs.manifest["counts"]["kept"] == 30
     seen = []
     for index in range(len(pairs)):
         row = pairs.row(index)
-        assert len(row.ids) == pairs.row_tokens[index] <= 2 * 160
+        assert len(row.ids) == pairs.row_tokens[index] <= 2 * 320
         ends = [*row.starts[1:].tolist(), len(row.ids)]
         documents = [(row.ids[a:b], row.supervised[a:b]) for a, b in zip(row.starts.tolist(), ends, strict=True)]
         for (one, learnt), (other, also), digest in zip(
@@ -221,7 +221,7 @@ def test_real_pairs_are_all_read(tmp_path: Path, shared: Path) -> None:
     pairs = list(read_pairs(path))
     assert len(pairs) == len(rows) == 300
     assert all(isinstance(pair, Pair) for pair in pairs)
-    assert [pair.chosen for pair in pairs if isinstance(pair, Pair)] == [row["chosen"]["value"] for row in rows]
+    assert [pair.chosen.content for pair in pairs if isinstance(pair, Pair)] == [row["chosen"]["value"] for row in rows]
     opened = packed(tmp_path / "out", path, seq_len=4096)
     counts = opened.manifest["counts"]
     assert counts["kept"] + sum(counts["dropped"].values()) == 300
