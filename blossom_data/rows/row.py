@@ -21,6 +21,7 @@ BAD_ROW_CODES = {
     "too_large_number": "a number that 64 bits cannot hold: it would change silently",
     "nul": "a NUL character inside a text: databases and terminals cut the text there",
     "bad_json": "not one JSON value: NaN, lone surrogates, control characters, data after the value ...",
+    "bad_table_row": "a row of a table that has other fields than its header, or a quote that does not fit",
     "duplicate_key": "a key that stands twice in one object: readers differ in which one they take",
     "torn_line": "the last row ends early: the file was cut",
     "not_an_object": "JSON, but not an object",

@@ -17,8 +17,8 @@ from typing import Any
 
 from blossom_data.errors import ConfigError, InputError, extra_hint
 from blossom_data.rows import BadRow, Row
-from blossom_data.rows.parquet import plain
 from blossom_data.rows.row import Unreadable
+from blossom_data.rows.tables.columns import plain
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*+/[A-Za-z0-9][\w.-]*+")
 _FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".parquet", ".gz", ".zst", ".csv", ".txt")
