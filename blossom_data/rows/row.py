@@ -13,7 +13,7 @@ MAX_LINE_BYTES = 16 << 20
 MAX_DEPTH = 64
 MAX_RAW_BYTES = 2048
 
-COPY = "duplicate"
+COPY, EVALUATION = "duplicate", "evaluation"
 BAD_ROW_CODES = {
     "bad_utf8": "bytes that are not UTF-8",
     "line_too_long": f"a line or element longer than {MAX_LINE_BYTES >> 20} MB; the rest of it is skipped",
@@ -30,6 +30,7 @@ BAD_ROW_CODES = {
     "empty": "no instruction is left once blanks are taken away",
     "duplicate_id": "an id that an earlier row has",
     COPY: "a row without id that says the same as an earlier one: left out, and no fault",
+    EVALUATION: "a question of a known evaluation set among other rows: left out, and no fault",
     "wrong_layout": "the row's fields are of none of the source's layouts",
     "unknown_role": "a turn of a role that is neither a person's, the system's, a model's nor a tool's",
     "prompt_mismatch": "a preference pair whose two replies do not answer the same turns",
@@ -58,8 +59,8 @@ class BadRow:
 
     @property
     def is_fault(self) -> bool:
-        """Whether it speaks against the input: an exact copy of a row does not."""
-        return self.code != COPY
+        """Whether it speaks against the input: an exact copy of a row does not, nor a question of an evaluation set."""
+        return self.code not in (COPY, EVALUATION)
 
 
 class Unreadable(Exception):

@@ -2,14 +2,15 @@
 
     {"id": "a1", "messages": [{"role": "user", "content": "What is 6 times 7?"}], "gold": 42}
 
-`messages` alone is required. `id` defaults to the hash of the content, `lang` to what the script says, `gold` may be a
-text, a number or null. Further keys are left out. Two records of one id do not pass, whatever the rest of them.
+`messages` alone is required, or a `prompt` without an answer beside it: a text, or its messages. `id` defaults to the
+hash of the content, `lang` to what the script says, `gold` may be a text, a number or null. Further keys are left out.
+Two records of one id do not pass, whatever the rest of them.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -32,9 +33,11 @@ from blossom_data.rows.inputs import read_rows
 from blossom_data.rows.language import chat_language
 from blossom_data.rows.row import COPY, MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
+from blossom_data.rows.wanted import Wanted
 from blossom_data.settings_types import OneOf
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
+_ANSWERS = ("completion", "response", "output", "answer", "chosen", "rejected")
 
 
 class _Becomes:
@@ -104,6 +107,13 @@ class RecordRow:
     """An entry for each stage that it went through."""
 
 
+WANTED = Wanted(
+    frozenset({*RecordRow.__dataclass_fields__, "prompt"}),
+    lambda row: "messages" in row,
+    list_field="messages",
+)
+
+
 @functools.cache
 def _validator() -> Callable[[dict[str, Any]], Record]:
     """Compiled when the first record is read, not when a command is only asked for its help."""
@@ -116,7 +126,22 @@ def read_records(path: Path | str) -> Iterator[Record | BadRow]:
     Raises:
         InputError: as read_rows.
     """
-    return distinct_records(read_rows(path), lambda row: valid_record(row.value))
+    return records_of(read_rows(path, WANTED))
+
+
+def records_of(rows: Iterable[Row | BadRow]) -> Iterator[Record | BadRow]:
+    """The records that rows are; a row that is none, or repeats an id, as BadRow."""
+    return distinct_records(rows, lambda row: valid_record(row.value))
+
+
+def is_record(row: Mapping[str, Any]) -> bool:
+    """Whether a row claims to be a record."""
+    return "messages" in row or _is_prompt(row)
+
+
+def _is_prompt(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a prompt to be answered: one with its answer beside it is a raw row, whose answer would be lost."""
+    return "prompt" in row and not any(field in row for field in _ANSWERS)
 
 
 def distinct_records(rows: Iterable[Row | BadRow], read: Callable[[Row], Record]) -> Iterator[Record | BadRow]:
@@ -148,20 +173,22 @@ def valid_record(row: dict[str, Any]) -> Record:
         Unreadable: missing_field, wrong_type, unknown_role or empty.
     """
     values = row if None not in row.values() else {key: value for key, value in row.items() if value is not None}
-    # A number counts as its digits.
-    if type(values.get("id")) is int:
-        values = {**values, "id": str(values["id"])}
+    if "messages" not in values and _is_prompt(row):
+        prompt = values["prompt"]
+        turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        values = {**values, "messages": turns}
+    # A number counts as its digits; a whole one may be a double, as tables without nulls for integers write it.
+    if type(number := values.get("id")) is int or (type(number) is float and number.is_integer()):
+        values = {**values, "id": str(int(number))}
     if type(values.get("gold")) in (int, float):
         values = {**values, "gold": str(values["gold"])}
     try:
         record = _validator()(values)
     except ValidationError as why:
         record = _without_blanks(values, why)
-    for turn in record.messages:
-        if turn.content.strip():
-            break
-    else:
+    if not any(turn.content.strip() for turn in record.messages):
         raise _EMPTY
+    _refuse_nul(record)
     # It was made just now and is nobody else's yet; a copy would cost as much as all checks.
     if not record.lang:
         lang = chat_language([turn.content for turn in record.messages if turn.role == "user"])
@@ -170,6 +197,16 @@ def valid_record(row: dict[str, Any]) -> Record:
         own = content_id(record.source, record.source_id, record.messages, record.gold)
         object.__setattr__(record, "id", own)
     return record
+
+
+def _refuse_nul(record: Record) -> None:
+    """Raises Unreadable for a NUL in what is kept of a row."""
+    for turn in record.messages:
+        if "\0" in turn.content or "\0" in turn.reasoning_content:
+            raise Unreadable("nul", f"a NUL character in a message of the role {turn.role}")
+    for text in (record.id, record.gold, record.source, record.source_id, *record.tags):
+        if "\0" in text:
+            raise Unreadable("nul", "a NUL character in gold, id, source or tags")
 
 
 def gold_text(value: object) -> str:

@@ -142,6 +142,7 @@ def open_source(source: SourceSettings) -> Pulled:
         seed=source.seed,
         revision=source.revision,
         split=source.split,
+        allow_eval=source.allow_eval,
     )
 
 
@@ -179,7 +180,8 @@ def _identity(
     for source, pulled in pulls:
         origin = pulled.origin
         content = origin.revision if origin.revision else content_digest(Path(source.path))
-        digest.update(repr((replace(source, path="", licence=""), origin.licence, source.licence, content)).encode())
+        about = (replace(source, path="", licence=""), origin.licence, source.licence, content)
+        digest.update(repr((*about, *filter(None, [source.allow_eval]))).encode())
     for name, stage in stages.items():
         models = sorted({endpoint.model for endpoint in serving(endpoints, name)})
         digest.update(repr((name, stage, models, *filter(None, [further_of(endpoints, name)]))).encode())
