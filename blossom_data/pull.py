@@ -27,10 +27,10 @@ from blossom_data.rows.row import EVALUATION, Unreadable
 from blossom_data.rows.valid import shown
 from blossom_data.rows.wanted import Wanted
 from blossom_data.sources import Source, find_source, look_alikes, to_record
+from blossom_data.sources.advice.unwrapping import unwrapping_hint
 from blossom_data.sources.evaluation import PART_OF_TRAINING, KnownQuestions, is_evaluation_split, layout_of
 from blossom_data.sources.hub import Origin, is_hub_id, open_hub
 from blossom_data.sources.local import open_local, split_here
-from blossom_data.sources.unwrapping import unwrapping_hint
 
 _PROBE_ROWS = 20
 _SHOWN_FIELDS = 20

@@ -28,8 +28,8 @@ from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import read_manifest
+from blossom_data.sources.advice.raw import read_only_records
 from blossom_data.sources.hub import is_hub_id
-from blossom_data.sources.raw import read_only_records
 from blossom_data.stages.build import build_stage, prompts_of
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from blossom_data.rows.row import MAX_RAW_BYTES
 _MOST_BYTES = MAX_RAW_BYTES
 _WIDE_BYTES = 64
 _ZERO_SHARE = 0.3
+_INFLATERS = {".gz": "gzip -dc", ".zst": "zstd -dc", ".zstd": "zstd -dc"}
 _KANA = re.compile("[\u3040-\u30ff]")
 
 
@@ -37,6 +38,10 @@ def likely_encoding(data: bytes) -> str:
 
 def iconv_line(encoding: str, name: str) -> str:
     """The command that makes UTF-8 of the file `name`."""
+    for suffix, inflate in _INFLATERS.items():
+        if name.endswith(suffix):
+            target = shlex.quote(name.removesuffix(suffix))
+            return f"{inflate} {shlex.quote(name)} | iconv -f {encoding} -t UTF-8 > {target}"
     stem, dot, suffix = name.rpartition(".")
     target = f"{stem}.utf8.{suffix}" if dot and "/" not in suffix else f"{name}.utf8"
     return f"iconv -f {encoding} -t UTF-8 {shlex.quote(name)} > {shlex.quote(target)}"

@@ -10,6 +10,7 @@ colons are all accounted for by its keys and texts has no key twice. Rows where 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
@@ -20,6 +21,7 @@ from blossom_data.rows.row import MAX_DEPTH, Unreadable
 from blossom_data.rows.wanted import Wanted
 
 BOM = b"\xef\xbb\xbf"
+_LIST_OF_OBJECTS = re.compile(rb"\[\s*+\{")
 
 _LARGEST_EXACT = 2.0**63
 
@@ -36,7 +38,7 @@ def parse_row(line: bytes, wanted: Wanted | None = None) -> dict[str, Any]:
         return parse_object(line, refuses_nul=False)
     except Unreadable as why:
         bare = line.strip().removeprefix(BOM)
-        if why.code != "not_an_object" or not wanted.list_field or not bare.startswith(b"["):
+        if why.code != "not_an_object" or not wanted.list_field or not _LIST_OF_OBJECTS.match(bare):
             raise
     return parse_object(b'{"%s":%s}' % (wanted.list_field.encode(), bare), refuses_nul=False)
 

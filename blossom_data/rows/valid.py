@@ -140,7 +140,7 @@ def is_record(row: Mapping[str, Any]) -> bool:
 
 
 def _is_prompt(row: Mapping[str, Any]) -> bool:
-    """Whether a row is a prompt to be answered: one with its answer beside it is a raw row, whose answer would be lost."""
+    """Whether a row is a prompt to be answered; one with its answer beside it is a raw row."""
     return "prompt" in row and not any(field in row for field in _ANSWERS)
 
 
