@@ -24,7 +24,7 @@ from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, SeenIds
 from blossom_data.rows.row import EVALUATION, Unreadable
-from blossom_data.rows.valid import shown
+from blossom_data.rows.valid import refuse_nul, shown
 from blossom_data.rows.wanted import Wanted
 from blossom_data.sources import Source, find_source, look_alikes, to_record
 from blossom_data.sources.advice.unwrapping import unwrapping_hint
@@ -180,6 +180,8 @@ def _read(source: Source, row: Row, counts: PullCounts, known: KnownQuestions | 
                 continue
             try:
                 record = to_record(source, layout.name, instruction)
+                if row.may_hold_nul:
+                    refuse_nul(record)
                 if known is not None and (name := known.set_of(instruction.turns[0])):
                     counts.evaluation[name] += 1
                     if name != PART_OF_TRAINING:

@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, MAX_RAW_BYTES, BadRow, Row, Unreadable
-from blossom_data.rows.strict import parse_row
+from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, MAX_RAW_BYTES, NUL, BadRow, Row, Unreadable
+from blossom_data.rows.strict import lifted, parse_object
 from blossom_data.rows.wanted import Wanted
 
 SEPARATORS = re.compile(rb"(?:[\s,]|\xef\xbb\xbf)*+")
@@ -54,15 +54,23 @@ def elements_of(window: Window, file: str, wanted: Wanted | None) -> Iterator[Ro
         else:
             text, problem = next_element(window, byte)
             if problem is None:
-                try:
-                    yield Row(file, line, parse_row(text, wanted))
-                except Unreadable as why:
-                    yield why.at(file, line, text)
+                yield row_of(text, file, line, wanted)
             else:
                 yield problem.at(file, line, text)
                 is_array = is_array and not window.is_at_end
     if is_array:
         yield BadRow(file, window.line(), "torn_line", "the file ends before the array does")
+
+
+def row_of(text: bytes, file: str, line: int, wanted: Wanted | None) -> Row | BadRow:
+    """The row that an element is."""
+    try:
+        try:
+            return Row(file, line, parse_object(text, refuses_nul=wanted is None), NUL in text)
+        except Unreadable as why:
+            return Row(file, line, lifted(text, why, wanted), NUL in text)
+    except Unreadable as why:
+        return why.at(file, line, text)
 
 
 def is_whole(text: bytes) -> bool:

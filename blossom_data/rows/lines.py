@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from blossom_data.rows.array import is_whole
-from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, BadRow, Row, Unreadable
-from blossom_data.rows.strict import BOM, parse_row
+from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, NUL, BadRow, Row, Unreadable
+from blossom_data.rows.strict import BOM, lifted, parse_object
 from blossom_data.rows.wanted import Wanted
 
 
 def read_lines(blocks: Iterable[bytes], file: str, wanted: Wanted | None = None) -> Iterator[Row | BadRow]:
     """The rows of `blocks`."""
-    number = 0
+    number, refuses_nul = 0, wanted is None
     for lines, is_torn in cut_lines(blocks):
         for text in lines:
             number += 1
@@ -30,10 +30,10 @@ def read_lines(blocks: Iterable[bytes], file: str, wanted: Wanted | None = None)
                 yield BadRow(file, number, "line_too_long", f"more than {MAX_LINE_BYTES:,} bytes", text[:MAX_RAW_BYTES])
                 continue
             try:
-                yield Row(file, number, parse_row(text, wanted))
+                yield Row(file, number, parse_object(text, refuses_nul=refuses_nul), NUL in text)
             except Unreadable as why:
                 if text.removeprefix(BOM).strip():
-                    yield (_torn(why, text) if is_torn else why).at(file, number, text)
+                    yield _salvaged(why, file, number, text, wanted, is_torn=is_torn)
 
 
 def cut_lines(blocks: Iterable[bytes]) -> Iterator[tuple[list[bytes], bool]]:
@@ -55,6 +55,16 @@ def cut_lines(blocks: Iterable[bytes]) -> Iterator[tuple[list[bytes], bool]]:
             room -= len(parts[-1])
     if parts:
         yield [b"".join(parts)], True
+
+
+def _salvaged(
+    why: Unreadable, file: str, number: int, text: bytes, wanted: Wanted | None, *, is_torn: bool
+) -> Row | BadRow:
+    """What becomes of a line that is no object."""
+    try:
+        return Row(file, number, lifted(text, why, wanted), NUL in text)
+    except Unreadable as still:
+        return (_torn(still, text) if is_torn else still).at(file, number, text)
 
 
 def _torn(why: Unreadable, text: bytes) -> Unreadable:

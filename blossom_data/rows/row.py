@@ -45,6 +45,8 @@ class Row:
     file: str
     line: int
     value: dict[str, Any]
+    may_hold_nul: bool = False
+    """Whether a text in it may hold a NUL, which who reads a part of the row looks for in what is kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,10 @@ class BadRow:
     def is_fault(self) -> bool:
         """Whether it speaks against the input: an exact copy of a row does not, nor a question of an evaluation set."""
         return self.code not in (COPY, EVALUATION)
+
+
+NUL = b"\\u0000"
+"""A NUL as JSON writes it; as it stands no JSON holds one."""
 
 
 class Unreadable(Exception):

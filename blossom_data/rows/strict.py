@@ -26,23 +26,6 @@ _LIST_OF_OBJECTS = re.compile(rb"\[\s*+\{")
 _LARGEST_EXACT = 2.0**63
 
 
-def parse_row(line: bytes, wanted: Wanted | None = None) -> dict[str, Any]:
-    """The row that `line` holds; a bare list of objects is one where the reader says which field it stands for.
-
-    Raises:
-        Unreadable: as parse_object.
-    """
-    if wanted is None:
-        return parse_object(line)
-    try:
-        return parse_object(line, refuses_nul=False)
-    except Unreadable as why:
-        bare = line.strip().removeprefix(BOM)
-        if why.code != "not_an_object" or not wanted.list_field or not _LIST_OF_OBJECTS.match(bare):
-            raise
-    return parse_object(b'{"%s":%s}' % (wanted.list_field.encode(), bare), refuses_nul=False)
-
-
 def parse_object(line: bytes, *, refuses_nul: bool = True) -> dict[str, Any]:
     """The object that `line` holds; a byte order mark before it, left by joining files, is none of it.
 
@@ -70,6 +53,18 @@ def parse_object(line: bytes, *, refuses_nul: bool = True) -> dict[str, Any]:
             return value
     _check(line, value, refuses_nul=refuses_nul)
     return value
+
+
+def lifted(line: bytes, why: Unreadable, wanted: Wanted | None) -> dict[str, Any]:
+    """The row that a bare list of objects is, where the reader says which field it stands for.
+
+    Raises:
+        Unreadable: `why` parse_object did not take it.
+    """
+    bare = line.strip().removeprefix(BOM)
+    if wanted is None or why.code != "not_an_object" or not wanted.list_field or not _LIST_OF_OBJECTS.match(bare):
+        raise why
+    return parse_object(b'{"%s":%s}' % (wanted.list_field.encode(), bare), refuses_nul=False)
 
 
 def _check(line: bytes, value: dict[str, Any], *, refuses_nul: bool) -> None:

@@ -131,7 +131,15 @@ def read_records(path: Path | str) -> Iterator[Record | BadRow]:
 
 def records_of(rows: Iterable[Row | BadRow]) -> Iterator[Record | BadRow]:
     """The records that rows are; a row that is none, or repeats an id, as BadRow."""
-    return distinct_records(rows, lambda row: valid_record(row.value))
+    return distinct_records(rows, record_of)
+
+
+def record_of(row: Row) -> Record:
+    """The record that a row is; raises Unreadable as valid_record, and for a NUL."""
+    record = valid_record(row.value)
+    if row.may_hold_nul:
+        refuse_nul(record)
+    return record
 
 
 def is_record(row: Mapping[str, Any]) -> bool:
@@ -178,17 +186,20 @@ def valid_record(row: dict[str, Any]) -> Record:
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         values = {**values, "messages": turns}
     # A number counts as its digits; a whole one may be a double, as tables without nulls for integers write it.
-    if type(number := values.get("id")) is int or (type(number) is float and number.is_integer()):
-        values = {**values, "id": str(int(number))}
+    if type(number := values.get("id")) is not str:
+        if type(number) is int or (type(number) is float and number.is_integer()):
+            values = {**values, "id": str(int(number))}
     if type(values.get("gold")) in (int, float):
         values = {**values, "gold": str(values["gold"])}
     try:
         record = _validator()(values)
     except ValidationError as why:
         record = _without_blanks(values, why)
-    if not any(turn.content.strip() for turn in record.messages):
+    for turn in record.messages:
+        if turn.content.strip():
+            break
+    else:
         raise _EMPTY
-    _refuse_nul(record)
     # It was made just now and is nobody else's yet; a copy would cost as much as all checks.
     if not record.lang:
         lang = chat_language([turn.content for turn in record.messages if turn.role == "user"])
@@ -199,7 +210,7 @@ def valid_record(row: dict[str, Any]) -> Record:
     return record
 
 
-def _refuse_nul(record: Record) -> None:
+def refuse_nul(record: Record) -> None:
     """Raises Unreadable for a NUL in what is kept of a row."""
     for turn in record.messages:
         if "\0" in turn.content or "\0" in turn.reasoning_content:

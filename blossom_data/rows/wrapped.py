@@ -16,10 +16,10 @@ from typing import Any
 
 import orjson
 
-from blossom_data.rows.array import SEPARATORS, Window, next_element
+from blossom_data.rows.array import SEPARATORS, Window, next_element, row_of
 from blossom_data.rows.folders import canonical, split_name
-from blossom_data.rows.row import MAX_LINE_BYTES, BadRow, Row, Unreadable
-from blossom_data.rows.strict import BOM, parse_object, parse_row
+from blossom_data.rows.row import MAX_LINE_BYTES, NUL, BadRow, Row, Unreadable
+from blossom_data.rows.strict import BOM, parse_object
 from blossom_data.rows.wanted import Wanted
 
 _OBJECT, _LIST, _TEXT = b'{["'
@@ -123,12 +123,7 @@ def _wrapped_rows(window: Window, file: str, wanted: Wanted) -> Iterator[Row | B
             if problem is None and not is_of_rows:
                 continue
             has_rows = True
-            try:
-                if problem is not None:
-                    raise problem
-                yield Row(file, line, parse_row(text, wanted))
-            except Unreadable as why:
-                yield why.at(file, line, text)
+            yield row_of(text, file, line, wanted) if problem is None else problem.at(file, line, text)
         if not has_rows:
             yield BadRow(file, line, "wrong_layout", "an object without rows behind a wrapper of rows")
 
@@ -161,7 +156,8 @@ def _listed_rows(window: Window, file: str, names: list[str]) -> Iterator[Row | 
         try:
             if problem is not None:
                 raise problem
-            yield Row(file, line, _zipped(parse_object(b'{"row":%s}' % text, refuses_nul=False)["row"], names))
+            values = parse_object(b'{"row":%s}' % text, refuses_nul=False)["row"]
+            yield Row(file, line, _zipped(values, names), NUL in text)
         except Unreadable as why:
             yield why.at(file, line, text)
     if byte is None:

@@ -22,6 +22,7 @@ PART_OF_TRAINING = "the test set of Math23K"
 """Math23K was published in one piece, its test set inside: only a set that holds little else is its test set."""
 _FILE = Path(__file__).with_name("evaluation_sets.json")
 _WITH_TEST_SPLIT = ("gsm8k", "math23k")
+_BLANKS = b" \t\r\n"
 _LAYOUTS = {
     ("question_id", "turns"): "MT-Bench, or another set of its layout",
     ("question_id", "question", "reference"): "AlignBench, or another set of its layout",
@@ -45,7 +46,7 @@ def is_evaluation_split(source: str, split: str) -> bool:
 
 def fingerprint(question: str) -> int:
     """What is kept of a question: 32 bits of its bytes without blanks, and 16 of their number."""
-    data = question.encode().translate(None, b" \t\r\n")
+    data = question.encode().translate(None, _BLANKS)
     return crc32(data) << 16 | len(data) & 0xFFFF
 
 
@@ -61,4 +62,5 @@ class KnownQuestions:
 
     def set_of(self, question: str) -> str | None:
         """The set that holds the question; None for none."""
-        return self._set_of.get(fingerprint(question))
+        data = question.encode().translate(None, _BLANKS)
+        return self._set_of.get(crc32(data) << 16 | len(data) & 0xFFFF)  # as fingerprint, for each row of a pull

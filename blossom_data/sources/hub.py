@@ -101,7 +101,7 @@ def _rows(table: Any, wanted: Wanted, name: str, revision: str) -> Iterator[Row 
             raise _unreachable(f"{name} behind row {number}", why) from why
         number += 1
         try:
-            yield Row(file, number, {**blank, **plain(value, refuses_nul=False)})
+            yield Row(file, number, {**blank, **plain(value, refuses_nul=False)}, may_hold_nul=True)
         except Unreadable as why:
             yield why.at(file, number)
     if number == 0:

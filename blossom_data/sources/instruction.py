@@ -18,6 +18,7 @@ from blossom_data.rows.row import Unreadable
 from blossom_data.rows.wanted import Wanted
 
 PULL_VERSION = 1
+_LINEAGE = (Lineage("pull", PULL_VERSION),)
 
 RawRow: TypeAlias = Mapping[str, Any]
 
@@ -79,25 +80,22 @@ def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
     """The record of an instruction, its texts without blanks at their ends and its language by script.
 
     Raises:
-        Unreadable: `empty`, when nothing is asked; `nul`.
+        Unreadable: `empty`, when nothing is asked.
     """
-    turns = tuple(Message("user", text) for turn in instruction.turns if (text := turn.strip()))
+    turns = tuple([Message("user", text) for turn in instruction.turns if (text := turn.strip())])
     if not turns:
         raise Unreadable("empty", "no instruction is left once blanks are taken away")
-    for text in (*instruction.turns, instruction.system, instruction.gold, instruction.source_id, *instruction.tags):
-        if "\0" in text:
-            raise Unreadable("nul", f"a NUL character at position {text.index(chr(0))} of a text")
     system = instruction.system.strip()
     messages = (Message("system", system), *turns) if system else turns
     return Record(
         id=content_id(source.name, instruction.source_id, messages, instruction.gold),
         source=source.name,
         source_id=instruction.source_id,
-        lang=chat_language((turn.content for turn in turns), source.default_lang),
+        lang=chat_language([turn.content for turn in turns], source.default_lang),
         messages=messages,
         gold=instruction.gold,
         tags=(f"layout:{layout}", *instruction.tags),
-        lineage=(Lineage("pull", PULL_VERSION),),
+        lineage=_LINEAGE,
     )
 
 

@@ -68,7 +68,8 @@ class Columns:
             detail = f"a text of more than {MAX_LINE_BYTES:,} characters"
             return BadRow(self._file, self._number, "line_too_long", detail)
         try:
-            return Row(self._file, self._number, {**self._blank, **plain(value, refuses_nul=self._wanted is None)})
+            found = {**self._blank, **plain(value, refuses_nul=self._wanted is None)}
+            return Row(self._file, self._number, found, may_hold_nul=True)
         except Unreadable as why:
             return why.at(self._file, self._number)
 

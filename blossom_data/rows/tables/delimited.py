@@ -85,7 +85,7 @@ def read_table(blocks: Iterable[bytes], file: str, wanted: Wanted | None = None)
         if problem is not None:
             yield BadRow(file, first, *problem, raw)
         else:
-            yield Row(file, first, dict(zip(header, fields, strict=True)))
+            yield Row(file, first, dict(zip(header, fields, strict=True)), may_hold_nul=True)
 
 
 def _header(lines: _Lines, file: str) -> tuple[list[str], Iterator[list[str]]]:
