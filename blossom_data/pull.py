@@ -27,7 +27,7 @@ from blossom_data.rows.row import EVALUATION, Unreadable
 from blossom_data.rows.valid import refuse_nul, shown
 from blossom_data.rows.wanted import Wanted
 from blossom_data.sources import Source, find_source, look_alikes, to_record
-from blossom_data.sources.advice.unwrapping import unwrapping_hint
+from blossom_data.sources.advice.unwrapping import columns_hint, unwrapping_hint
 from blossom_data.sources.evaluation import PART_OF_TRAINING, KnownQuestions, is_evaluation_split, layout_of
 from blossom_data.sources.hub import Origin, is_hub_id, open_hub
 from blossom_data.sources.local import open_local, split_here
@@ -207,6 +207,7 @@ def _probe(source: Source, rows: Iterator[Row | BadRow], *, refuses_evaluation: 
             if source.layout_of(row.value):
                 if refuses_evaluation and (name := layout_of(row.value)):
                     raise _evaluation(f"{row.file}:{row.line} has the layout of {name}")
+                _refuse_columns(source, row)
                 return probe
             strangers.append(row)
         if len(strangers) == _PROBE_ROWS or len(probe) == _PROBE_ROWS * 50:
@@ -216,6 +217,17 @@ def _probe(source: Source, rows: Iterator[Row | BadRow], *, refuses_evaluation: 
     if probe and isinstance(row := probe[0], BadRow) and (hint := unwrapping_hint(row, row.file)):
         raise InputError(f"{row.file}:{row.line} holds a list where a row with named fields should be", hint=hint)
     return probe
+
+
+def _refuse_columns(source: Source, row: Row) -> None:
+    """Raises InputError where the fields of a row hold those of many rows, and so cannot be read."""
+    layout = source.layout_of(row.value)
+    try:
+        if layout is not None:
+            next(iter(layout.read(row.value)), None)
+    except Unreadable as why:
+        if why.code == "wrong_type" and (hint := columns_hint(row, row.file)):
+            raise InputError(f"{row.file}:{row.line} is not one row: {why.detail}", hint=hint) from why
 
 
 def _wrong_source(source: Source, row: Row) -> InputError:

@@ -109,7 +109,7 @@ class RecordRow:
 
 WANTED = Wanted(
     frozenset({*RecordRow.__dataclass_fields__, "prompt"}),
-    lambda row: "messages" in row,
+    lambda row: is_record(row),
     list_field="messages",
 )
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.rows import BadRow, Row, read_rows
-from blossom_data.rows.folders import WORDS, Splits, canonical, find_splits, split_of
+from blossom_data.rows.folders import WORDS, Splits, canonical, find_splits, split_name, split_of
 from blossom_data.rows.inputs import label
 from blossom_data.rows.wanted import Wanted
 from blossom_data.shards import read_manifest
@@ -73,7 +73,7 @@ def _files_of(splits: Splits, split: str, folder: Path) -> list[Path]:
     """
     if split in splits.named:
         return splits.named[split]
-    known = sorted(splits.named)
+    known = sorted(splits.named, key=lambda name: (name != "train", split_name(name) == "test", name))
     there = ", ".join(f"{name} ({_shown(splits.named[name], folder)})" for name in known)
     unnamed = f"; of no split by their names: {_shown(splits.unnamed, folder)}" if splits.unnamed else ""
     if "[" in split:

@@ -132,9 +132,18 @@ def command(
         shard_records=SHARD_RECORDS,
     )
     code = finish(job, common)
-    if (inside := pulled.counts.evaluation[PART_OF_TRAINING]) and not common.is_quiet:
-        output.say(f"note: {inside:,} of these rows stand in {PART_OF_TRAINING}; do not measure by it what they train")
+    if not common.is_quiet:
+        _tell_evaluation(pulled)
     return code
+
+
+def _tell_evaluation(pulled: Pulled) -> None:
+    """Says which rows are questions of evaluation sets."""
+    for name, number in pulled.counts.evaluation.items():
+        if name == PART_OF_TRAINING:
+            output.say(f"note: {number:,} of these rows stand in {name}; do not measure by it what they train")
+        else:
+            output.say(f"note: {number:,} rows are questions of {name}: left out (--allow-eval keeps them)")
 
 
 def _work(pulled: Pulled, counters: Counters) -> Iterator[Work]:

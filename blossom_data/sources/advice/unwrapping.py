@@ -39,18 +39,25 @@ def _unwrapping(row: Row | BadRow) -> tuple[str, str]:
         return ("name what stands at which place", _PAIR) if is_list else ("", "")
     if any(row.value.keys() >= names for names in _TURNS):
         return "these are the turns of one chat", "{messages: .}"
-    for name, value in row.value.items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            path = f"{_path(name)}[]{_inner(value[0])}"
-            return f"the rows seem to stand in {path}", path
+    lists = [(name, value) for name, value in row.value.items() if isinstance(value, list)]
+    if found := [(name, value) for name, value in lists if value and isinstance(value[0], dict)]:
+        # That whose elements hold an object each, or the longest: beside it may stand a description of its columns.
+        name, value = max(found, key=lambda pair: (bool(_inner(pair[1][0])), len(pair[1])))
+        path = f"{_path(name)}[]{_inner(value[0])}"
+        return f"the rows seem to stand in {path}", path
     return _of_one_kind(row.value)
+
+
+def columns_hint(row: Row, file: str) -> str:
+    """As unwrapping_hint, of a row whose fields hold those of many rows; "" where they do not."""
+    return unwrapping_hint(row, file) if _of_one_kind(row.value)[1] == _BY_COLUMN else ""
 
 
 def _of_one_kind(row: Mapping[str, Any]) -> tuple[str, str]:
     """Of an object whose members are all lists of one length, or all objects."""
     members = list(row.values())
     if members and all(isinstance(member, dict) for member in members):
-        if len(members) == 1:
+        if len(members) == 1 and not all(map(str.isdecimal, members[0])):
             path = _path(next(iter(row)))
             return f"the row seems to stand in {path}", path
         is_by_column = all(
