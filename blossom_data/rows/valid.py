@@ -186,9 +186,9 @@ def valid_record(row: dict[str, Any]) -> Record:
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
         values = {**values, "messages": turns}
     # A number counts as its digits; a whole one may be a double, as tables without nulls for integers write it.
-    if type(number := values.get("id")) is not str:
-        if type(number) is int or (type(number) is float and number.is_integer()):
-            values = {**values, "id": str(int(number))}
+    number = values.get("id")
+    if type(number) is int or (type(number) is float and number.is_integer()):
+        values = {**values, "id": str(int(number))}
     if type(values.get("gold")) in (int, float):
         values = {**values, "gold": str(values["gold"])}
     try:

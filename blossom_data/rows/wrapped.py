@@ -24,6 +24,7 @@ from blossom_data.rows.wanted import Wanted
 
 _OBJECT, _LIST, _TEXT = b'{["'
 _ENDS = (None, ord("]"), ord("}"))
+_SCALAR = re.compile(rb'[^\s,:"\[\]{}]++')
 _BETWEEN = re.compile(rb"(?:[\s,:]|\xef\xbb\xbf)*+")
 
 
@@ -92,11 +93,13 @@ def _elements(window: Window, wanted: Wanted, keys: list[str]) -> Iterator[tuple
             while (byte := window.skip(SEPARATORS)) not in _ENDS:
                 yield window.line(), *next_element(window, byte or 0)
             window.pos += byte is not None
-        elif byte is not None:
+        elif byte in (_OBJECT, _LIST, _TEXT):
             line = window.line()
             text, problem = next_element(window, byte)
             if byte == _OBJECT or problem is not None:
                 yield line, text, problem
+        elif byte not in _ENDS:
+            window.skip(_SCALAR)
     window.pos += byte is not None
     if byte is None:
         yield window.line(), b"", Unreadable("torn_line", "the file ends before the wrapper of the rows does")
