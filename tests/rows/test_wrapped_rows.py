@@ -51,7 +51,7 @@ def test_a_wrapper_larger_than_any_block_is_read_in_pieces(tmp_path: Path) -> No
 
 def test_a_bad_element_of_a_wrapper_costs_itself(tmp_path: Path) -> None:
     good = json.dumps(ROWS[0])
-    text = '{"data": [%s, {"instruction": "no end, "output": "o"}, {"instruction": "b", "output": "o"}, 7]' % good
+    text = '{"data": [' + good + ', {"instruction": "no end, "output": "o"}, {"instruction": "b", "output": "o"}, 7]'
     assert asked(write(tmp_path, text + "}")) == ["task 0", "bad_json", "b", "not_an_object"]
     assert asked(write(tmp_path, text)) == ["task 0", "bad_json", "b", "not_an_object", "torn_line"]
     assert asked(write(tmp_path, text + '}\n{"data": [{"instruction": "c", "output": ""}]}\n{"x": 1}'))[-2:] == [
