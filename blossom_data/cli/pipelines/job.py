@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from blossom_data.asks import Stage
+from blossom_data.cli import output
 from blossom_data.cli.flags.batch import build_batch
 from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
@@ -41,6 +42,9 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
     counters.stages = {stage: _sum(rows for passed, rows in expected if stage in passed) for stage in stages}
     batch = build_batch(asking.batches, is_quiet=wanted.common.is_quiet) if stages else None
     pulls = [(source, open_source(source)) for source in sources]
+    if not wanted.common.is_quiet:
+        for note in (note for _, pulled in pulls for note in pulled.origin.notes):
+            output.say(f"note: {note}")
     kept_in = part.ledger or pipeline.ledger
     listed = [
         {key: setting.value for key, setting in settings.items()}
