@@ -105,6 +105,7 @@ Count = Annotated[int, Strict(), Field(ge=1, le=LARGEST)]
 Amount = Annotated[float, Strict(), Field(ge=0)]
 Positive = Annotated[float, Strict(), Field(gt=0)]
 Share = Annotated[float, Strict(), Field(ge=0, le=1)]
+StyleScore = Annotated[float, Strict(), Field(ge=0.5, le=1)]
 FilePath = Annotated[Path, BeforeValidator(_located("folder")), WithJsonSchema({"type": "string", "minLength": 1})]
 """A path, relative to the `folder` of the validation's context, absolute afterwards."""
 TargetPath = Annotated[Path, BeforeValidator(_located("target")), WithJsonSchema({"type": "string", "minLength": 1})]

@@ -24,7 +24,7 @@ STAIRS = {
         records asks prompts config counters bitmap in_order toml_lines toml_file settings_types settings_file
         shards outputs rows ledger pipelines
         llm answers
-        sources pull stages
+        sources pull stages curate
         engine
         mix report publish
         train

@@ -34,6 +34,7 @@ from blossom_data.settings_types import (
     OneOf,
     Positive,
     Share,
+    StyleScore,
     TargetPath,
     Text,
     Whole,
@@ -197,6 +198,8 @@ class RefreshSettings:
     """Smallest share of each language among the records, such as {zh = 0.4}."""
     max_lang: Mapping[Language, Share] = field(default_factory=dict)
     """Largest share of each language among the records."""
+    max_style_score: StyleScore | None = None
+    """Largest style-consistency score by source: 0.5 is one voice, 1.0 are several."""
     min_size_ratio: Share | None = None
     """Smallest size of a version, relative to the one that is `current`: 0.98 lets it lose 2 %."""
 

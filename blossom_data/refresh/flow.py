@@ -22,6 +22,7 @@ from types import FrameType
 from typing import Any
 
 from blossom_data.counters import Counters
+from blossom_data.curate.style import numpy_of, style_consistency
 from blossom_data.errors import BlossomError, Interrupted, QualityGate
 from blossom_data.executors.limits import Deadline
 from blossom_data.executors.local import Job, describe_run, run_job
@@ -33,7 +34,7 @@ from blossom_data.publish.names import current_version, dataset_folder
 from blossom_data.publish.reading import Part
 from blossom_data.publish.retention import collect
 from blossom_data.publish.versions import publish
-from blossom_data.refresh.gates import Gate, kept_gate, run_gates, size_gates
+from blossom_data.refresh.gates import Gate, kept_gate, run_gates, size_gates, style_gates
 from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
 from blossom_data.refresh.runs import RunLog
 from blossom_data.refresh.unchanged import finished_mix, finished_records
@@ -129,11 +130,15 @@ class Refresh:
         parts = parts_of(pipeline, mixes)
         check_train(pipeline, parts)
         check_licences(pipeline, job.about["sources"])
+        if pipeline.refresh.max_style_score is not None:
+            # What the gate needs is missed before anything is bought.
+            numpy_of()
         replacements = [self._replacement(mix) for mix in mixes]
         for replacement in replacements:
             replacement.refuse()
         manifest = self._records(job)
         self._require(run_gates(pipeline.refresh, manifest, self._by_lang(job.out)))
+        self._require(style_gates(pipeline.refresh, self._style_score(job.out)))
         for mix, replacement in zip(mixes, replacements, strict=True):
             self._check_time()
             self._mix(mix, replacement)
@@ -168,6 +173,13 @@ class Refresh:
         if not (settings.min_lang or settings.max_lang) or not (read_manifest(out) or {}).get("records"):
             return Counter()
         return Counter(record.lang for record in read_records(out) if not isinstance(record, BadRow))
+
+    def _style_score(self, out: Path) -> float | None:
+        """The style-consistency score by source, measured only where a gate asks for it."""
+        if self._pipeline.refresh.max_style_score is None or not (read_manifest(out) or {}).get("records"):
+            return None
+        records = (record for record in read_records(out) if not isinstance(record, BadRow))
+        return style_consistency(records).score
 
     def _require(self, gates: Sequence[Gate]) -> None:
         """Notes the gates.

@@ -44,6 +44,15 @@ def run_gates(settings: RefreshSettings, manifest: Mapping[str, Any], by_lang: M
     return gates
 
 
+def style_gates(settings: RefreshSettings, score: float | None) -> list[Gate]:
+    """The gate on how many voices the answers speak in; `score` is None where there are no two groups to compare."""
+    if settings.max_style_score is None or score is None:
+        return []
+    limit = settings.max_style_score
+    told = f"style score {score:.2f}, at most {limit:.2f} (0.5 is one voice)"
+    return [Gate(name="max_style_score", value=score, limit=limit, is_passed=score <= limit, told=told)]
+
+
 def size_gates(settings: RefreshSettings, records: int, current: int | None) -> list[Gate]:
     """The gate that the last version decides; `current` is its number of records, None without one."""
     if settings.min_size_ratio is None or not current:
