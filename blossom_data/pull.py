@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import chain
@@ -140,18 +140,22 @@ def _items(
     source: Source, rows: Iterator[Row | BadRow], counts: PullCounts, known: KnownQuestions | None
 ) -> Iterator[Record | BadRow]:
     """The records and bad rows of the source, duplicates included."""
-    probe = _probe(source, rows, refuses_evaluation=known is not None)
-    for row in chain(probe, rows):
-        counts.rows += 1
-        for item in (row,) if isinstance(row, BadRow) else _read(source, row, counts, known):
-            counts.read += 1
-            if isinstance(item, BadRow):
-                counts.rejected[item.code] += 1
-            yield item
-        if counts.evaluation and counts.read == _EVALUATION_ROWS:
+    try:
+        probe = _probe(source, rows, refuses_evaluation=known is not None)
+        for row in chain(probe, rows):
+            counts.rows += 1
+            for item in (row,) if isinstance(row, BadRow) else _read(source, row, counts, known):
+                counts.read += 1
+                if isinstance(item, BadRow):
+                    counts.rejected[item.code] += 1
+                yield item
+            if counts.evaluation and counts.read == _EVALUATION_ROWS:
+                _refuse_evaluation(counts, row.file)
+        if counts.evaluation and known is not None:
             _refuse_evaluation(counts, row.file)
-    if counts.evaluation and known is not None:
-        _refuse_evaluation(counts, row.file)
+    finally:
+        if isinstance(rows, Generator):
+            rows.close()  # also where an error that is kept for long has ended the reading
 
 
 def _refuse_evaluation(counts: PullCounts, file: str) -> None:

@@ -93,6 +93,13 @@ def test_lists_of_turns_are_chats(tmp_path: Path, name: str, text: str) -> None:
         assert asked(path, source) == ["Hi"]
 
 
+def test_turns_under_another_name_are_told_as_such(tmp_path: Path) -> None:
+    path = write(tmp_path, {"id": "x", "items": [{"from": "human", "value": "Q"}]}, name="x.jsonl")
+    with pytest.raises(InputError) as refusal:
+        list(pull("sharegpt", path))
+    assert "jq -c '{conversations: .items}'" in refusal.value.hint
+
+
 @pytest.mark.parametrize(
     ("value", "told"),
     [

@@ -43,6 +43,8 @@ def _unwrapping(row: Row | BadRow) -> tuple[str, str]:
     if found := [(name, value) for name, value in lists if value and isinstance(value[0], dict)]:
         # That whose elements hold an object each, or the longest: beside it may stand a description of its columns.
         name, value = max(found, key=lambda pair: (bool(_inner(pair[1][0])), len(pair[1])))
+        if any(value[0].keys() >= names for names in _TURNS):
+            return f"the turns of a chat seem to stand in {_path(name)}", f"{{conversations: {_path(name)}}}"
         path = f"{_path(name)}[]{_inner(value[0])}"
         return f"the rows seem to stand in {path}", path
     return _of_one_kind(row.value)
