@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, MAX_RAW_BYTES, NUL, BadRow, Row, Unreadable
+from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, MAX_RAW_BYTES, NUL, BadRow, Row, SuspectRow, Unreadable
 from blossom_data.rows.strict import lifted, parse_object
 from blossom_data.rows.wanted import Wanted
 
@@ -66,9 +66,9 @@ def row_of(text: bytes, file: str, line: int, wanted: Wanted | None) -> Row | Ba
     """The row that an element is."""
     try:
         try:
-            return Row(file, line, parse_object(text, refuses_nul=wanted is None), NUL in text)
+            return (SuspectRow if NUL in text else Row)(file, line, parse_object(text, refuses_nul=wanted is None))
         except Unreadable as why:
-            return Row(file, line, lifted(text, why, wanted), NUL in text)
+            return (SuspectRow if NUL in text else Row)(file, line, lifted(text, why, wanted))
     except Unreadable as why:
         return why.at(file, line, text)
 

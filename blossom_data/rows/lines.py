@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from blossom_data.rows.array import is_whole
-from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, NUL, BadRow, Row, Unreadable
+from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, NUL, BadRow, Row, SuspectRow, Unreadable
 from blossom_data.rows.strict import BOM, lifted, parse_object
 from blossom_data.rows.wanted import Wanted
 
@@ -30,7 +30,7 @@ def read_lines(blocks: Iterable[bytes], file: str, wanted: Wanted | None = None)
                 yield BadRow(file, number, "line_too_long", f"more than {MAX_LINE_BYTES:,} bytes", text[:MAX_RAW_BYTES])
                 continue
             try:
-                yield Row(file, number, parse_object(text, refuses_nul=refuses_nul), NUL in text)
+                yield (SuspectRow if NUL in text else Row)(file, number, parse_object(text, refuses_nul=refuses_nul))
             except Unreadable as why:
                 if text.removeprefix(BOM).strip():
                     yield _salvaged(why, file, number, text, wanted, is_torn=is_torn)
@@ -62,7 +62,7 @@ def _salvaged(
 ) -> Row | BadRow:
     """What becomes of a line that is no object."""
     try:
-        return Row(file, number, lifted(text, why, wanted), NUL in text)
+        return (SuspectRow if NUL in text else Row)(file, number, lifted(text, why, wanted))
     except Unreadable as still:
         return (_torn(still, text) if is_torn else still).at(file, number, text)
 

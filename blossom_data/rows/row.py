@@ -7,7 +7,7 @@ BadRow("train.jsonl", 2, "torn_line", "the last line ends early: unexpected end 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 MAX_LINE_BYTES = 16 << 20
 MAX_DEPTH = 64
@@ -45,8 +45,14 @@ class Row:
     file: str
     line: int
     value: dict[str, Any]
-    may_hold_nul: bool = False
-    """Whether a text in it may hold a NUL, which who reads a part of the row looks for in what is kept."""
+    may_hold_nul: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, slots=True)
+class SuspectRow(Row):
+    """A row of which some text may hold a NUL: who reads a part of it looks for one in what is kept."""
+
+    may_hold_nul: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import orjson
 
 from blossom_data.rows.array import SEPARATORS, Window, next_element, row_of
 from blossom_data.rows.folders import canonical, split_name
-from blossom_data.rows.row import MAX_LINE_BYTES, NUL, BadRow, Row, Unreadable
+from blossom_data.rows.row import MAX_LINE_BYTES, NUL, BadRow, Row, SuspectRow, Unreadable
 from blossom_data.rows.strict import BOM, parse_object
 from blossom_data.rows.wanted import Wanted
 
@@ -160,7 +160,7 @@ def _listed_rows(window: Window, file: str, names: list[str]) -> Iterator[Row | 
             if problem is not None:
                 raise problem
             values = parse_object(b'{"row":%s}' % text, refuses_nul=False)["row"]
-            yield Row(file, line, _zipped(values, names), NUL in text)
+            yield (SuspectRow if NUL in text else Row)(file, line, _zipped(values, names))
         except Unreadable as why:
             yield why.at(file, line, text)
     if byte is None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from blossom_data.errors import ConfigError, InputError, extra_hint
 from blossom_data.rows import BadRow, Row
-from blossom_data.rows.row import Unreadable
+from blossom_data.rows.row import SuspectRow, Unreadable
 from blossom_data.rows.tables.columns import plain
 from blossom_data.rows.wanted import Wanted
 
@@ -101,7 +101,7 @@ def _rows(table: Any, wanted: Wanted, name: str, revision: str) -> Iterator[Row 
             raise _unreachable(f"{name} behind row {number}", why) from why
         number += 1
         try:
-            yield Row(file, number, {**blank, **plain(value, refuses_nul=False)}, may_hold_nul=True)
+            yield SuspectRow(file, number, {**blank, **plain(value, refuses_nul=False)})
         except Unreadable as why:
             yield why.at(file, number)
     if number == 0:

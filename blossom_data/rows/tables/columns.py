@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from blossom_data.errors import ConfigError, InputError, extra_hint
-from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, BadRow, Row, Unreadable
+from blossom_data.rows.row import MAX_DEPTH, MAX_LINE_BYTES, BadRow, Row, SuspectRow, Unreadable
 from blossom_data.rows.wanted import Wanted
 
 BATCH_ROWS = 512
@@ -69,7 +69,7 @@ class Columns:
             return BadRow(self._file, self._number, "line_too_long", detail)
         try:
             found = {**self._blank, **plain(value, refuses_nul=self._wanted is None)}
-            return Row(self._file, self._number, found, may_hold_nul=True)
+            return SuspectRow(self._file, self._number, found)
         except Unreadable as why:
             return why.at(self._file, self._number)
 

@@ -17,7 +17,7 @@ from itertools import chain
 from blossom_data.errors import InputError
 from blossom_data.rows.encoding import iconv_line, likely_encoding
 from blossom_data.rows.lines import cut_lines
-from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, BadRow, Row
+from blossom_data.rows.row import MAX_LINE_BYTES, MAX_RAW_BYTES, BadRow, Row, SuspectRow
 from blossom_data.rows.wanted import Wanted
 
 SUFFIXES = (".csv", ".tsv")
@@ -85,7 +85,7 @@ def read_table(blocks: Iterable[bytes], file: str, wanted: Wanted | None = None)
         if problem is not None:
             yield BadRow(file, first, *problem, raw)
         else:
-            yield Row(file, first, dict(zip(header, fields, strict=True)), may_hold_nul=True)
+            yield SuspectRow(file, first, dict(zip(header, fields, strict=True)))
 
 
 def _header(lines: _Lines, file: str) -> tuple[list[str], Iterator[list[str]]]:
