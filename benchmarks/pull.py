@@ -2,7 +2,7 @@
 
     python benchmarks/pull.py            100,000 and 1,000,000 rows, about 90 seconds, one JSON object a line
     {"what": "pull", "rows": 1000000, "rows_per_s": 41391, "times_bare": 49.3, "peak_mb": 37.5, ...}
-    python benchmarks/pull.py --against ../before          CPU of reading records here and in another checkout, in turn
+    python benchmarks/pull.py --against ../before   CPU of reading records and of `pull` here and in another checkout
     {"what": "read_records", "records": "whole", "cpu_s": 2.9, "cpu_s_against": 4.5, "ratio": 0.65}
 
 Every measurement runs in a process of its own. The bars: peak memory of `pull` at 1,000,000 rows within 10 % of that at
@@ -93,22 +93,24 @@ def convert_whole(path: Path, target: Path) -> None:
 
 
 def compare(other: Path, rows: int, rounds: int = 5) -> None:
-    """Prints the CPU of read_records here and in the checkout `other`: least of `rounds`, in turn, same interpreter."""
+    """Prints the CPU of both ways here and in the checkout `other`: least of `rounds`, in turn, same interpreter."""
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw.jsonl"
         generate(raw, rows)
-        for kind, write in (("bare", convert), ("whole", convert_whole)):
+        for kind, write in (("bare", convert), ("whole", convert_whole), ("raw", None)):
             path = Path(folder) / f"{kind}.jsonl"
-            write(raw, path)
+            what = "read_records" if write else "pull"
+            if write:
+                write(raw, path)
             found: dict[Path, list[float]] = {}
             for _ in range(rounds):
                 for checkout in (Path(__file__).resolve().parents[1], other.resolve()):
-                    command = [sys.executable, __file__, "--measure", "read_records", str(path)]
+                    command = [sys.executable, __file__, "--measure", what, str(path)]
                     environment = {**os.environ, "PYTHONPATH": str(checkout)}
                     done = subprocess.run(command, check=True, capture_output=True, env=environment)
                     found.setdefault(checkout, []).append(json.loads(done.stdout)["cpu_s"])
             here, there = (min(times) for times in found.values())
-            told = {"what": "read_records", "records": kind, "cpu_s": here, "cpu_s_against": there}
+            told = {"what": what, "records": kind, "cpu_s": here, "cpu_s_against": there}
             sys.stdout.write(json.dumps(told | {"ratio": round(here / there, 2)}) + "\n")
 
 

@@ -30,9 +30,10 @@ from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.records import Record
-from blossom_data.rows import BadRow, read_records
+from blossom_data.rows import BadRow
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import read_manifest
+from blossom_data.sources.advice.raw import read_only_records
 from blossom_data.sources.hub import is_hub_id
 from blossom_data.stages.build import build_stage, prompts_of
 
@@ -130,7 +131,7 @@ def input_of(path: str, *, subset: str | None = None, split: str = "train") -> P
         return ":".join(
             [path.removeprefix("hf:"), *([subset] if subset else []), *([split] if split != "train" else [])]
         )
-    return Path(path)
+    return Path(path if split == "train" else f"{path}:{split}")
 
 
 def sources_of(records: str) -> list[dict[str, Any]]:
@@ -147,7 +148,7 @@ def stage_work(
     prepare: Callable[[Record | BadRow], Record | BadRow] | None = None,
 ) -> Iterator[Work]:
     """Each record of the data set or file `records`, prepared, with the stages it goes through."""
-    read: Iterator[Record | BadRow] = itertools.islice(read_records(records), limit)
+    read: Iterator[Record | BadRow] = itertools.islice(read_only_records(records), limit)
     return ((record, stages) for record in (map(prepare, read) if prepare else read))
 
 
@@ -161,7 +162,8 @@ def describe_source(kind: str, pulled: Pulled, licence: str) -> dict[str, Any]:
     """A source as the manifest names it: which bytes it was, and under which licence."""
     origin = pulled.origin
     file = fingerprint(origin.path) if not origin.revision else {"name": origin.path, "revision": origin.revision}
-    return {"source": kind, "licence": licence or origin.licence or "", **file}
+    split = {"split": origin.split} if origin.split != "train" else {}
+    return {"source": kind, "licence": licence or origin.licence or "", **file, **split}
 
 
 def count_skipped(pulled: Pulled, counters: Counters) -> None:

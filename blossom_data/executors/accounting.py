@@ -17,6 +17,7 @@ from blossom_data.engine import Outcome, Settled
 from blossom_data.errors import BlossomError, InputError
 from blossom_data.executors.blocks import Identity
 from blossom_data.rows import BadRow
+from blossom_data.rows.encoding import iconv_line, likely_encoding
 from blossom_data.shards import DatasetWriter
 
 BAD_ROWS_SHOWN = 3
@@ -164,8 +165,16 @@ class Books:
         )
         raise InputError(
             f"{bad:,} of {read:,} rows are unreadable, more than --max-bad {max_bad:.2%}: {shown}",
-            hint="mend the input, or allow it with --max-bad 100%; nothing was written, what was paid for is kept",
+            hint=self._conversion()
+            or "mend the input, or allow it with --max-bad 100%; nothing was written, what was paid for is kept",
         )
+
+    def _conversion(self) -> str:
+        """The command that makes UTF-8 of an input in another encoding; "" where no row looks like one."""
+        for row in self._bad_rows:
+            if row.code in ("bad_utf8", "torn_line") and (encoding := likely_encoding(row.raw)):
+                return f"{row.file} looks like {encoding}: {iconv_line(encoding, row.file)}"
+        return ""
 
     def conserve(self) -> None:
         """Raises when a record went missing: read + added = kept + rejected + failed + skipped."""

@@ -46,7 +46,7 @@ from blossom_data.settings_types import (
 from blossom_data.toml_file import TomlFile
 
 _NAME = re.compile(r"(?!.*\.\.)\w[\w.-]{0,63}")
-FieldName = Annotated[str, OneOf("instruction", "input", "system", "gold", "id")]
+FieldName = Annotated[str, OneOf("instruction", "input", "system", "gold", "id", "output")]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -105,14 +105,16 @@ class SourceSettings:
     """So many rows, drawn by `seed`."""
     seed: Whole = 0
     """Of the sample."""
-    fields: Mapping[FieldName, Text] = field(default_factory=dict)
-    """Of the kind `custom`: the names of the fields, such as {instruction = "question"}."""
+    fields: Mapping[FieldName, FreeText] = field(default_factory=dict)
+    """Of the kind `custom`: the names of the fields, such as {instruction = "question"}; "" for none."""
     lang: Language | None = None
     """BCP-47 tag of the language of all its records; without it each record's is detected."""
     licence: FreeText = ""
     """What the data are held under; goes before what the data set says."""
     split: Text = "train"
-    """Of a data set of the hub."""
+    """Of a folder, by the names of its files, or of a data set of the hub; several as train+validation."""
+    allow_eval: bool = field(default=False, repr=False)
+    """Read what models are evaluated on, such as the test set of GSM8K."""
     revision: Text | None = None
     """Commit, branch or tag of a data set of the hub."""
 

@@ -1,13 +1,15 @@
 """Finds the files of an input and recognises what each holds, by its content before its name.
 
     read_rows("train.jsonl")       JSON lines, or a JSON array, or objects over several lines; plain, .gz or .zst
-    read_rows("train.parquet")     Parquet
+    read_rows("train.csv")         CSV or TSV with a header line; plain, .gz or .zst
+    read_rows("train.parquet")     Parquet, and Arrow (.arrow)
     read_rows("alpaca/")           the data files of a folder, in the order of their names (not those of its subfolders)
     read_rows("out/math-zh/")      a data set: the shards of its manifest.json, each compared with its sha256
     read_rows("-")                 standard input
 
 It refuses what cannot be read or is surely not meant (InputError): no such file, no data file in a folder, a pipe, an
-archive, UTF-16, an input without a row, a file that changes while it is read.
+archive, UTF-16, an input without a row, a file that changes while it is read. Who names the fields that are `wanted`
+gets the rows inside a wrapper too (wrapped.py).
 """
 
 from __future__ import annotations
@@ -17,45 +19,58 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from blossom_data.errors import InputError
 from blossom_data.outputs.unfinished import refuse_unfinished
-from blossom_data.rows.array import read_elements
+from blossom_data.rows.array import is_whole, read_elements
 from blossom_data.rows.compressed import BLOCK_BYTES, inflate
+from blossom_data.rows.encoding import iconv_line, likely_encoding
+from blossom_data.rows.folders import LINES_SUFFIXES, TABLE_SUFFIXES, TEXT_SUFFIXES, data_files, without_compression
 from blossom_data.rows.lines import read_lines
-from blossom_data.rows.parquet import MAGIC as PARQUET_MAGIC
-from blossom_data.rows.parquet import read_parquet
 from blossom_data.rows.row import BadRow, Row
+from blossom_data.rows.tables.arrow import FILE_MAGIC, STREAM_MAGIC, read_arrow
+from blossom_data.rows.tables.delimited import read_table
+from blossom_data.rows.tables.parquet import MAGIC as PARQUET_MAGIC
+from blossom_data.rows.tables.parquet import read_parquet
+from blossom_data.rows.wanted import Wanted
+from blossom_data.rows.wrapped import unwrap
 from blossom_data.shards import MANIFEST, read_manifest
 
-_LINES_SUFFIXES, _TEXT_SUFFIXES = (".jsonl", ".ndjson"), (".jsonl", ".ndjson", ".json")
-_COMPRESSED_SUFFIXES = (".gz", ".zst", ".zstd")
-_KNOWN = "JSON lines (.jsonl), a JSON array (.json), both also as .gz or .zst, and Parquet (.parquet)"
+_KNOWN = "JSON lines (.jsonl), a JSON array (.json), CSV and TSV, all also as .gz or .zst, Parquet and Arrow"
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive (or a spreadsheet)",
     b"BZh": "a bzip2 file",
     b"\xfd7zXZ": "an xz file",
     b"7z\xbc\xaf": "a 7z archive",
-    b"ARROW1": "an Arrow file",
     b"SQLite format": "an SQLite database",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
     b"version https://git-lfs": "a Git LFS pointer: the data itself was not fetched",
 }
 _BOM = b"\xef\xbb\xbf"
+_WIDE_BOMS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_COLUMNS = {
+    PARQUET_MAGIC: ("Parquet", read_parquet),
+    FILE_MAGIC: ("Arrow", read_arrow),
+    STREAM_MAGIC: ("Arrow", read_arrow),
+}
 _MAGIC_BYTES = 32
 """A pipe may give fewer at first; by so many every kind of file is known."""
 _PEEK_BYTES = 1 << 16
-_ARRAY_OF_OBJECTS = re.compile(rb"\[\s*+(?:\{|\Z|\]\s*+\Z)")
+_ARRAY_OF_OBJECTS = re.compile(rb"\[\s*+(?:[{\[]|\Z|\]\s*+\Z)")
 _OBJECT_OVER_LINES = re.compile(rb"\{[ \t]*+\r?\n")
 
 
-def read_rows(path: Path | str) -> Iterator[Row | BadRow]:
+def read_rows(
+    path: Path | str, wanted: Wanted | None = None, *, files: Sequence[Path] | None = None
+) -> Iterator[Row | BadRow]:
     """The rows of a file, a folder, a data set or standard input (`-`), in order; bad ones as BadRow.
+
+    Args:
+        wanted: what the reader takes of the rows; None: all that is there.
+        files: of a plain folder, those that are read; None: all in it.
 
     Raises:
         InputError: see the module docstring; for a missing file at once, else while reading.
@@ -64,22 +79,22 @@ def read_rows(path: Path | str) -> Iterator[Row | BadRow]:
     if str(path) == "-":
         # Without the buffer rows come as they are written, and a thread that waits for one holds no lock at the end.
         stream = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-        return _require_a_row(_read_stream(stream, "<stdin>", ""), "standard input")
+        return _require_a_row(_read_stream(stream, "<stdin>", "", wanted), "standard input")
     name = label(path)
     try:
         folder = Path(path)
         mode = folder.stat().st_mode
         if not stat.S_ISDIR(mode):
             _refuse_pipe(mode, name)
-            return _require_a_row(_read_file(folder), name)
+            return _require_a_row(_read_file(folder, wanted), name)
         manifest = read_manifest(folder)
         if manifest is not None:
-            return _read_shards(folder, manifest.get("shards"))
+            return _read_shards(folder, manifest.get("shards"), wanted)
         refuse_unfinished(folder)
-        files = _data_files(folder)
+        found = list(files) if files is not None else _data_files(folder)
     except (OSError, ValueError) as why:
         raise InputError(f"cannot read {name}: {_reason(why)}", hint="check the path") from why
-    return _require_a_row(chain.from_iterable(map(_read_file, files)), name)
+    return _require_a_row(chain.from_iterable(_read_file(file, wanted) for file in found), name)
 
 
 def label(path: Path | str) -> str:
@@ -100,25 +115,20 @@ def _require_a_row(rows: Iterator[Row | BadRow], name: str) -> Iterator[Row | Ba
 
 def _data_files(folder: Path) -> list[Path]:
     """The data files of `folder`, sorted by name."""
-    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith((".", "_")))
-    files = [entry for entry in entries if _is_data_name(entry.name) and entry.is_file() and entry.name != MANIFEST]
+    files = data_files(folder)
     if not files:
-        inner = [entry.name for entry in entries if entry.is_dir()]
-        hint = f"did you mean its subfolder {inner[0]}?" if inner else f"known kinds: {_KNOWN}"
-        raise InputError(f"no data file in the folder {label(folder)}", hint=hint)
+        raise no_data(folder)
     return files
 
 
-def _is_data_name(name: str) -> bool:
-    bare = _without_compression(name.lower())
-    return bare.endswith(_TEXT_SUFFIXES) or name.lower().endswith(".parquet")
+def no_data(folder: Path) -> InputError:
+    """The error of a folder without a data file of its own."""
+    inner = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith((".", "_")))
+    hint = f"did you mean its subfolder {inner[0]}?" if inner else f"known kinds: {_KNOWN}"
+    return InputError(f"no data file in the folder {label(folder)}", hint=hint)
 
 
-def _without_compression(name: str) -> str:
-    return next((name.removesuffix(end) for end in _COMPRESSED_SUFFIXES if name.endswith(end)), name)
-
-
-def _read_shards(folder: Path, shards: object) -> Iterator[Row | BadRow]:
+def _read_shards(folder: Path, shards: object, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     """The rows of a finished data set; a shard that is not the one its manifest names ends the reading."""
     try:
         named = [(str(shard["file"]), str(shard["sha256"])) for shard in shards]  # type: ignore[attr-defined]
@@ -134,16 +144,16 @@ def _read_shards(folder: Path, shards: object) -> Iterator[Row | BadRow]:
                     f"the shard {label(path)} is not the one that its manifest names: it was changed or damaged",
                     hint="make the data set again, or pass the shard's own path to read it as it is",
                 )
-        yield from _read_file(path)
+        yield from _read_file(path, wanted)
 
 
-def _read_file(path: Path) -> Iterator[Row | BadRow]:
+def _read_file(path: Path, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     name = label(path)
     try:
         with path.open("rb") as file:
             before = os.fstat(file.fileno())
             _refuse_pipe(before.st_mode, name)
-            yield from _read_stream(file, name, path.name.lower())
+            yield from _read_stream(file, name, path.name.lower(), wanted)
             after = os.fstat(file.fileno())
     except OSError as why:
         raise InputError(f"cannot read {name}: {_reason(why)}", hint="check the file and its permissions") from why
@@ -156,29 +166,51 @@ def _refuse_pipe(mode: int, name: str) -> None:
         raise InputError(f"{name} is neither a file nor a folder", hint="pipe it into standard input and pass -")
 
 
-def _read_stream(file: BinaryIO, name: str, file_name: str) -> Iterator[Row | BadRow]:
+def _read_stream(file: BinaryIO, name: str, file_name: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     """The rows of an open file whose name (in lower case, "" for a stream) helps where the content leaves a choice."""
     head = file.read(BLOCK_BYTES)
     while len(head) < _MAGIC_BYTES and (more := file.read(BLOCK_BYTES)):
         head += more
-    if head.startswith(PARQUET_MAGIC):
-        if not file_name:
-            raise InputError("Parquet cannot be read from standard input", hint="pass the file's path")
-        yield from read_parquet(file.name, name)
-        return
+    for magic, (kind, read) in _COLUMNS.items():
+        if head.startswith(magic):
+            if not file_name:
+                raise InputError(f"{kind} cannot be read from standard input", hint="pass the file's path")
+            yield from read(file.name, name, wanted)
+            return
     _refuse_foreign(head, name)
-    blocks = inflate(file, name, head)
-    first, blocks = _peek(blocks)
+    first, blocks = _peek(inflate(file, name, head))
     _refuse_foreign(first, name)
-    bare = _without_compression(file_name)
+    yield from _read_text(blocks, first, name, without_compression(file_name), wanted)
+
+
+def _read_text(
+    blocks: Iterator[bytes], first: bytes, name: str, bare: str, wanted: Wanted | None
+) -> Iterator[Row | BadRow]:
+    """The rows of text that begins with `first`, from a file of the name `bare`."""
     start = first.lstrip(b" \t\r\n")
-    is_array = start.startswith(b"[") and (not bare.endswith(_LINES_SUFFIXES) or _ARRAY_OF_OBJECTS.match(start))
+    is_json = start.startswith((b"{", b"["))
+    if bare.endswith(TABLE_SUFFIXES) and start and not is_json:
+        yield from read_table(blocks, name, wanted)
+        return
+    if wanted is not None and is_json:
+        rows, blocks = unwrap(blocks, start, name, wanted)
+        if rows is not None:
+            yield from rows
+            return
+    is_array = start.startswith(b"[") and (not bare.endswith(LINES_SUFFIXES) or _ARRAY_OF_OBJECTS.match(start))
+    is_array = is_array and not (wanted is not None and _is_list_on_each_line(start))
     if is_array or _OBJECT_OVER_LINES.match(start):
-        yield from read_elements(blocks, name)
-    elif not start or start.startswith(b"{") or bare.endswith(_TEXT_SUFFIXES):
-        yield from read_lines(blocks, name)
+        yield from read_elements(blocks, name, wanted)
+    elif not start or start.startswith(b"{") or bare.endswith(TEXT_SUFFIXES):
+        yield from read_lines(blocks, name, wanted)
     else:
         raise InputError(f"{name} does not look like data: it begins with {_preview(start)}", hint=f"known: {_KNOWN}")
+
+
+def _is_list_on_each_line(start: bytes) -> bool:
+    """Whether the first line is a whole list, and the next one begins another."""
+    line, _, rest = start.partition(b"\n")
+    return rest.lstrip().startswith(b"[") and line.rstrip().endswith(b"]") and is_whole(line)
 
 
 def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
@@ -195,10 +227,13 @@ def _peek(blocks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _refuse_foreign(head: bytes, name: str) -> None:
+    wide = next((encoding for bom, encoding in _WIDE_BOMS.items() if head.startswith(bom)), "")
+    wide = wide or (likely_encoding(head[:_MAGIC_BYTES]) if b"\0" in head[:_MAGIC_BYTES] else "")
+    if wide:
+        raise InputError(f"{name} is {wide.removesuffix('LE').removesuffix('BE')} text", hint=iconv_line(wide, name))
     for magic, kind in _FOREIGN.items():
         if head.startswith(magic):
-            hint = f"iconv -f UTF-16 -t UTF-8 {name}" if kind == "UTF-16 text" else f"known kinds: {_KNOWN}"
-            raise InputError(f"{name} is {kind}", hint=hint)
+            raise InputError(f"{name} is {kind}", hint=f"known kinds: {_KNOWN}")
 
 
 def _preview(start: bytes) -> str:

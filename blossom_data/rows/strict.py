@@ -10,18 +10,24 @@ colons are all accounted for by its keys and texts has no key twice. Rows where 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import orjson
 
+from blossom_data.rows.encoding import likely_encoding
 from blossom_data.rows.row import MAX_DEPTH, Unreadable
+from blossom_data.rows.wanted import Wanted
+
+BOM = b"\xef\xbb\xbf"
+_LIST_OF_OBJECTS = re.compile(rb"\[\s*+\{")
 
 _LARGEST_EXACT = 2.0**63
 
 
-def parse_object(line: bytes) -> dict[str, Any]:
-    """The object that `line` holds.
+def parse_object(line: bytes, *, refuses_nul: bool = True) -> dict[str, Any]:
+    """The object that `line` holds; a byte order mark before it, left by joining files, is none of it.
 
     Raises:
         Unreadable: bad_utf8, bad_json, nul, too_deep, too_large_number, duplicate_key or not_an_object.
@@ -29,6 +35,8 @@ def parse_object(line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as why:
+        if line.startswith(BOM):
+            return parse_object(line.removeprefix(BOM), refuses_nul=refuses_nul)
         _classify(line, why)
     if type(value) is not dict:
         raise Unreadable("not_an_object", f"a JSON {_kind(value)} where an object should be")
@@ -41,18 +49,30 @@ def parse_object(line: bytes) -> dict[str, Any]:
             break
     else:
         # A \u003a in a text is a colon that the bytes do not show, and \u0000 a NUL: both go the slow way.
-        if colons == line.count(b":") and b"\\u003" not in line and b"\\u0000" not in line:
+        if colons == line.count(b":") and b"\\u003" not in line and not (refuses_nul and b"\\u0000" in line):
             return value
-    _check(line, value)
+    _check(line, value, refuses_nul=refuses_nul)
     return value
 
 
-def _check(line: bytes, value: dict[str, Any]) -> None:
+def lifted(line: bytes, why: Unreadable, wanted: Wanted | None) -> dict[str, Any]:
+    """The row that a bare list of objects is, where the reader says which field it stands for.
+
+    Raises:
+        Unreadable: `why` parse_object did not take it.
+    """
+    bare = line.strip().removeprefix(BOM)
+    if wanted is None or why.code != "not_an_object" or not wanted.list_field or not _LIST_OF_OBJECTS.match(bare):
+        raise why
+    return parse_object(b'{"%s":%s}' % (wanted.list_field.encode(), bare), refuses_nul=False)
+
+
+def _check(line: bytes, value: dict[str, Any], *, refuses_nul: bool) -> None:
     """Raises Unreadable for what orjson lets through: depth, NUL, large numbers and equal keys."""
-    has_nul = b"\\u0000" in line
+    has_nul = refuses_nul and b"\\u0000" in line
     colons, has_large_number = _census(value, has_nul)
     if has_nul or has_large_number or b"\\u003" in line or colons != line.count(b":"):
-        _check_slowly(line)
+        _check_slowly(line, refuses_nul=refuses_nul)
 
 
 def _census(value: dict[str, Any], has_nul: bool) -> tuple[int, bool]:
@@ -86,7 +106,7 @@ def _census(value: dict[str, Any], has_nul: bool) -> tuple[int, bool]:
     raise Unreadable("too_deep", f"nested more than {MAX_DEPTH} deep")
 
 
-def _check_slowly(line: bytes) -> None:
+def _check_slowly(line: bytes, *, refuses_nul: bool) -> None:
     """Parses again with a hook on every object and every integer; the depth is known to be small."""
 
     def refuse_equal_keys(pairs: list[tuple[str, object]]) -> None:
@@ -94,7 +114,7 @@ def _check_slowly(line: bytes) -> None:
         for key, _ in pairs:
             if key in seen:
                 raise Unreadable("duplicate_key", f"the key {_short(key)} stands twice in one object")
-            if "\0" in key:
+            if refuses_nul and "\0" in key:
                 raise Unreadable("nul", "a NUL character inside a key")
             seen.add(key)
 
@@ -113,13 +133,18 @@ def _classify(line: bytes, why: orjson.JSONDecodeError) -> NoReturn:
     try:
         line.decode()
     except UnicodeDecodeError as bad:
-        raise Unreadable("bad_utf8", f"byte {bad.start + 1} of the row: {bad.reason}") from why
+        raise Unreadable("bad_utf8", f"byte {bad.start + 1} of the row: {bad.reason}{_meant(line)}") from why
     problem = why.msg
     if "depth" in problem or "ecursion" in problem:
         raise Unreadable("too_deep", f"nested more than {MAX_DEPTH} deep") from why
     if "infinit" in problem or "out of range" in problem:
         raise Unreadable("too_large_number", "a number beyond the range of a double") from why
     raise Unreadable("bad_json", f"{problem} (byte {why.pos + 1} of the row)") from why
+
+
+def _meant(line: bytes) -> str:
+    encoding = likely_encoding(line)
+    return f" (it would be text as {encoding})" if encoding else ""
 
 
 def _kind(value: object) -> str:

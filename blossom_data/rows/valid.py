@@ -2,14 +2,15 @@
 
     {"id": "a1", "messages": [{"role": "user", "content": "What is 6 times 7?"}], "gold": 42}
 
-`messages` alone is required. `id` defaults to the hash of the content, `lang` to what the text says, `gold` may be a
-text, a number or null. Further keys are left out. Two records of one id do not pass, whatever the rest of them.
+`messages` alone is required, or a `prompt` without an answer beside it: a text, or its messages. `id` defaults to the
+hash of the content, `lang` to what the text says, `gold` may be a text, a number or null. Further keys are left out.
+Two records of one id do not pass, whatever the rest of them.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -34,9 +35,11 @@ from blossom_data.rows.inputs import read_rows
 from blossom_data.rows.row import COPY, MAX_RAW_BYTES, BadRow, Row, Unreadable
 from blossom_data.rows.seen import SeenIds
 from blossom_data.rows.turns import full_turn, tools_text
+from blossom_data.rows.wanted import Wanted
 from blossom_data.settings_types import LANGUAGE_SCHEMA, OneOf, language_tag
 
 _LINEAGE_TEXTS = ("prompt", "model", "reply")
+_ANSWERS = ("completion", "response", "output", "answer", "chosen", "rejected")
 
 
 class _Becomes:
@@ -156,6 +159,13 @@ class RecordRow:
     """Definitions of the tools that the model may call, as a list or its JSON text."""
 
 
+WANTED = Wanted(
+    frozenset({*RecordRow.__dataclass_fields__, "prompt"}),
+    lambda row: is_record(row),
+    list_field="messages",
+)
+
+
 @functools.cache
 def _validator() -> Callable[[dict[str, Any]], Record]:
     """Compiled when the first record is read, not when a command is only asked for its help."""
@@ -168,7 +178,30 @@ def read_records(path: Path | str) -> Iterator[Record | BadRow]:
     Raises:
         InputError: as read_rows.
     """
-    return distinct_records(read_rows(path), lambda row: valid_record(row.value))
+    return records_of(read_rows(path, WANTED))
+
+
+def records_of(rows: Iterable[Row | BadRow]) -> Iterator[Record | BadRow]:
+    """The records that rows are; a row that is none, or repeats an id, as BadRow."""
+    return distinct_records(rows, record_of)
+
+
+def record_of(row: Row) -> Record:
+    """The record that a row is; raises Unreadable as valid_record, and for a NUL."""
+    record = valid_record(row.value)
+    if row.may_hold_nul:
+        refuse_nul(record)
+    return record
+
+
+def is_record(row: Mapping[str, Any]) -> bool:
+    """Whether a row claims to be a record."""
+    return "messages" in row or _is_prompt(row)
+
+
+def _is_prompt(row: Mapping[str, Any]) -> bool:
+    """Whether a row is a prompt to be answered; one with its answer beside it is a raw row."""
+    return "prompt" in row and not any(field in row for field in _ANSWERS)
 
 
 def distinct_records(rows: Iterable[Row | BadRow], read: Callable[[Row], Record]) -> Iterator[Record | BadRow]:
@@ -200,9 +233,14 @@ def valid_record(row: dict[str, Any]) -> Record:
         Unreadable: missing_field, wrong_type, unknown_role or empty.
     """
     values = row if None not in row.values() else {key: value for key, value in row.items() if value is not None}
-    # A number counts as its digits.
-    if type(values.get("id")) is int:
-        values = {**values, "id": str(values["id"])}
+    if "messages" not in values and _is_prompt(row):
+        prompt = values["prompt"]
+        turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        values = {**values, "messages": turns}
+    # A number counts as its digits; a whole one may be a double, as tables without nulls for integers write it.
+    number = values.get("id")
+    if type(number) is int or (type(number) is float and number.is_integer()):
+        values = {**values, "id": str(int(number))}
     if type(values.get("gold")) in (int, float):
         values = {**values, "gold": str(values["gold"])}
     values = _with_further(values)
@@ -238,6 +276,16 @@ def _with_further(values: dict[str, Any]) -> dict[str, Any]:
 
 def _says_more(turn: Any) -> bool:
     return isinstance(turn, dict) and (len(turn) != 2 or turn.get("content") is None)
+
+
+def refuse_nul(record: Record) -> None:
+    """Raises Unreadable for a NUL in what is kept of a row."""
+    for turn in record.messages:
+        if "\0" in turn.content or "\0" in turn.reasoning_content:
+            raise Unreadable("nul", f"a NUL character in a message of the role {turn.role}")
+    for text in (record.id, record.gold, record.source, record.source_id, *record.tags):
+        if "\0" in text:
+            raise Unreadable("nul", "a NUL character in gold, id, source or tags")
 
 
 def gold_text(value: object) -> str:

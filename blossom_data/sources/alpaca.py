@@ -76,4 +76,6 @@ SELF_INSTRUCT = Layout("self-instruct", ("instruction", "instances"), read_self_
 ALPACA_LAYOUT = Layout("alpaca", ("instruction", "input"), read_alpaca)
 INSTRUCTION_LAYOUT = Layout("instruction-output", ("instruction", "output"), read_alpaca)
 
-ALPACA = Source("alpaca", "Alpaca and self-instruct seeds", (SELF_INSTRUCT, ALPACA_LAYOUT, INSTRUCTION_LAYOUT))
+FIELDS = frozenset({"instruction", "input", "system", "history", "id", "instances", "name", "motivation_app"})
+
+ALPACA = Source("alpaca", "Alpaca and self-instruct seeds", (SELF_INSTRUCT, ALPACA_LAYOUT, INSTRUCTION_LAYOUT), FIELDS)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from blossom_data.sources.alpaca import ALPACA_LAYOUT, INSTRUCTION_LAYOUT, SELF_INSTRUCT, read_alpaca
+from blossom_data.sources.alpaca import ALPACA_LAYOUT, FIELDS, INSTRUCTION_LAYOUT, SELF_INSTRUCT, read_alpaca
 from blossom_data.sources.instruction import Instruction, Layout, RawRow, Source, id_of, tags_of, text_of
 
 _SPEAKER = re.compile(r"^[ \t]*+(Human|Assistant)[ \t]*+[:：]", re.MULTILINE)
@@ -37,6 +37,7 @@ BELLE = Source(
     "belle",
     "BELLE, Chinese instructions and chats",
     default_lang="zh",
+    fields=FIELDS | {"question", "class"},
     layouts=(
         SELF_INSTRUCT,
         Layout("alpaca", ALPACA_LAYOUT.fields, read_belle),

@@ -2,17 +2,21 @@
 
     [{"from": "human", "value": "Hi"}, {"from": "gpt", "value": "..."}, {"from": "human", "value": "And now?"}]
     [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}, {"role": "assistant", "content": "..."}]
+    [{"human": "Hi", "assistant": "..."}, {"human": "And now?", "assistant": "..."}]
 
 The answers will be written anew, one after each turn that is kept. Calls of tools and what these returned belong to the
 answers, so they are dropped with them, and the chat is tagged `tools`: with no tool at hand some of its turns cannot be
-answered well. A chat that a model opens is tagged `answer-first`: its first turn has lost what it refers to.
+answered well. A chat that a model opens is tagged `answer-first`: its first turn has lost what it refers to. What was
+saved as HTML becomes Markdown, and is tagged `html`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from blossom_data.rows.row import Unreadable
+from blossom_data.sources.html import is_saved_html, to_markdown
 from blossom_data.sources.instruction import Instruction, RawRow, id_of, list_of, text_of
 
 _ROLES = {
@@ -32,6 +36,7 @@ _ROLES = {
 }
 _ROLE_OF = {spelling: role for role, spellings in _ROLES.items() for spelling in spellings}
 _NO_TOOLS = ("", "[]", "{}", "null")
+CHAT_FIELDS = frozenset({"id", "idx", "system", "tools"})
 
 
 def read_chat(row: RawRow, field: str) -> Instruction:
@@ -40,7 +45,7 @@ def read_chat(row: RawRow, field: str) -> Instruction:
     Raises:
         Unreadable: unknown_role, unsupported_content, wrong_type, missing_field or empty.
     """
-    turns = list_of(row, field)
+    turns = list(_spoken(list_of(row, field)))
     asked: list[str] = []
     system = [text_of(row, "system", "")]
     roles = [role_of(turn, f"turn {number}") for number, turn in enumerate(turns, 1)]
@@ -49,12 +54,27 @@ def read_chat(row: RawRow, field: str) -> Instruction:
             asked.append(content_of(turn, f"turn {number}"))
         elif role == "system":
             system.append(content_of(turn, f"turn {number}"))
+    tags = _tags(row, roles, turns)
+    answers = [
+        turn.get("value", turn.get("content")) for role, turn in zip(roles, turns, strict=True) if role == "assistant"
+    ]
+    if is_saved_html(asked, answers):
+        asked, tags = [to_markdown(text) for text in asked], (*tags, "html")
     return Instruction(
         turns=tuple(asked),
         system="\n\n".join(text.strip() for text in system if text.strip()),
         source_id=id_of(row) or id_of(row, "idx"),
-        tags=_tags(row, roles, turns),
+        tags=tags,
     )
+
+
+def _spoken(turns: Iterable[Any]) -> Iterator[Any]:
+    """The turns one by one; an object whose keys are the speakers holds several."""
+    for turn in turns:
+        if isinstance(turn, dict) and turn.keys() <= _ROLE_OF.keys():
+            yield from ({"role": role, "content": text} for role, text in turn.items() if text is not None)
+        else:
+            yield turn
 
 
 def _tags(row: RawRow, roles: list[str], turns: list[Any]) -> tuple[str, ...]:

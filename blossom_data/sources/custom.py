@@ -3,7 +3,8 @@
     custom_source({"instruction": "q", "input": "ctx", "gold": "label", "id": "key"})
     reads {"key": 7, "q": "Which of these is a fruit?", "ctx": "apple, stone", "label": "apple"}
 
-Only the fields that are named are read, so an answer in any other field is dropped like everywhere.
+Only the fields that are named are read, so an answer in any other field is dropped like everywhere; `"output": ""` says
+what is so anyway. An empty name is none.
 """
 
 from __future__ import annotations
@@ -23,6 +24,11 @@ FIELDS = {
     "gold": "the gold label: a text or a number",
     "id": "the row's own id",
 }
+_OUTPUT = "output"
+
+
+class FieldsError(ConfigError):
+    """Fields that cannot be meant."""
 
 
 def custom_source(fields: Mapping[str, str]) -> Source:
@@ -31,13 +37,16 @@ def custom_source(fields: Mapping[str, str]) -> Source:
     Raises:
         ConfigError: an unknown name, no instruction, or a field named twice.
     """
-    for key in fields:
-        if key not in FIELDS:
-            raise ConfigError(f"fields: unknown key {key!r}", hint=near_hint(key, FIELDS))
+    for key, field in fields.items():
+        if key not in (*FIELDS, _OUTPUT):
+            raise FieldsError(f"fields: unknown key {key!r}", hint=near_hint(key, FIELDS))
+        if key == _OUTPUT and field:
+            raise FieldsError("fields: outputs are never read", hint=f"leave out {key}={field}")
+    fields = {key: field for key, field in fields.items() if field}
     if "instruction" not in fields:
-        raise ConfigError("no field is named for the instruction", hint='fields = {"instruction": "YOUR FIELD"}')
+        raise FieldsError("no field is named for the instruction", hint="such as --fields instruction=YOUR_FIELD")
     if len(set(fields.values())) < len(fields):
-        raise ConfigError("one field is named for two purposes", hint=f"got {dict(fields)}")
+        raise FieldsError("one field is named for two purposes", hint=f"got {dict(fields)}")
 
     def read(row: RawRow) -> Iterable[Instruction]:
         named = {name: row.get(field) for name, field in fields.items()}
@@ -55,4 +64,4 @@ def custom_source(fields: Mapping[str, str]) -> Source:
             yield Instruction(turns=(compose(text, extra),), system=system, gold=gold, source_id=own_id)
 
     required = tuple(field for name, field in fields.items() if name in ("instruction", "gold"))
-    return Source("custom", "your own fields", (Layout("custom", required, read),))
+    return Source("custom", "your own fields", (Layout("custom", required, read),), frozenset(fields.values()))

@@ -22,4 +22,9 @@ def read_gsm8k(row: RawRow) -> Iterable[Instruction]:
     yield Instruction(turns=(text_of(row, "question"),), gold=gold, source_id=id_of(row))
 
 
-GSM8K = Source("gsm8k", "GSM8K, English word problems", (Layout("gsm8k", ("question", "answer"), read_gsm8k),))
+GSM8K = Source(
+    "gsm8k",
+    "GSM8K, English word problems",
+    (Layout("gsm8k", ("question", "answer"), read_gsm8k),),
+    frozenset({"question", "answer", "id"}),
+)

@@ -1,6 +1,6 @@
 """Any data set of a hub by its id, streamed through `datasets` at a pinned revision.
 
-    open_hub("openai/gsm8k", subset="main")
+    open_hub("openai/gsm8k", wanted, subset="main")
     -> Origin("openai/gsm8k", revision="e53f048856ff...", licence="mit"), rows
 
 Needs the extra `hub`. HF_ENDPOINT chooses the hub and HF_TOKEN opens gated sets, as everywhere. Nothing of a data set
@@ -17,8 +17,9 @@ from typing import Any
 
 from blossom_data.errors import ConfigError, InputError, extra_hint
 from blossom_data.rows import BadRow, Row
-from blossom_data.rows.parquet import plain
-from blossom_data.rows.row import Unreadable
+from blossom_data.rows.row import SuspectRow, Unreadable
+from blossom_data.rows.tables.columns import plain
+from blossom_data.rows.wanted import Wanted
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*+/[A-Za-z0-9][\w.-]*+")
 _FILE_SUFFIXES = (".jsonl", ".json", ".ndjson", ".parquet", ".gz", ".zst", ".csv", ".txt")
@@ -31,6 +32,9 @@ class Origin:
     path: str
     revision: str = ""
     licence: str = ""
+    split: str = "train"
+    notes: tuple[str, ...] = ()
+    """What a person should know of it, such as the files that were not read."""
 
     @property
     def may_stall(self) -> bool:
@@ -48,7 +52,12 @@ def is_hub_id(path: Path | str) -> bool:
 
 
 def open_hub(
-    path: str, *, revision: str | None = None, subset: str | None = None, split: str = "train"
+    path: str,
+    wanted: Wanted,
+    *,
+    revision: str | None = None,
+    subset: str | None = None,
+    split: str = "train",
 ) -> tuple[Origin, Iterator[Row | BadRow]]:
     """Where the data set stands now, and its rows.
 
@@ -69,16 +78,20 @@ def open_hub(
         ) from why
     try:
         about = HfApi().dataset_info(name, revision=revision)
-        origin = Origin(name, revision=str(about.sha), licence=_licence(about))
+        origin = Origin(name, revision=str(about.sha), licence=_licence(about), split=split)
         table = load_dataset(name, subset, split=split, revision=origin.revision, streaming=True)
     except Exception as why:  # the libraries raise what their HTTP and file layers raise, without a common base
         raise _unreachable(name, why) from why
-    return origin, _rows(table, name, origin.revision)
+    return origin, _rows(table, wanted, name, origin.revision)
 
 
-def _rows(table: Any, name: str, revision: str) -> Iterator[Row | BadRow]:
+def _rows(table: Any, wanted: Wanted, name: str, revision: str) -> Iterator[Row | BadRow]:
     file, number = f"hf:{name}@{revision[:12]}", 0
-    rows = iter(table)
+    names = table.column_names or ()
+    read = [column for column in names if column in wanted.fields]
+    # Images and sounds are decoded as they are met: of a set whose columns are known, those that are read are taken.
+    rows = iter(table.select_columns(read) if read else table)
+    blank = dict.fromkeys(names)
     while True:
         try:
             value = next(rows)
@@ -88,7 +101,7 @@ def _rows(table: Any, name: str, revision: str) -> Iterator[Row | BadRow]:
             raise _unreachable(f"{name} behind row {number}", why) from why
         number += 1
         try:
-            yield Row(file, number, plain(value))
+            yield SuspectRow(file, number, {**blank, **plain(value, refuses_nul=False)})
         except Unreadable as why:
             yield why.at(file, number)
     if number == 0:

@@ -16,8 +16,10 @@ from blossom_data.languages.detect import chat_language
 from blossom_data.records import Lineage, Message, Record, content_id
 from blossom_data.rows import gold_text
 from blossom_data.rows.row import Unreadable
+from blossom_data.rows.wanted import Wanted
 
 PULL_VERSION = 1
+_LINEAGE = (Lineage("pull", PULL_VERSION),)
 
 RawRow: TypeAlias = Mapping[str, Any]
 
@@ -56,10 +58,18 @@ class Source:
     name: str
     about: str
     layouts: tuple[Layout, ...]
+    fields: frozenset[str]
+    """All fields that its layouts read, or are known by and read."""
     default_lang: str = "en"
     """Language of a text that is in none that can be told, such as a bare formula."""
     lang: str = ""
     """Language of all texts, where it is known and not detected."""
+    list_field: str = ""
+    """The field that a row which is a bare list of turns stands for."""
+
+    def wanted(self, split: str = "train") -> Wanted:
+        """What is taken of the rows; a column that only tells the layout, such as an output, is not decoded."""
+        return Wanted(self.fields, lambda row: self.layout_of(row) is not None, self.list_field, split)
 
     def layout_of(self, row: RawRow) -> Layout | None:
         """The first layout whose fields the row has."""
@@ -75,7 +85,7 @@ def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
     Raises:
         Unreadable: `empty`, when nothing is asked.
     """
-    turns = tuple(Message("user", text) for turn in instruction.turns if (text := turn.strip()))
+    turns = tuple([Message("user", text) for turn in instruction.turns if (text := turn.strip())])
     if not turns:
         raise Unreadable("empty", "no instruction is left once blanks are taken away")
     system = instruction.system.strip()
@@ -88,7 +98,7 @@ def to_record(source: Source, layout: str, instruction: Instruction) -> Record:
         messages=messages,
         gold=instruction.gold,
         tags=(f"layout:{layout}", *instruction.tags),
-        lineage=(Lineage("pull", PULL_VERSION),),
+        lineage=_LINEAGE,
     )
 
 
@@ -106,10 +116,15 @@ def text_of(row: RawRow, field: str, default: str | None = None) -> str:
 
 def id_of(row: RawRow, field: str = "id") -> str:
     """The row's own id as text, "" without one."""
-    value = row.get(field)
+    value = whole(row.get(field))
     if isinstance(value, bool) or not isinstance(value, str | int | None):
         raise Unreadable("wrong_type", f"{field} is neither a text nor an integer: {type(value).__name__}")
     return "" if value is None else str(value)
+
+
+def whole(value: object) -> object:
+    """A whole number that a table without nulls for integers wrote as a double, as the integer that it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def gold_of(row: RawRow, field: str) -> str:
@@ -122,7 +137,7 @@ def gold_of(row: RawRow, field: str) -> str:
 
 def tags_of(row: RawRow, **fields: str) -> tuple[str, ...]:
     """Tags `name:value` for those of the fields (name=field) that hold a text or an integer."""
-    values = ((name, row.get(field)) for name, field in fields.items())
+    values = ((name, whole(row.get(field))) for name, field in fields.items())
     return tuple(f"{name}:{value}" for name, value in values if isinstance(value, str | int) and value != "")
 
 

@@ -27,6 +27,7 @@ MATH23K = Source(
     "math23k",
     "Math23K, Chinese word problems",
     default_lang="zh",
+    fields=frozenset({"original_text", "question", "ans", "id"}),
     layouts=(
         Layout("math23k", ("original_text", "ans"), read_math23k),
         Layout("math23k-question", ("question", "ans"), read_question),

@@ -1,8 +1,9 @@
-"""Chats in the OpenAI layout, and lists of questions without answers (MT-Bench).
+"""Chats in the OpenAI layout, and questions without answers (MT-Bench, AlignBench).
 
     {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "..."}]}
     {"messages": [{"role": "user", "content": [{"type": "text", "value": "hi"}], "loss_weight": 0.0}, ...]}
     {"question_id": 81, "category": "writing", "turns": ["Compose a travel blog post ...", "Rewrite it ..."]}
+    {"question_id": 1, "category": "专业能力", "subcategory": "音乐", "question": "高音单簧管 ...", "reference": "..."}
 
 chat.py says what of a chat is kept; reasoning stands in the assistant's turns and is dropped with them.
 """
@@ -12,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from blossom_data.rows.row import Unreadable
-from blossom_data.sources.chat import read_chat
-from blossom_data.sources.instruction import Instruction, Layout, RawRow, Source, id_of, list_of, tags_of
+from blossom_data.sources.chat import CHAT_FIELDS, read_chat
+from blossom_data.sources.instruction import Instruction, Layout, RawRow, Source, id_of, list_of, tags_of, text_of
 
 
 def read_messages(row: RawRow) -> Iterable[Instruction]:
@@ -30,5 +31,25 @@ def read_turns(row: RawRow) -> Iterable[Instruction]:
     yield Instruction(turns=tuple(turns), source_id=source_id, tags=tags_of(row, category="category"))
 
 
-MESSAGES = Source("messages", "chats in the OpenAI layout", (Layout("messages", ("messages",), read_messages),))
-TURNS = Source("turns", "lists of questions (MT-Bench)", (Layout("turns", ("turns",), read_turns),))
+def read_question(row: RawRow) -> Iterable[Instruction]:
+    """The one question of a row of AlignBench; its reference answer stays behind."""
+    tags = tags_of(row, category="category", task="subcategory")
+    yield Instruction(turns=(text_of(row, "question"),), source_id=id_of(row, "question_id"), tags=tags)
+
+
+MESSAGES = Source(
+    "messages",
+    "chats in the OpenAI layout",
+    (Layout("messages", ("messages",), read_messages),),
+    CHAT_FIELDS | {"messages"},
+    list_field="messages",
+)
+TURNS = Source(
+    "turns",
+    "lists of questions (MT-Bench, AlignBench)",
+    (
+        Layout("turns", ("turns",), read_turns),
+        Layout("alignbench", ("question_id", "question", "reference"), read_question),
+    ),
+    frozenset({"turns", "question", "question_id", "id", "category", "subcategory"}),
+)

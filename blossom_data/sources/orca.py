@@ -80,4 +80,8 @@ ORCA = Source(
         Layout("prompt-completion", ("prompt", "completion"), read_prompt),
         Layout("prompt-response", ("prompt", "response"), read_prompt),
     ),
+    frozenset(
+        {"id", "system_prompt", "question", "prompt", "system", "definition", "inputs", "_task_name", "task_name"}
+    )
+    | {"Definition", "Categories", "_task", "Instances"},
 )

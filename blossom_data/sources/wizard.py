@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from blossom_data.sources.alpaca import INSTRUCTION_LAYOUT
+from blossom_data.sources.alpaca import FIELDS, INSTRUCTION_LAYOUT
+from blossom_data.sources.chat import CHAT_FIELDS
 from blossom_data.sources.instruction import Instruction, Layout, RawRow, Source, id_of, tags_of, text_of
 from blossom_data.sources.sharegpt import read_conversations
 
@@ -33,4 +34,5 @@ WIZARD = Source(
         Layout("evol-input", ("input", "output"), read_input),
         Layout("evol-chat", ("idx", "conversations"), read_conversations),
     ),
+    FIELDS | CHAT_FIELDS | {"Instruction", "Skill", "Difficulty", "conversations"},
 )

@@ -40,15 +40,19 @@ def test_nested_messages_become_records(tmp_path: Path) -> None:
     assert (first.gold, first.lang, second.gold, second.lang) == ("4.0", "en", "", "zh")
 
 
-def test_a_value_json_has_no_word_for_makes_a_bad_row(tmp_path: Path) -> None:
+def test_what_json_has_no_word_for_is_null_and_costs_no_row(tmp_path: Path) -> None:
+    now = datetime(2024, 1, 1, tzinfo=UTC)
     columns = {
         "q": ["a", "b", "c\0d", "e"],
         "bytes": [b"raw", None, None, None],
-        "when": [None, datetime(2024, 1, 1, tzinfo=UTC), None, None],
+        "when": [None, now, None, None],
+        "turns": [[{"role": "user", "at": now, "image": {"bytes": b"\xff", "path": "p"}}]] * 4,
     }
     path = write(tmp_path / "x.parquet", columns)
-    codes = [row.code if isinstance(row, BadRow) else "ok" for row in read_rows(path)]
-    assert codes == ["wrong_type", "wrong_type", "nul", "ok"]
+    found = [row.code if isinstance(row, BadRow) else row.value for row in read_rows(path)]
+    turns = [{"role": "user", "image": {"path": "p"}}]
+    assert found[:2] == [{"q": q, "bytes": None, "when": None, "turns": turns} for q in ("a", "b")]
+    assert found[2] == "nul" and len(found) == 4
 
 
 def test_nan_is_null(tmp_path: Path) -> None:

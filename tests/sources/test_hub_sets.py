@@ -98,7 +98,7 @@ def hub() -> Iterator[str]:
         server.shutdown()
 
 
-def pulls(folder: Path, endpoint: str, *wanted: tuple[str, dict[str, str]]) -> list[Any]:
+def pulls(folder: Path, endpoint: str, *wanted: tuple[str, dict[str, Any]]) -> list[Any]:
     """What `pull` gives for each of the paths, in a fresh process that knows only this hub."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
     environment |= {"HF_ENDPOINT": endpoint, "HF_HOME": str(folder), "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -109,17 +109,19 @@ def pulls(folder: Path, endpoint: str, *wanted: tuple[str, dict[str, str]]) -> l
 
 
 def test_a_data_set_is_streamed_at_a_pinned_revision_with_its_licence(tmp_path: Path, hub: str) -> None:
-    train, test, unknown_subset, unknown_set = pulls(
+    train, test, refused, unknown_subset, unknown_set = pulls(
         tmp_path,
         hub,
         ("org/name", {}),
-        ("hf:org/name", {"split": "test", "subset": "main", "revision": "v1"}),
+        ("hf:org/name", {"split": "test", "subset": "main", "revision": "v1", "allow_eval": True}),
+        ("org/name", {"split": "test"}),
         ("org/name", {"subset": "nope"}),
         ("hf:org/other", {}),
     )
     assert train[:4] == [50, "org/name", COMMIT, "mit"]
     assert "Q49?" in train[4] and "SECRET OUTPUT" not in train[4]
     assert test[0] == 2
+    assert refused[0] == "InputError" and "test set of gsm8k" in refused[1] and "--allow-eval" in refused[2]
     assert unknown_subset[0] == "InputError" and "main" in unknown_subset[1]
     assert unknown_set[0] == "InputError" and "org/other" in unknown_set[1]
 

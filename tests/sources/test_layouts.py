@@ -22,7 +22,7 @@ def write(folder: Path, *rows: Any) -> Path:
 
 
 def records(folder: Path, source: str, *rows: Any, **settings: Any) -> list[Record]:
-    items = list(pull(source, write(folder, *rows), **settings))
+    items = list(pull(source, write(folder, *rows), allow_eval=True, **settings))
     found = [item for item in items if isinstance(item, Record)]
     assert found == items, items
     return found
@@ -211,7 +211,9 @@ def test_a_row_that_cannot_be_asked_is_rejected_by_code(
     tmp_path: Path, source: str, row: dict[str, Any], code: str
 ) -> None:
     good = next(good for name, good, _ in CASES if name == source)
-    first, bad, last = pull(source, write(tmp_path, good, row, {**good, "id": "other", "idx": "x", "question_id": 9}))
+    first, bad, last = pull(
+        source, write(tmp_path, good, row, {**good, "id": "other", "idx": "x", "question_id": 9}), allow_eval=True
+    )
     assert isinstance(first, Record) and isinstance(last, Record) and isinstance(bad, BadRow)
     assert (bad.code, bad.line) == (code, 2)
 

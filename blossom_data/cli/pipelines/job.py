@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.asks import Stage
+from blossom_data.cli import output
 from blossom_data.cli.flags.batch import build_batch
 from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
@@ -44,6 +45,9 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
     counters.stages = {stage: _sum(rows for passed, rows in expected if stage in passed) for stage in stages}
     batch = build_batch(asking.batches, is_quiet=wanted.common.is_quiet) if stages else None
     pulls = [(source, open_source(source)) for source in sources]
+    if not wanted.common.is_quiet:
+        for note in (note for _, pulled in pulls for note in pulled.origin.notes):
+            output.say(f"note: {note}")
     kept_in = part.ledger or pipeline.ledger
     listed = [
         {key: setting.value for key, setting in settings.items()}
@@ -150,6 +154,7 @@ def open_source(source: SourceSettings) -> Pulled:
         revision=source.revision,
         split=source.split,
         lang=source.lang,
+        allow_eval=source.allow_eval,
     )
 
 
@@ -188,7 +193,8 @@ def _identity(
     for source, pulled in pulls:
         origin = pulled.origin
         content = origin.revision if origin.revision else content_digest(Path(source.path))
-        digest.update(repr((replace(source, path="", licence=""), origin.licence, source.licence, content)).encode())
+        about = (replace(source, path="", licence=""), origin.licence, source.licence, content)
+        digest.update(repr((*about, *filter(None, [source.allow_eval]))).encode())
     for name, stage in stages.items():
         models = sorted({endpoint.model for endpoint in serving(endpoints, name)})
         digest.update(repr((name, stage, models, *filter(None, [further_of(endpoints, name)]))).encode())

@@ -1,0 +1,92 @@
+"""Rows of Parquet files, a batch at a time; columns.py says which columns are decoded and what becomes of their values.
+
+Needs pyarrow (extra `hub`), imported when the first Parquet file is met.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from blossom_data.errors import InputError
+from blossom_data.rows.compressed import MAX_BOMB_BYTES, MAX_RATIO
+from blossom_data.rows.row import BadRow, Row
+from blossom_data.rows.tables.columns import BATCH_ROWS, Columns, import_pyarrow
+from blossom_data.rows.wanted import Wanted
+
+MAGIC = b"PAR1"
+_ARROW_SCHEMA, _NO_SCHEMA = b"ARROW:schema", b"ARROW_schema"
+_TRAILER = struct.Struct("<I4s")
+
+
+def read_parquet(path: str, file: str, wanted: Wanted | None = None) -> Iterator[Row | BadRow]:
+    """The rows of one Parquet file; `line` is the row number from 1.
+
+    Raises:
+        ConfigError: pyarrow is not installed.
+        InputError: the file is damaged or claims to inflate out of all proportion.
+    """
+    pyarrow = import_pyarrow(file, "a Parquet file")
+    from pyarrow import parquet
+
+    number = 0
+    try:
+        with parquet.ParquetFile(path, metadata=_metadata(path), buffer_size=1 << 20, pre_buffer=False) as table:
+            columns = Columns(table.schema_arrow, wanted, file)
+            leaves = [leaf for leaf in map(table.schema.column, range(len(table.schema))) if _is_read(leaf, columns)]
+            _refuse_bomb(table.metadata, {leaf.path for leaf in leaves}, file)
+            paths = [leaf.path for leaf in leaves]
+            for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=paths, use_threads=False):
+                for row in columns.rows(batch):
+                    number = row.line
+                    yield row
+    except (pyarrow.ArrowException, OSError) as why:
+        reason = " ".join(str(why).split())[:200]
+        raise InputError(
+            f"{file}: the Parquet file cannot be read behind row {number} ({reason})", hint="fetch the file again"
+        ) from why
+
+
+def _metadata(path: str) -> Any:
+    """The file's footer without the Arrow schema that its writer noted there.
+
+    That schema only says which Arrow types the columns had; a dictionary would be built anew for each batch, which for
+    one of two million texts takes a third of a second.
+    """
+    from pyarrow import BufferReader, parquet
+
+    with Path(path).open("rb") as opened:
+        opened.seek(-_TRAILER.size, 2)
+        size, magic = _TRAILER.unpack(opened.read(_TRAILER.size))
+        if magic != MAGIC or size + _TRAILER.size > opened.tell():
+            return None  # the reader says what is wrong
+        opened.seek(-_TRAILER.size - size, 2)
+        footer = opened.read(size).replace(_ARROW_SCHEMA, _NO_SCHEMA)
+    return parquet.read_metadata(BufferReader(MAGIC + footer + _TRAILER.pack(size, MAGIC)))
+
+
+def _is_read(leaf: Any, columns: Columns) -> bool:
+    """Whether a leaf belongs to a column that is read, and holds what JSON knows."""
+    name = next((name for name in columns.names if leaf.path == name or leaf.path.startswith(f"{name}.")), None)
+    if name is None or leaf.physical_type in ("INT96", "FIXED_LEN_BYTE_ARRAY"):
+        return False
+    kind = leaf.logical_type.type
+    if leaf.physical_type == "BYTE_ARRAY":
+        return kind in ("STRING", "ENUM", "JSON") or (kind == "NONE" and leaf.path == name)
+    return kind in ("NONE", "INT", "UNKNOWN")
+
+
+def _refuse_bomb(metadata: Any, paths: set[str], file: str) -> None:
+    """Compares what the row groups claim to hold with what they take, as compressed.py does for streams."""
+    groups = [metadata.row_group(index) for index in range(metadata.num_row_groups)]
+    columns = [group.column(index) for group in groups for index in range(group.num_columns)]
+    read = [column for column in columns if column.path_in_schema in paths]
+    claimed = sum(column.total_uncompressed_size for column in read)
+    taken = sum(column.total_compressed_size for column in read)
+    if claimed > MAX_BOMB_BYTES and claimed > MAX_RATIO * max(taken, 1):
+        raise InputError(
+            f"{file}: {taken:,} bytes claim to hold {claimed:,}: this looks like a compression bomb",
+            hint="if the file is honest, write it again without compression",
+        )
