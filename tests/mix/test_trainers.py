@@ -19,6 +19,8 @@ from sets import chat
 
 from blossom_data.mix import Mix, Part, write_mix
 
+pytestmark = pytest.mark.slow
+
 CHATS = [
     chat("a", "Hello?", "Hi.", source="chat"),
     chat("b", "你好？", "你好。", "再见", "再见。", source="chat", lang="zh", system="Be kind."),

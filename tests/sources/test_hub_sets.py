@@ -16,6 +16,8 @@ import pytest
 
 from blossom_data.sources.hub import is_hub_id
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("datasets")
 
 COMMIT = "a" * 40
