@@ -34,7 +34,8 @@ from blossom_data.cli.pipelines.job import build_job
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run_summary import funnel_view
 from blossom_data.demo.server import MODEL, OfflineEndpoint
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.report.pages import render_reject
 from blossom_data.rows import Row, read_rows

@@ -25,7 +25,8 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError, QualityGate
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import STDIN, Replacement

@@ -18,7 +18,7 @@ import orjson
 
 from blossom_data.asks import Stage
 from blossom_data.config import Endpoint
-from blossom_data.executors.local import Job
+from blossom_data.executors.job import Job
 from blossom_data.llm.engines.settings import TINY, plan_embedded
 from blossom_data.llm.money.prices import Price
 from blossom_data.llm.money.spending import Spending

@@ -11,152 +11,35 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from blossom_data import __version__
-from blossom_data.asks import Ask, Reply, Usage
-from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
-from blossom_data.engine import Asker, Engine, Work
-from blossom_data.errors import ConfigError, Interrupted
+from blossom_data.engine import Asker, Engine
+from blossom_data.errors import Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
-from blossom_data.executors.identity import what_decides
-from blossom_data.executors.limits import Announced, Deadline, KeptGate, Thrifty
+from blossom_data.executors.job import Job, NoEndpoint, NoLedger
+from blossom_data.executors.limits import Announced, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
-from blossom_data.ledger.place import job_of, ledger_named, name_in, refuse_emptied
-from blossom_data.ledger.store import Ledger, StageTotals
-from blossom_data.llm.batch.settings import BatchSettings
+from blossom_data.ledger.place import ledger_named, name_in, refuse_emptied
+from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
-from blossom_data.llm.money.spending import Spending
-from blossom_data.outputs.replacing import Replacement
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
-from blossom_data.shards import CARD, SHARD_RECORDS, DatasetWriter, refuse_foreign_folder
+from blossom_data.shards import CARD, DatasetWriter, refuse_foreign_folder
 
 if TYPE_CHECKING:
     from blossom_data.llm.batch.asker import BatchAsker
-    from blossom_data.llm.engines.serve import Serving
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
 
 _MOST_RESTING = 2_000
 """Records beyond two a slot that may wait out a 429 or a failure of their own, while others take their slots."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One run: what to work on, with what, and where to."""
-
-    label: str
-    """Shown in progress and stored in the manifest: a stage's name or the pipeline's."""
-    work: Iterable[Work]
-    is_piped: bool = False
-    """Whether the next item of `work` may be long in coming: from standard input, or a hub."""
-    stages: tuple[str, ...] = ()
-    """Names of the stages, in the order in which records go through them."""
-    out: Path
-    replacement: Replacement | None = None
-    """What may go for the new data set; None: whatever stands in `out`."""
-    endpoints: tuple[Endpoint, ...] = ()
-    """None: no stage of the job may ask anything."""
-    ledger: Path | None = None
-    about: dict[str, Any] = field(default_factory=dict)
-    """Further entries of the manifest: inputs, prompts, settings; nothing that differs from run to run."""
-    counters: Counters = field(default_factory=Counters)
-    max_bad: float = 0.01
-    """Largest share of rows that may be unreadable, 0 to 1."""
-    shard_records: int = SHARD_RECORDS
-    seed: int = 0
-    spending: Spending = field(default_factory=Spending)
-    serving: Serving | None = None
-    """A local engine to run meanwhile, behind the job's endpoint."""
-    batch: BatchSettings | None = None
-    """Ask through the endpoint's batches instead of call by call."""
-    measures: tuple[str, ...] = ()
-    """What has looked at the whole set before the first stage (curating.py), in order."""
-    buys: frozenset[str] | None = None
-    """Stages that may ask for what the ledger does not hold; None: all."""
-    deadline: Deadline | None = None
-    trust_finish: bool = False
-    """Take answers as whole of which the endpoint does not say how they ended."""
-    stop_when_kept_below: float | None = None
-    """Smallest share of bought records that has to be kept; None: what suits the stages."""
-    before_buying: Callable[[], None] | None = None
-    """What is said before the first call; a run that buys nothing leaves it unsaid."""
-
-    def __post_init__(self) -> None:
-        """What is bought has the list prices of the endpoints that it is bought at."""
-        object.__setattr__(self, "spending", replace(self.spending, endpoints=self.endpoints))
-
-    @property
-    def is_replacing(self) -> bool:
-        return self.replacement is not None and self.replacement.is_allowed
-
-    @property
-    def judge(self) -> Callable[[int], None] | None:
-        return self.replacement.judge if self.replacement is not None else None
-
-    @property
-    def decides(self) -> bytes:
-        """By what, beside records and stages, a shard of an earlier run is known to be what this one would make."""
-        return what_decides(self.endpoints, self.stages, trusts_finish=self.trust_finish)
-
-    @property
-    def identity(self) -> str:
-        """What a budget counts under: the output that the money is spent for."""
-        return job_of(self.out)
-
-
-class NoEndpoint:
-    """The Asker of a job that has no endpoint: any question is the user's to settle."""
-
-    def model_for(self, stage: str) -> str:
-        raise ConfigError(
-            f"stage {stage} asks a model, but no endpoint is named",
-            hint="give --base-url and --model, or set OPENAI_BASE_URL and BLOSSOM_MODEL",
-        )
-
-    def stop(self) -> None:
-        """Nothing is ever in flight."""
-
-    async def complete(self, ask: Ask) -> Reply:
-        self.model_for(ask.stage)
-        raise AssertionError("no endpoint, no model")
-
-
-class NoLedger:
-    """The ledger of a job that asks nothing."""
-
-    def get(self, key: bytes) -> Reply | None:
-        return None
-
-    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
-        raise ConfigError("a paid reply needs a ledger", hint="this is a bug; please report it")
-
-    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
-        """No call is ever made."""
-
-    def book(self, stage: str, model: str, usage: Usage) -> None:
-        """No call is ever made."""
-
-    def recall(self, name: str) -> str | None:
-        return None
-
-    def remember(self, name: str, value: str) -> None:
-        """No endpoint is ever met."""
-
-    def totals(self, job: str | None = None) -> list[StageTotals]:
-        return []
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 def run_job(job: Job) -> dict[str, Any]:

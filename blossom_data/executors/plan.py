@@ -22,8 +22,8 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Engine, Outcome, Rejected, Settled
 from blossom_data.executors.accounting import Tally
 from blossom_data.executors.blocks import Blocks
+from blossom_data.executors.job import Job, NoLedger
 from blossom_data.executors.limits import ASKED_BY
-from blossom_data.executors.local import Job, NoLedger
 from blossom_data.ledger.place import refuse_emptied
 from blossom_data.ledger.snapshot import Glance, LedgerSnapshot, glance
 from blossom_data.ledger.store import Ledger

@@ -24,8 +24,9 @@ from typing import Any
 from blossom_data.counters import Counters
 from blossom_data.curate.style import numpy_of, style_consistency
 from blossom_data.errors import BlossomError, Interrupted, QualityGate
+from blossom_data.executors.job import Job
 from blossom_data.executors.limits import Deadline
-from blossom_data.executors.local import Job, describe_run, run_job
+from blossom_data.executors.local import describe_run, run_job
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.write import replacement_of, write_mix
 from blossom_data.outputs.replacing import HALF, Replacement, TooFewKept

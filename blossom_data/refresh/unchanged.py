@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data import __version__
-from blossom_data.executors.local import Job
+from blossom_data.executors.job import Job
 from blossom_data.mix.plan import Mix
 from blossom_data.rows.facts import fingerprint
 from blossom_data.shards import read_manifest

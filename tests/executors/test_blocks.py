@@ -14,7 +14,8 @@ from command import values
 from blossom_data.asks import Stage, Steps
 from blossom_data.engine import Work
 from blossom_data.errors import BlossomError
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.records import Message, Record, Reject
 from blossom_data.shards import DatasetWriter
 

@@ -18,7 +18,8 @@ from loopback import Loopback, LoopbackRequest
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import BlossomError
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 

@@ -10,7 +10,8 @@ from command import write_lines
 from kill_runs import cli, environment, finish
 
 from blossom_data.errors import InputError
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 

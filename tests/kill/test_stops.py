@@ -18,7 +18,8 @@ from loopback import Loopback
 from blossom_data import engine
 from blossom_data.config import Endpoint
 from blossom_data.errors import BlossomError, Interrupted, StoppedEarly
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.ledger.snapshot import glance
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage

@@ -18,7 +18,7 @@ from blossom_data.cli.jobs import finish, refuse_same_folder, sources_of
 from blossom_data.counters import Counters
 from blossom_data.curate import Step
 from blossom_data.executors.curating import curated
-from blossom_data.executors.local import Job
+from blossom_data.executors.job import Job
 from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint

@@ -19,7 +19,7 @@ from blossom_data.cli.jobs import count_skipped, describe_source, finish, input_
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
-from blossom_data.executors.local import Job
+from blossom_data.executors.job import Job
 from blossom_data.outputs.replacing import Replacement
 from blossom_data.pull import Pulled, fields_there, pull
 from blossom_data.rows.facts import count_records

@@ -22,7 +22,7 @@ from blossom_data.config import STAGES, Endpoint, further_of, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.curating import curated
-from blossom_data.executors.local import Job
+from blossom_data.executors.job import Job
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.pipelines.settings import Pipeline, SourceSettings

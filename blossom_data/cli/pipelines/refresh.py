@@ -25,7 +25,7 @@ from blossom_data.pipelines.settings import Pipeline
 
 if TYPE_CHECKING:
     from blossom_data.counters import Counters
-    from blossom_data.executors.local import Job
+    from blossom_data.executors.job import Job
     from blossom_data.refresh.runs import RunLog
 
 _SHOWN = ("run", "pipeline", "started", "exit_code", "outcome", "counts", "calls", "cost_usd", "version", "seconds")

@@ -12,7 +12,8 @@ from loopback_batch import KEY, BatchServer
 
 from blossom_data.asks import Stage
 from blossom_data.config import Endpoint, Secret
-from blossom_data.executors.local import Job, run_job
+from blossom_data.executors.job import Job
+from blossom_data.executors.local import run_job
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.policy import Patience
 from blossom_data.records import Message, Record
