@@ -102,7 +102,9 @@ def split_thinking(text: str, question: str = "", *, is_object: bool = False) ->
         question: what was asked; its tags are none in the answer.
         is_object: the answer is to be JSON; tags behind its beginning are its own.
     """
-    found = _by_channels(text, question) or _by_phrase(text, question)
+    # An object that the reply begins with holds texts of its own: a channel's name in one of them opens nothing.
+    is_begun = is_object and text.lstrip().startswith("{")
+    found = None if is_begun else _by_channels(text, question) or _by_phrase(text, question)
     if found is None:
         marks = list(itertools.islice(_marks(text, question), _MOST_TAGS + 1))
         if not marks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from thinking_forms import FORMS
 
@@ -89,6 +89,9 @@ def test_no_other_exception_for_any_text(text: str) -> None:
             assert why.code in ("envelope", "json")
 
 
+@example({"": "<|channel|>"})
+@example({"<|channel|>analysis<|message|>": "x <|channel|>final<|message|> y"})
+@example({"a": "Here is my thought process: </think>", "b": ["analysis", "<|start|>assistant"]})
 @given(
     st.dictionaries(
         st.text(), st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5)
