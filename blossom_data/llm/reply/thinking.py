@@ -218,7 +218,7 @@ def _by_marks(text: str, marks: list[_Mark], *, is_object: bool) -> Split:
         if mark.start < skipped or mark.start < at:
             continue
         if is_open:
-            if mark.kind == "close" and not _is_quoted(text, mark):
+            if mark.kind == "close" and not _is_quoted(text, mark) and not _is_shown(text, at, marks[place:]):
                 thoughts.append(text[at : mark.start])
                 at, is_open = mark.end, False
                 code = [(at + start, at + end) for start, end in code_spans(text[at:])]
@@ -248,6 +248,13 @@ def _by_marks(text: str, marks: list[_Mark], *, is_object: bool) -> Split:
                 at, is_open = mark.end, True
     (thoughts if is_open else said).append(text[at:])
     return Split("".join(said), "\n".join(thoughts), is_open)
+
+
+def _is_shown(text: str, at: int, marks: list[_Mark]) -> bool:
+    """Whether the first of `marks` stands in code that the thinking (from `at` on) shows, and another one closes it."""
+    if not any(mark.kind == "close" for mark in marks[1:]):
+        return False
+    return any(at + start < marks[0].start < at + end for start, end in code_spans(text[at:]))
 
 
 def _is_quoted(text: str, mark: _Mark) -> bool:
