@@ -159,7 +159,9 @@ def test_a_full_standard_output_is_told_and_the_data_set_is_whole(tmp_path: Path
     with Loopback(respond=respond) as server:
         done = finish(["sh", "-c", 'exec "$0" "$@" >/dev/full', *annotate(server)], tmp_path)
     assert done.code == 1
-    assert done.err.strip() == "error: cannot write to standard output: No space left on device"
+    told, hint = done.err.strip().splitlines()
+    assert told == "error: cannot write to standard output: No space left on device"
+    assert "free some space" in hint
     assert is_whole(tmp_path / "out") == 20
 
 

@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import command
 import pytest
 import zstandard
 from command import user, values, write_lines
@@ -173,7 +174,7 @@ def test_a_file_system_without_locks_is_told_as_that_by_a_real_process(tmp_path:
         for code in (errno.ENOLCK, errno.EOPNOTSUPP):
             env = {"LD_PRELOAD": str(shim), "FLOCK_ERRNO": str(code)}
             at = ("--base-url", server.base_url, "--model", "m")
-            done = blossom("annotate", rows, "-o", "out", *at, cwd=tmp_path, env=env)
+            done = command.blossom("annotate", rows, "-o", "out", *at, cwd=tmp_path, env=env)
             assert (done.code, server.paid) == (1, 0), done
             assert "no locks on this file system" in done.err
             assert len(done.err.splitlines()) <= 2

@@ -70,7 +70,7 @@ def test_a_pipeline_gives_its_own_data_set_to_parts_that_name_none(tmp_path: Pat
         ("share = 0.2", "weight = 2", "unknown key 'weight'"),
         ("share = 0.2", "share = 1.5", "at most 1"),
         ("share = 0.2", "share = nan", "at most 1"),
-        ("share = 0.2", "share = 0.2\ncount = 5", "one of count, weight and share"),
+        ("share = 0.2", "share = 0.2\ncount = 5", "count, weight and share exclude each other"),
         ('of = "stage1"', 'of = "stage1"\ndata = "x"', "`of`"),
         ('name = "stage2"', 'name = "../stage2"', "letters, digits"),
         ('name = "stage2"', 'name = "stage1"', "two mixes"),
