@@ -34,7 +34,7 @@ _UNSPACED = ("Hani", "Kana", "Hang", "Thai", "Laoo", "Khmr", "Mymr")
 """Scripts of which each letter counts as a word."""
 _MOST_USED = {"Cyrl": "ru", "Arab": "ar", "Deva": "hi"}
 _READ_CHARS = 400
-"""So much of a text is shown to the model."""
+"""So much of a sentence is looked at, and of a text shown to the model."""
 
 _SURE, _UNLIKELY = 0.4, 0.1
 """How probable a language must be that is not the usual one, and how probable English may be then."""
@@ -59,9 +59,11 @@ def language_of(text: str, default: str = "en") -> str:
     """The tag of the language of `text`; `default` for one without any word, such as `6*7=`."""
     if "`" in text:
         text = _CODE.sub("\n", text)
-    for sentence in _SENTENCE.finditer(text):
-        if len(sentence[0]) >= _MIN_WORDS and (script := _script_of(sentence[0], _MIN_WORDS)):
-            return _language(script, sentence[0], text, default)
+    for found in _SENTENCE.finditer(text):
+        # The beginning of a long one tells as much as all of it.
+        sentence = found[0][:_READ_CHARS]
+        if len(sentence) >= _MIN_WORDS and (script := _script_of(sentence, _MIN_WORDS)):
+            return _language(script, sentence, text, default)
     if script := _script_of(text, 1):
         return _language(script, text, text, default)
     return "zh" if _FULL_WIDTH.search(text) else default
@@ -104,6 +106,7 @@ def _language(script: str, sentence: str, text: str, default: str) -> str:
 
 def _sure(text: str, among: frozenset[str], usual: str) -> str:
     """The language of `text` where the model is sure of it, and that it is not the usual one; else ""."""
+    text = text[:_READ_CHARS]
     chances = guess(_QUOTED.sub(" ", text), among) or guess(text, among)
     best = max(chances, key=lambda tag: chances[tag], default="")
     is_sure = bool(best) and chances[best] >= _SURE and (usual != "en" or chances.get("en", 0.0) <= _UNLIKELY)
