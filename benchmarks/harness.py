@@ -111,12 +111,14 @@ def binary() -> Path | None:
 
 
 def write_rows(folder: Path, rows: int) -> Path:
-    """Prompts of about 200 tokens, all different."""
+    """Prompts of about 200 tokens, all different: a sentence, as instructions have it, then words without sense."""
     path = folder / f"in-{rows}.jsonl"
     if not path.exists():
         with path.open("w") as file:
             for row in range(rows):
-                text = f"[id:{row}] " + " ".join(f"word{(row * 7 + word) % 997}" for word in range(150))
+                text = f"[id:{row}] Say which of these words is the odd one out, and why. " + " ".join(
+                    f"word{(row * 7 + word) % 997}" for word in range(150)
+                )
                 file.write(json.dumps({"messages": [{"role": "user", "content": text}]}) + "\n")
     return path
 
