@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from command import write_lines
+from datasets import load_dataset
 from datasets_made import make, record
 from forked import blossom
 from pyarrow import parquet
@@ -28,6 +29,9 @@ def test_a_version_with_tools_gives_them_back_and_one_without_keeps_its_schema(t
     make(tmp_path / "with", [wide, record(2)])
     make(tmp_path / "without", [record(2)])
     assert list(read_records(tmp_path / "with")) == [wide, record(2)]
+    assert blossom("sample", "with", "-o", "sampled", "-n", 2, cwd=tmp_path).code == 0
+    loaded = load_dataset(str(tmp_path / "sampled"), split="train", cache_dir=str(tmp_path / "cache"))
+    assert sorted(row["tools"] or "" for row in loaded) == ["", wide.tools]
     for file_format in ("parquet", "jsonl"):
         for name in ("with", "without"):
             out = tmp_path / f"{file_format}-{name}"
@@ -35,6 +39,8 @@ def test_a_version_with_tools_gives_them_back_and_one_without_keeps_its_schema(t
             assert done.code == 0, done
             (shard,) = (path for path in out.rglob("part-00000.*"))
             assert list(read_records(shard)) == ([wide, record(2)] if name == "with" else [record(2)])
+            loaded = load_dataset(str(shard.parent), split="train", cache_dir=str(tmp_path / "cache"))
+            assert loaded[0].get("tools") == (wide.tools if name == "with" else None)
             assert ("tool_calls" in (shard.parent / "README.md").read_text()) == (name == "with")
             if file_format == "parquet":
                 schema = parquet.read_schema(shard)
