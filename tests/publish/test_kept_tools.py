@@ -32,6 +32,12 @@ def test_a_version_with_tools_gives_them_back_and_one_without_keeps_its_schema(t
     assert blossom("sample", "with", "-o", "sampled", "-n", 2, cwd=tmp_path).code == 0
     loaded = load_dataset(str(tmp_path / "sampled"), split="train", cache_dir=str(tmp_path / "cache"))
     assert sorted(row["tools"] or "" for row in loaded) == ["", wide.tools]
+    for command in ("dedup", "sample -n 2 --by diversity", "decontaminate --against without.jsonl"):
+        (tmp_path / "without.jsonl").write_text('{"question": "Who wrote the third of the nine books on rivers?"}\n')
+        name, *flags = command.split()
+        done = blossom(name, "with", "-o", name, *flags, "--replace", cwd=tmp_path)
+        assert done.code == 0, done
+        assert wide.messages in [each.messages for each in read_records(tmp_path / name) if each.tools == wide.tools]
     for file_format in ("parquet", "jsonl"):
         for name in ("with", "without"):
             out = tmp_path / f"{file_format}-{name}"

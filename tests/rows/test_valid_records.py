@@ -128,7 +128,6 @@ def test_seen_ids_are_exact_beyond_what_is_kept_in_memory() -> None:
     ("inner", "code"),
     [
         ('{"x": NaN}', "bad_json"),
-        ('{"x": 1e999}', "bad_json"),
         (r'{"x": "\ud800"}', "bad_utf8"),
         (r'{"x": "\u0000"}', "nul"),
         ('{"x": 100000000000000000000000000}', "too_large_number"),
