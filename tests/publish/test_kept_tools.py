@@ -52,6 +52,9 @@ def test_a_version_with_tools_gives_them_back_and_one_without_keeps_its_schema(t
                 schema = parquet.read_schema(shard)
                 assert ("tools" in schema.names) == (name == "with")
                 assert schema.field("messages").type.value_type.num_fields == (6 if name == "with" else 2)
+    make(tmp_path / "other", [replace(wide, tools=tools_text([{"name": "time"}])), record(2)])
+    differing = blossom("diff", "with", "other", "--json", cwd=tmp_path).json
+    assert (differing["changed"], differing["added"], differing["removed"]) == (1, 0, 0), differing
     shown = blossom("show", "with", cwd=tmp_path)
     assert 'calls weather {"city": "Paris"}' in shown.out
 
