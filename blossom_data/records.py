@@ -2,7 +2,8 @@
 
 On disk a record is one JSON object on a line, always with the same keys, in this order, and never null
 (a column that is null in one shard and a string in the next breaks Arrow readers). Only where a record has them does a
-message hold `reasoning_content`, `tool_calls`, `tool_call_id` or `"train": false`, and the record `tools`:
+message hold `reasoning_content`, `tool_calls`, `tool_call_id` or `"train": false`, and the record `tools`, which is
+JSON text, for definitions of tools have no columns in common:
 
     {"id": "9f2c...", "source": "gsm8k", "source_id": "", "lang": "en",
      "messages": [{"role": "user", "content": "Natalia sold clips to 48 of her friends ..."}],
@@ -149,7 +150,7 @@ class Record:
                 }
                 for step in self.lineage
             ],
-            **({"tools": orjson.loads(self.tools)} if self.tools else {}),
+            **({"tools": self.tools} if self.tools else {}),
         }
 
     def to_line(self) -> bytes:

@@ -13,6 +13,7 @@ and postal addresses are not found: that takes a model, and guesses.
 from __future__ import annotations
 
 import ipaddress
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -200,12 +201,36 @@ class Scrubber:
 
     def record(self, record: Record) -> Record:
         """`record` with every text scrubbed; its id stays."""
-        turns = tuple(
-            Message(turn.role, self.text(turn.content, record.lang), self.text(turn.reasoning_content, record.lang))
-            for turn in record.messages
-        )
+        turns = tuple(self._turn(turn, record.lang) for turn in record.messages)
         gold, source_id = (self.text(text, record.lang) for text in (record.gold, record.source_id))
-        return replace(record, messages=turns, gold=gold, source_id=source_id)
+        tools = self._json(record.tools, record.lang)
+        return replace(record, messages=turns, gold=gold, source_id=source_id, tools=tools)
+
+    def _turn(self, turn: Message, lang: str) -> Message:
+        return replace(
+            turn,
+            content=self.text(turn.content, lang),
+            reasoning_content=self.text(turn.reasoning_content, lang),
+            tool_calls=tuple(replace(call, arguments=self._json(call.arguments, lang)) for call in turn.tool_calls),
+        )
+
+    def _json(self, text: str, lang: str) -> str:
+        """JSON text with all texts and whole numbers in it scrubbed; as it was written where nothing is found."""
+        if not text:
+            return text
+        value = json.loads(text)
+        clean = self._value(value, lang)
+        return text if clean == value else json.dumps(clean, ensure_ascii=False)
+
+    def _value(self, value: Any, lang: str) -> Any:
+        if isinstance(value, dict):
+            return {self.text(key, lang): self._value(item, lang) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._value(item, lang) for item in value]
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            return value
+        clean = self.text(str(value), lang)
+        return value if clean == str(value) else clean
 
 
 def tagged(*, is_scrubbed: bool) -> Callable[[Record | BadRow], Record | BadRow]:

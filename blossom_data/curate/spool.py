@@ -20,7 +20,7 @@ import orjson
 
 from blossom_data.curate.item import Item, Ruled
 from blossom_data.errors import BlossomError
-from blossom_data.records import Lineage, Message, Record, Reject
+from blossom_data.records import Lineage, Message, Record, Reject, ToolCall
 from blossom_data.rows import BadRow
 
 _BUFFER_BYTES = 1 << 20
@@ -115,9 +115,15 @@ def _to_record(plain: dict[str, Any]) -> Record:
         id=plain["id"],
         source=plain["source"],
         lang=plain["lang"],
-        messages=tuple(Message(**turn) for turn in plain["messages"]),
+        messages=tuple(map(_to_turn, plain["messages"])),
         source_id=plain["source_id"],
         gold=plain["gold"],
         tags=tuple(plain["tags"]),
         lineage=tuple(Lineage(**step) for step in plain["lineage"]),
+        tools=plain.get("tools", ""),
     )
+
+
+def _to_turn(plain: dict[str, Any]) -> Message:
+    calls = (ToolCall(**call["function"], id=call.get("id", "")) for call in plain.get("tool_calls", ()))
+    return Message(**{**plain, "tool_calls": tuple(calls)})

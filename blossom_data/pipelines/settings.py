@@ -30,6 +30,7 @@ from blossom_data.settings_types import (
     Amount,
     Count,
     FilePath,
+    Flag,
     FreeText,
     Language,
     OneOf,
@@ -113,7 +114,7 @@ class SourceSettings:
     """What the data are held under; goes before what the data set says."""
     split: Text = "train"
     """Of a folder, by the names of its files, or of a data set of the hub; several as train+validation."""
-    allow_eval: bool = field(default=False, repr=False)
+    allow_eval: Flag = field(default=False, repr=False)
     """Read what models are evaluated on, such as the test set of GSM8K."""
     revision: Text | None = None
     """Commit, branch or tag of a data set of the hub."""

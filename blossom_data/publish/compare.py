@@ -40,7 +40,7 @@ _OTHER = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is kept of a record: equal `content` means equal texts, gold label, language and tags."""
+    """What is kept of a record: equal `content` means equal texts, tools, gold label, language and tags."""
 
     config: str
     id: str
@@ -68,7 +68,7 @@ def entry_of(config: str, record: Record) -> Entry:
         source=record.source,
         lang=record.lang,
         origin=_hash([record.source, record.source_id]) if record.source_id else b"",
-        content=_hash([row["source"], row["lang"], row["messages"], row["gold"], row["tags"]]),
+        content=_hash([row["source"], row["lang"], row["messages"], row["gold"], row["tags"], record.tools]),
         lineage=orjson.dumps(steps).decode(),
     )
 

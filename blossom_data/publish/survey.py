@@ -46,8 +46,9 @@ class Survey:
     """Records by (stage, version, model, prompt hash) of their lineage."""
     with_gold: int = 0
     with_reasoning: int = 0
-    wide: int = 0
     """Records that keep thinking of a turn."""
+    wide: int = 0
+    """Records that hold tools, calls, or a reply that is not learnt."""
     about: dict[str, Any] = field(default_factory=dict)
     """The entries of the parts' manifests, added up."""
 

@@ -57,6 +57,11 @@ def canonical(split: str) -> str:
     return _SPLIT_OF.get(split.lower(), split)
 
 
+def splits_asked(split: str) -> list[str]:
+    """The splits that `train+validation` asks for, each once, in the hub's words."""
+    return list(dict.fromkeys(canonical(name.strip()) for name in split.split("+")))
+
+
 def split_of(path: PurePath) -> str:
     """The split of a file with its folders, of which the outermost decides; "" where no part of it names one."""
     for part in path.parts[:-1]:

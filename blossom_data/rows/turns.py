@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from blossom_data.rows.row import Unreadable
+from blossom_data.rows.strict import parse_object
 
 _LEARNT = ("train", "training", "trainable", "loss", "loss_weight", "loss_mask", "weight")
 """Keys that say whether a reply is learnt: 1 or true, 0 or false. Source: OpenAI, axolotl, ms-swift, Together."""
@@ -107,6 +108,7 @@ def read_call(value: Any, place: str) -> dict[str, str]:
     if not isinstance(arguments, dict):
         raise Unreadable("wrong_type", f"{place} calls {name[:40]!r} with arguments that are no JSON object")
     text = given.strip() if isinstance(given, str) and given else json.dumps(arguments, ensure_ascii=False)
+    _refuse_unsound(text, f"{place} calls {name[:40]!r} with arguments that no row may hold")
     identifier = value.get("id")
     return {"name": name, "arguments": text, "id": str(identifier) if isinstance(identifier, str | int) else ""}
 
@@ -121,14 +123,23 @@ def tools_text(value: Any) -> str:
         return ""
     parsed = _parsed(value)
     tools = parsed if isinstance(parsed, list) else [parsed]
-    return json.dumps([_tool(_parsed(tool)) for tool in tools], ensure_ascii=False)
+    text = json.dumps([_tool(_parsed(tool)) for tool in tools], ensure_ascii=False)
+    _refuse_unsound(f'{{"tools":{text}}}', "tools holds what no row may")
+    return text
+
+
+def _refuse_unsound(text: str, told: str) -> None:
+    """Raises Unreadable where JSON within a text is what a row's own JSON may not be, such as NaN or a NUL."""
+    try:
+        parse_object(text.encode("utf-8", "surrogatepass"))
+    except Unreadable as why:
+        raise Unreadable(why.code, f"{told}: {why.detail}") from why
 
 
 def _tool(tool: Any) -> dict[str, Any]:
-    if isinstance(tool, dict) and isinstance(tool.get("function"), dict):
-        return tool
-    if isinstance(tool, dict) and isinstance(tool.get("name"), str):
-        return {"type": "function", "function": tool}
+    inner = tool.get("function", tool) if isinstance(tool, dict) else None
+    if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+        return {"type": "function", "function": tool} if inner is tool else tool
     raise Unreadable("wrong_type", "tools holds what is no definition of a function with a name")
 
 

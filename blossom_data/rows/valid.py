@@ -281,11 +281,12 @@ def _says_more(turn: Any) -> bool:
 def refuse_nul(record: Record) -> None:
     """Raises Unreadable for a NUL in what is kept of a row."""
     for turn in record.messages:
-        if "\0" in turn.content or "\0" in turn.reasoning_content:
+        called = (text for call in turn.tool_calls for text in (call.name, call.arguments, call.id))
+        if any("\0" in text for text in (turn.content, turn.reasoning_content, turn.tool_call_id, *called)):
             raise Unreadable("nul", f"a NUL character in a message of the role {turn.role}")
-    for text in (record.id, record.gold, record.source, record.source_id, *record.tags):
-        if "\0" in text:
-            raise Unreadable("nul", "a NUL character in gold, id, source or tags")
+    steps = (text for step in record.lineage for text in (step.stage, step.prompt, step.model, step.reply))
+    if any("\0" in text for text in (record.id, record.gold, record.source, record.source_id, *record.tags, *steps)):
+        raise Unreadable("nul", "a NUL character in gold, id, source, tags or lineage")
 
 
 def gold_text(value: object) -> str:

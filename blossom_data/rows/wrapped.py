@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from blossom_data.rows.array import SEPARATORS, Window, next_element, row_of
-from blossom_data.rows.folders import canonical, split_name
+from blossom_data.rows.folders import split_name, splits_asked
 from blossom_data.rows.row import MAX_LINE_BYTES, NUL, BadRow, Row, SuspectRow, Unreadable
 from blossom_data.rows.strict import BOM, parse_object
 from blossom_data.rows.wanted import Wanted
@@ -81,6 +81,7 @@ def _elements(window: Window, wanted: Wanted, keys: list[str]) -> Iterator[tuple
     `keys` grows by each key that is met. A list of another split than the wanted one is passed over.
     """
     window.pos += 1
+    read = ("", *splits_asked(wanted.split))
     while (byte := window.skip(_BETWEEN)) not in _ENDS:
         line = window.line()
         text, problem = next_element(window, byte or 0)
@@ -88,7 +89,7 @@ def _elements(window: Window, wanted: Wanted, keys: list[str]) -> Iterator[tuple
             yield line, text, problem or Unreadable("bad_json", "no key where a key should be")
             return
         keys.append(_key(text))
-        if (byte := window.skip(_BETWEEN)) == _LIST and split_name(keys[-1]) in ("", canonical(wanted.split)):
+        if (byte := window.skip(_BETWEEN)) == _LIST and split_name(keys[-1]) in read:
             window.pos += 1
             while (byte := window.skip(SEPARATORS)) not in _ENDS:
                 yield window.line(), *next_element(window, byte or 0)

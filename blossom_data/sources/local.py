@@ -6,11 +6,12 @@ open_local("gsm8k/", wanted, "train")     train.jsonl of a folder that holds tra
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.rows import BadRow, Row, read_rows
-from blossom_data.rows.folders import WORDS, Splits, canonical, find_splits, split_name, split_of
+from blossom_data.rows.folders import WORDS, Splits, canonical, find_splits, split_name, split_of, splits_asked
 from blossom_data.rows.inputs import label
 from blossom_data.rows.wanted import Wanted
 from blossom_data.shards import read_manifest
@@ -21,7 +22,7 @@ _SHOWN_FILES = 3
 
 def split_here(path: Path | str, split: str) -> list[str]:
     """The splits that are about to be read: those that are asked for, or that of a file by its name."""
-    asked = [canonical(name) for name in split.split("+")]
+    asked = splits_asked(split)
     if asked != ["train"] or str(path) == "-" or str(path).startswith("hf:") or Path(path).is_dir():
         return asked
     return [_split_of_file(Path(path)) or "train"]
@@ -46,10 +47,18 @@ def open_local(path: Path | str, wanted: Wanted, split: str) -> tuple[Origin, It
             notes = _left_out(splits, files, place)
             return Origin(str(path), split=split, notes=notes), read_rows(path, wanted, files=files)
     own = "" if is_stream else _split_of_file(place)
-    if split != "train" and split_here(path, split) != [own]:
+    if split != "train" and split_here(path, split) != [own] and not _has_lists_of_splits(place, wanted):
         what = f"is of the split {own}" if own else "has no splits"
         raise ConfigError(f"--split {split}: {label(path)} {what}", hint="a split is one of a folder or a hub data set")
     return Origin(str(path), split=split), read_rows(path, wanted)
+
+
+def _has_lists_of_splits(place: Path, wanted: Wanted) -> bool:
+    """Whether a file is one JSON object whose rows all stand in lists that are named for splits."""
+    if ".json" not in place.suffixes:
+        return False
+    first = next(iter(read_rows(place, replace(wanted, split="\0"))), None)  # of a split that no list has
+    return isinstance(first, Row) and not wanted.is_row(first.value) and any(map(split_name, first.value))
 
 
 def _is_plain_folder(place: Path) -> bool:

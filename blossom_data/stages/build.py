@@ -57,7 +57,8 @@ def build_stage(name: str, settings: Mapping[str, Any], *, folder: Path | None =
 def _checked_languages(values: Mapping[str, Any]) -> dict[str, str]:
     """Both languages of a translation as records write them; those that `values` leave out are en and zh."""
     source, target = (
-        canonical(str(values.get(key) or usual)) for key, usual in (("source_lang", "en"), ("target_lang", "zh"))
+        canonical(str(usual if (given := values.get(key)) is None else given))
+        for key, usual in (("source_lang", "en"), ("target_lang", "zh"))
     )
     if source == target:
         raise ConfigError(f"the texts are in {source}, and would be translated into {target}", hint="set --from, --to")

@@ -182,3 +182,10 @@ def test_findings_are_written_over_nothing_but_findings(tmp_path: Path) -> None:
     assert found
     wrong = blossom("check-translations", "pairs.jsonl", "--source-field", "en", "-o", "found.jsonl", cwd=tmp_path)
     assert (wrong.code, (tmp_path / "found.jsonl").read_bytes()) == (2, found), wrong
+
+
+def test_an_empty_language_is_none(tmp_path: Path) -> None:
+    rows = write_lines(tmp_path / "in.jsonl", [user("What is the capital of France?")])
+    for flag in ("--from", "--to"):
+        done = blossom("translate", rows, "-o", "out", flag, "", "--dry-run", cwd=tmp_path)
+        assert (done.code, "unknown language ''" in done.err) == (2, True), done

@@ -54,6 +54,7 @@ def told(kind: str, folder: Path, text: str) -> str:
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
+        ("pipeline", SOURCE + "allow_eval = 1\n", "[[source]] 1: allow_eval must be true or false, is 1"),
         (
             "pipeline",
             '[[source]]\nkind = "orka"\npath = "x"\n',

@@ -58,5 +58,8 @@ def test_a_folder_with_a_pipeline_tells_it_and_an_empty_one_is_an_error(tmp_path
     (tmp_path / "empty").mkdir()
     found = blossom("status", tmp_path, "--json", cwd=tmp_path / "empty")
     assert [each["pipeline"] for each in found.json["pipelines"]] == ["small"]
+    (tmp_path / "broken.toml").write_text("source = 1\n")
+    told = blossom("status", cwd=tmp_path)
+    assert (told.code, "small.toml" in told.out, "broken.toml line 1: source must be" in told.out) == (0, True, True)
     nothing = blossom("status", cwd=tmp_path / "empty")
     assert (nothing.code, "no pipeline and no data set" in nothing.err, "  try: " in nothing.err) == (2, True, True)

@@ -122,3 +122,35 @@ def test_seen_ids_are_exact_beyond_what_is_kept_in_memory() -> None:
         assert not any(seen.add(f"id-{number}") for number in range(0, 70_000, 7))
         assert all(seen.add(text) for text in ("", "id-", "id-70000", "ID-1", "\ud800", "é", "e\u0301"))
         assert not any(seen.add(text) for text in ("", "id-", "\ud800"))
+
+
+@pytest.mark.parametrize(
+    ("inner", "code"),
+    [
+        ('{"x": NaN}', "bad_json"),
+        (r'{"x": "\ud800"}', "bad_utf8"),
+        (r'{"x": "\u0000"}', "nul"),
+        ('{"x": 100000000000000000000000000}', "too_large_number"),
+        ('{"x": ' + "[" * 600 + "]" * 600 + "}", "too_deep"),
+    ],
+)
+def test_json_within_a_text_is_held_to_what_a_row_is(tmp_path: Path, inner: str, code: str) -> None:
+    call = {"function": {"name": "f", "arguments": inner}}
+    rows = [
+        {"messages": ASK, "tools": f'[{{"name": "f", "parameters": {inner}}}]'},
+        {"messages": [*ASK, {"role": "assistant", "content": None, "tool_calls": [call]}]},
+    ]
+    found = read(tmp_path, *rows)
+    assert all(isinstance(each, BadRow) and each.code in (code, "bad_json") for each in found), found
+
+
+def test_a_nul_anywhere_in_what_is_kept_is_refused(tmp_path: Path) -> None:
+    call = {"id": "c\0", "function": {"name": "f"}}
+    named = {"function": {"name": "f\0"}}
+    rows = [
+        {"messages": ASK, "tools": [{"name": "f\0"}]},
+        *({"messages": [*ASK, {"role": "assistant", "content": "", "tool_calls": [each]}]} for each in (call, named)),
+        {"messages": [*ASK, {"role": "tool", "content": "x", "tool_call_id": "\0"}]},
+        {"messages": ASK, "lineage": [{"stage": "pull", "version": 1, "model": "\0"}]},
+    ]
+    assert [each.code for each in read(tmp_path, *rows) if isinstance(each, BadRow)] == ["nul"] * len(rows)

@@ -170,3 +170,17 @@ def test_every_error_has_a_way_out(tmp_path: Path) -> None:
     with pytest.raises(BlossomError) as refusal:
         list(pull("alpaca", tmp_path / "set"))
     assert refusal.value.hint
+
+
+def test_lists_of_one_file_that_are_named_for_splits_are_its_splits(tmp_path: Path) -> None:
+    lists = {name: [row(name)] for name in ("train", "dev", "test")}
+    for file in (tmp_path / "all.json", tmp_path / "set" / "train.json", tmp_path / "set" / "val.json"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps({"version": "1", **lists}, indent=1))
+    for split, read in (("train", ["train"]), ("validation", ["dev"]), ("test + train+test", ["train", "test"])):
+        assert asked(tmp_path / "all.json", split=split) == read
+    assert asked(tmp_path / "set", split="train+validation") == ["train", "dev"]
+    plain = tmp_path / "plain.json"
+    plain.write_text(json.dumps({"data": lists["train"]}))
+    with pytest.raises(ConfigError, match="has no splits"):
+        pull("alpaca", plain, split="validation")

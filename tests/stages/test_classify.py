@@ -122,3 +122,24 @@ def test_without_scrub_texts_stay_and_are_tagged(tmp_path: Path) -> None:
     assert CANARY in values(tmp_path / "out")[0]["messages"][0]["content"]
     assert classify(tmp_path, "--rules", "--scrub").code == 0
     assert CANARY not in values(tmp_path / "out")[0]["messages"][0]["content"]
+
+
+def test_what_is_written_to_a_tool_is_scrubbed_and_stays_json(tmp_path: Path) -> None:
+    arguments = {"to": [CANARY], "phone": 13812345678, "count": 3, "sure": True}
+    call = {"id": "c1", "function": {"name": "mail", "arguments": arguments}}
+    tools = [{"name": "mail", "description": f"Mails, as {CANARY} does."}]
+    turns = [
+        {"role": "user", "content": "Mail them."},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": f"sent to {CANARY}", "tool_call_id": "c1"},
+        {"role": "assistant", "content": "Done.", "train": False},
+    ]
+    write_lines(tmp_path / "in.jsonl", [{"messages": turns, "tools": tools, "lang": "zh"}])
+    assert classify(tmp_path, "--rules", "--scrub").code == 0
+    (kept,) = values(tmp_path / "out")
+    assert CANARY not in json.dumps(kept).lower()
+    (made,) = kept["messages"][1]["tool_calls"]
+    assert json.loads(made["function"]["arguments"]) == {**arguments, "to": ["<email_1>"], "phone": "<phone_1>"}
+    assert [turn.get("train") for turn in kept["messages"]] == [None, None, None, False]
+    assert kept["messages"][2] == {"role": "tool", "content": "sent to <email_1>", "tool_call_id": "c1"}
+    assert json.loads(kept["tools"])[0]["function"]["description"] == "Mails, as <email_1> does."

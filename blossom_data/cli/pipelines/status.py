@@ -61,10 +61,15 @@ def _folder_state(folder: Path) -> dict[str, Any]:
     if (folder / CURRENT).is_symlink():
         return root_state(folder)
     state = folder_state(folder)
-    state["pipelines"] = [pipeline_state(open_pipeline(str(file))) for file in _pipelines_in(folder)]
-    if state["published"] and not any(state[kind] for kind in ("pipelines", "sets", "ledgers")):
+    state["pipelines"], state["unreadable"] = [], []
+    for file in _pipelines_in(folder):
+        try:
+            state["pipelines"].append(pipeline_state(open_pipeline(str(file))))
+        except ConfigError as why:  # one that is being written hides nothing of the others
+            state["unreadable"].append({"file": str(file), "error": str(why), "hint": why.hint})
+    if state["published"] and not any(state[kind] for kind in ("pipelines", "unreadable", "sets", "ledgers")):
         return root_state(folder)
-    if not any(state[kind] for kind in ("pipelines", "sets", "published", "ledgers")):
+    if not any(state[kind] for kind in ("pipelines", "unreadable", "sets", "published", "ledgers")):
         raise ConfigError(
             f"there is no pipeline and no data set in {folder.resolve()}",
             hint="give a pipeline file, or another folder",
@@ -88,6 +93,8 @@ def _told(state: dict[str, Any]) -> Iterator[list[str | Columns]]:
         yield _root(state)
         return
     yield from map(_pipeline, state["pipelines"])
+    for each in state["unreadable"]:
+        yield [each["error"], *([f"  try: {each['hint']}"] if each["hint"] else [])]
     if state["sets"]:
         width = max(len(_on_one_line(each["path"])) for each in state["sets"])
         yield [part for each in state["sets"] for part in _set(each, width)]

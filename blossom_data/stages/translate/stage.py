@@ -142,6 +142,8 @@ class Translate:
             if not self.drop_tools:
                 raise Reject("unsupported_content", "it defines or calls tools, and these are not translated")
             record = record.without_tools()
+            if all(turn.is_void for turn in record.messages):
+                raise Reject("unsupported_content", "nothing is left of it without the tools")
         plan = plan_record(record.messages, self.source_lang)
         if plan.lang_task and self.drop_lang_tasks:
             raise Reject("lang_task", f"a task about the {name_of(self.source_lang)} language")

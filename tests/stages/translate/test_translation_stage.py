@@ -56,6 +56,8 @@ def test_every_role_but_tool_is_translated_and_tools_are_dropped_on_request_alon
         drive(translate(), Record("r", "t", "en", turns), good_model(WORDS))
     record, _ = drive(translate(drop_tools=True), Record("r", "t", "en", turns), good_model(WORDS))
     assert [turn.content for turn in record.messages] == ["回答要简短。", "2+2 等于几？", "它会列出文件。"]
+    with pytest.raises(Reject, match="nothing is left"):
+        drive(translate(drop_tools=True), Record("r", "t", "en", turns[2:3]), good_model(WORDS))
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_thinking_history_tools_and_completions_are_read(tmp_path: Path) -> None
         (tmp_path / "in.jsonl").write_text(json.dumps({"conversations": [asked, reply], "tools": tools}))
         (chat,) = read_chats(tmp_path / "in.jsonl")
         assert isinstance(chat, Record)
-        assert chat.to_dict()["tools"] == [wrapped]
+        assert chat.to_dict()["tools"] == json.dumps([wrapped])
 
 
 def test_preference_pairs_keep_what_chats_keep(tmp_path: Path) -> None:
