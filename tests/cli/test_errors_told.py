@@ -37,6 +37,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_chain_of_commands_says_that_its_input_is_empty(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text("")
+    done = blossom("annotate", "in.jsonl", "-o", "out", *ASKING, cwd=tmp_path)
+    assert (done.code, "the input holds no record" in done.err) == (0, True), done
+    mixed = blossom("mix", "out=50%", "-o", "train", cwd=tmp_path)
+    assert (mixed.code, "there is no record in out" in mixed.err) == (2, True), mixed
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [

@@ -52,7 +52,9 @@ def command(
     Example: blossom-data sample raw/all -o raw/small -n 2000 --by diversity --seed 1
     """
     if strata and by != "diversity":
-        raise ConfigError("--strata is of --by diversity", hint="add --by diversity; a uniform draw keeps shares on average")
+        raise ConfigError(
+            "--strata is of --by diversity", hint="add --by diversity; a uniform draw keeps shares on average"
+        )
     require("sample", "curate", "numpy", "rapidfuzz")
     replacement = replacement_of("sample", given)
     from blossom_data.curate.sample import Sample
