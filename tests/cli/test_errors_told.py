@@ -38,8 +38,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_chain_of_commands_says_that_its_input_is_empty(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text("")
-    done = blossom("annotate", "in.jsonl", "-o", "out", *ASKING, cwd=tmp_path)
+    write_lines(tmp_path / "in.jsonl", [user("A question without an answer?")])
+    assert blossom("judge", "in.jsonl", "-o", "empty", *ASKING, cwd=tmp_path).code == 3
+    done = blossom("annotate", "empty", "-o", "out", *ASKING, cwd=tmp_path)
     assert (done.code, "the input holds no record" in done.err) == (0, True), done
     mixed = blossom("mix", "out=50%", "-o", "train", cwd=tmp_path)
     assert (mixed.code, "there is no record in out" in mixed.err) == (2, True), mixed
