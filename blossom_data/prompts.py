@@ -102,6 +102,9 @@ def load_prompt(name: str, *, folder: Path | None = None) -> Prompt:
         path = folder / f"{name}.toml"
     else:
         path = bundled("prompts") / f"{name}.toml"
+        if not path.is_file():
+            names = ", ".join(sorted(file.stem for file in bundled("prompts").glob("*.toml")))
+            raise ConfigError(f"no prompt {name}", hint=f"give a file that ends in .toml, or one of: {names}")
     return _checked(read_toml(path, "prompt"))
 
 

@@ -223,6 +223,8 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
         show_summary(summary)
         if is_guided:
             tell_next(summary)
+    if not summary["read"] and not common.is_quiet:
+        output.say("note: the input holds no record; blossom-data status tells what became of the data sets here")
     look = f"blossom-data show {shlex.quote(str(job.out))} --rejected"
     if summary["failed"]:
         number = sum(summary["failed"].values())

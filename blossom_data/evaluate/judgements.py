@@ -73,7 +73,8 @@ def _judgement(row: Row, path: Path, *, needs_category: bool) -> Judgement:
 def _score(value: dict[str, Any], where: str) -> float:
     found = next((value[name] for name in _SCORE if name in value and not isinstance(value[name], dict)), None)
     if found is None:
-        raise InputError(f"{where} has no score: it has {', '.join(map(str, value))}", hint="a number, -1 for none")
+        hint = "give verdicts, one a row: question_id, model, turn and score (a number, -1 for none)"
+        raise InputError(f"{where} has no score: it has {', '.join(map(str, value))}", hint=hint)
     try:
         if isinstance(found, bool):
             raise ValueError("a flag")

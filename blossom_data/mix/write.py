@@ -221,6 +221,11 @@ def _require_enough(mix: Mix, taken: Sequence[Taken], counters: Counters) -> Non
             hint="ask for fewer, or allow it: --allow-short",
         )
     if not any(result.taken for result in taken):
+        parts = ", ".join(part.label for part in mix.parts)
+        if not counters.read:
+            raise ConfigError(
+                f"mix {mix.name}: there is no record in {parts}", hint="see what became of them: blossom-data status"
+            )
         raise ConfigError(
             f"mix {mix.name}: no record is left to take{rejected}", hint="check the parts' sources and languages"
         )

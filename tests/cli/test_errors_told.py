@@ -37,6 +37,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_chain_of_commands_says_that_its_input_is_empty(tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", [user("A question without an answer?")])
+    assert blossom("judge", "in.jsonl", "-o", "empty", *ASKING, cwd=tmp_path).code == 3
+    done = blossom("annotate", "empty", "-o", "out", *ASKING, cwd=tmp_path)
+    assert (done.code, "the input holds no record" in done.err) == (0, True), done
+    mixed = blossom("mix", "out=50%", "-o", "train", cwd=tmp_path)
+    assert (mixed.code, "there is no record in out" in mixed.err) == (2, True), mixed
+
+
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -45,6 +54,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("mix open.toml", ("line 3",)),
         ("train plan open.toml", ("line 3",)),
         ("run folder", ("folder",)),
+        ("sample in.jsonl -n 3 --strata lang -o out", ("--by diversity",)),
+        ("train preview nowhere", ("cannot read nowhere",)),
+        ("evaluate --suite mt-bench --from-judgements in.jsonl", ("no score", "question_id")),
+        ("show in.jsonl --rejected all", ("nothing was rejected",)),
         ("run file/x.toml", ("file/x.toml",)),
         ("translate in.jsonl -o out --explain zzz --model m", ("zzz", "show in.jsonl")),
         ("verify-math in.jsonl -o out --resample 2", ("--base-url",)),

@@ -129,5 +129,6 @@ def test_a_refresh_with_nothing_new_measures_nothing(tmp_path: Path) -> None:
             (work / "small.toml").write_text(wrong)
             done = blossom("plan", "small.toml", cwd=work, env=asking(server))
             assert (done.code, told in done.err) == (2, True), done
+            assert told in blossom("doctor", "small.toml", "--no-call", cwd=work, env=asking(server)).out
     manifest = json.loads((work / "data/small/manifest.json").read_text())
     assert manifest["curate"]["dedup"] == {"threshold": 1.0}

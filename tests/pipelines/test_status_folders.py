@@ -42,6 +42,8 @@ def test_a_folder_tells_data_sets_stage_by_stage_and_what_each_has_bought(tmp_pa
     assert (sets["sft/a"]["command"], sets["sft/a"]["records"]) == ("annotate", 3)
     assert [(row["stage"], row["replies"]) for row in sets["sft/a"]["spent"]] == [("annotate", 3)]
     assert sum(row["replies"] for row in sets["sft/b"]["spent"]) >= 5
+    (alone,) = blossom("status", "sft/b", "--json", cwd=tmp_path).json["sets"]
+    assert (alone["state"], alone["spent"]) == ("stopped", sets["sft/b"]["spent"])
     told = blossom("status", cwd=tmp_path).out
     assert "sft/b    stopped" in told
     assert "the same command again goes on" in told
@@ -58,8 +60,13 @@ def test_a_folder_with_a_pipeline_tells_it_and_an_empty_one_is_an_error(tmp_path
     (tmp_path / "empty").mkdir()
     found = blossom("status", tmp_path, "--json", cwd=tmp_path / "empty")
     assert [each["pipeline"] for each in found.json["pipelines"]] == ["small"]
-    (tmp_path / "broken.toml").write_text("source = 1\n")
-    told = blossom("status", cwd=tmp_path)
-    assert (told.code, "small.toml" in told.out, "broken.toml line 1: source must be" in told.out) == (0, True, True)
+    # A pipeline that cannot be read is told beside the others.
+    (tmp_path / "broken.toml").write_text((tmp_path / "small.toml").read_text() + "[curate]\nsteps = ['dedupe']\n")
+    told = blossom("status", tmp_path, cwd=tmp_path / "empty")
+    assert (told.code, "did you mean 'dedup'" in told.out, "small.toml\n  running" in told.out) == (0, True, True), told
+    states = blossom("status", tmp_path, "--json", cwd=tmp_path / "empty").json["pipelines"]
+    assert ["unreadable" in state for state in states] == [True, False]
+    absent = blossom("status", "nowhere", cwd=tmp_path)
+    assert (absent.code, "folder of data sets" in absent.err) == (2, True)
     nothing = blossom("status", cwd=tmp_path / "empty")
     assert (nothing.code, "no pipeline and no data set" in nothing.err, "  try: " in nothing.err) == (2, True, True)

@@ -124,6 +124,22 @@ def test_a_judge_of_the_authors_family_is_told(tmp_path: Path) -> None:
         assert judge(tmp_path, server).json["noted"]["judge and author of one family (loopback)"] == 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ("--best-of 3 --temperature 0", "one and the same"),
+        ("--prompt annotate_tiny", "--prompt is of the annotations"),
+        ("--temperature 0.2", "--temperature is of the annotations"),
+        ("--rubric judge-2", "no prompt judge-2"),
+    ],
+)
+def test_flags_that_buy_the_same_twice_or_do_nothing_are_refused(tmp_path: Path, flags: str, told: str) -> None:
+    write_lines(tmp_path / "in.jsonl", [chat("one")])
+    with Loopback(respond=graded) as server:
+        done = judge(tmp_path, server, *flags.split())
+        assert (done.code, told in done.json["error"]["message"], server.paid) == (2, True, 0), done
+
+
 def test_a_score_that_is_none_is_refused(tmp_path: Path) -> None:
     write_lines(tmp_path / "in.jsonl", [chat("one")])
     refused = blossom("judge", "in.jsonl", "-o", "out", "--keep", ">=11", cwd=tmp_path)

@@ -13,6 +13,7 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice
 from blossom_data.counters import Counters
 from blossom_data.curate.extra import require
+from blossom_data.errors import ConfigError
 
 _WAYS = ("uniform", "diversity")
 _STRATA = ("lang", "source", "tag")
@@ -50,6 +51,10 @@ def command(
 
     Example: blossom-data sample raw/all -o raw/small -n 2000 --by diversity --seed 1
     """
+    if strata and by != "diversity":
+        raise ConfigError(
+            "--strata is of --by diversity", hint="add --by diversity; a uniform draw keeps shares on average"
+        )
     require("sample", "curate", "numpy", "rapidfuzz")
     replacement = replacement_of("sample", given)
     from blossom_data.curate.sample import Sample
@@ -64,6 +69,8 @@ def command(
     sample = Sample(number, by=by, seed=seed, strata=strata or ["lang"], left_out=left_out)
     settings: dict[str, Any] = {"number": number, "by": by, "seed": seed, "compared": sample.compared}
     code = run_measure("sample", [sample], given, replacement, common, settings, counters=counters)
+    if counters.read < number and not common.is_quiet:
+        output.say(f"note: there are {counters.read:,} records, and {number:,} were asked for: all were taken")
     if sample.compared and not common.is_json and not common.is_quiet:
         output.result(_render(sample.compared))
     return code

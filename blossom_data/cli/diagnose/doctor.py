@@ -106,9 +106,10 @@ def _pipeline(name: str, given: AddressFlags, is_called: bool) -> Iterator[Findi
 def _settings(pipeline: Pipeline) -> Iterator[Finding]:
     """Stages with their prompts, mixes, what is published, and each source's first row."""
     from blossom_data.cli.flags.pipeline import Wanted
+    from blossom_data.cli.pipelines.curating import curating_of
     from blossom_data.cli.pipelines.job import build_stages, open_source
     from blossom_data.refresh.notify import webhook
-    from blossom_data.refresh.products import check_licences, check_train, mixes_of, parts_of
+    from blossom_data.refresh.products import check_clean, check_licences, check_train, mixes_of, parts_of
     from blossom_data.stages.build import prompts_of
 
     def stages() -> str:
@@ -120,6 +121,7 @@ def _settings(pipeline: Pipeline) -> Iterator[Finding]:
         mixes = mixes_of(pipeline)
         parts = parts_of(pipeline, mixes)
         check_train(pipeline, parts)
+        check_clean(pipeline, mixes)
         # The licence of a hub data set stands on its card, which is read when it is.
         local = [source for source in pipeline.sources if source.licence or not source.path.startswith("hf:")]
         check_licences(pipeline, [{"source": source.kind, "licence": source.licence} for source in local])
@@ -128,7 +130,16 @@ def _settings(pipeline: Pipeline) -> Iterator[Finding]:
         return "; ".join(told)
 
     yield attempt("stages", stages)
+
+    def measures() -> str:
+        about = curating_of(pipeline, is_quiet=True).about
+        tested = about.get("decontaminate", {}).get("against", [])
+        against = ", ".join(f"{each['name']} ({each['items']:,} items)" for each in tested)
+        return ", ".join(about) + (f"; against {against}" if against else "")
+
     yield attempt("products", products)
+    if pipeline.curate is not None:
+        yield attempt("curate", measures)
     if pipeline.notify is not None:
         settings = pipeline.notify
         yield attempt("notify", lambda: "webhook" if webhook(settings) else "command" if settings.command else "nobody")

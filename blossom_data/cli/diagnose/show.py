@@ -89,6 +89,8 @@ def _originals(dataset: Path, ids: set[str]) -> dict[str, dict[str, Any]]:
 
 
 def _hint(rejected: str | None, record_id: str | None) -> str:
+    if rejected == "all" and not record_id:
+        return "nothing was rejected or failed there"
     if rejected:
         return "codes stand in the summary and in manifest.json under `rejected`"
     return "no record has that id" if record_id else "it holds no record"

@@ -14,6 +14,7 @@ from blossom_data.cli.flags.records import Records
 from blossom_data.errors import ConfigError
 
 _LEAST, _MOST = 1, 10
+_STYLE, _WARM = "annotate", 0.7
 _SCORE = re.compile(r"(>=|>|)\s*(\d{1,2})")
 
 
@@ -43,13 +44,13 @@ def command(
     ] = 1,
     prompt: Annotated[
         str, typer.Option("--prompt", metavar="PROMPT", help="Style of the annotations of --best-of.")
-    ] = "annotate",
+    ] = _STYLE,
     annotator: Annotated[
         str, typer.Option("--annotator", metavar="NAME", help="Model of the annotations; the judge itself without it.")
     ] = "",
     temperature: Annotated[
         float, typer.Option("--temperature", min=0, max=2, metavar="T", help="Of the annotations; verdicts have 0.")
-    ] = 0.7,
+    ] = _WARM,
 ) -> int:
     """Score the last answer of each record from 1 to 10 by a second model, and keep the good ones.
 
@@ -59,8 +60,15 @@ def command(
     Example: blossom-data judge sft/orca -o judged/orca --keep '>=7' --base-url http://127.0.0.1:8000/v1 --model judge
     """
     settings: dict[str, Any] = {"prompt": rubric, "keep": keep, "tries": tries, "best_of": best_of}
-    if best_of == 1 and annotator:
-        raise ConfigError("--annotator is for --best-of", hint="such as --best-of 4")
+    if best_of == 1 and (annotator or prompt != _STYLE or temperature != _WARM):
+        given_flag = "--annotator" if annotator else "--prompt" if prompt != _STYLE else "--temperature"
+        hint = "such as --best-of 4; what verdicts are asked by is --rubric"
+        raise ConfigError(f"{given_flag} is of the annotations of --best-of", hint=hint)
+    if best_of > 1 and temperature == 0:
+        raise ConfigError(
+            f"at --temperature 0 the {best_of} annotations of --best-of are one and the same, each paid for",
+            hint=f"give a temperature above 0; it is {_WARM} without the flag",
+        )
     from blossom_data.cli.jobs import run_stage
     from blossom_data.stages.build import build_stage
 

@@ -16,6 +16,7 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.tables import Columns, show
 from blossom_data.errors import ConfigError
 from blossom_data.pipelines.load import open_pipeline
+from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT
 from blossom_data.refresh.folder_state import folder_state
 from blossom_data.refresh.state import pipeline_state, root_state
@@ -33,14 +34,17 @@ def command(
 ) -> int:
     """Show versions, data sets, what is running, what stopped, and what the ledger holds.
 
-    TARGET is a pipeline, or a folder: its pipeline files, the data sets under it, stage by stage, with what each has
-    bought, and the published ones. Without it, the current folder. It changes nothing and waits for nobody.
+    It is told of a pipeline, or of a folder: its pipeline files, the data sets under it, stage by stage, with what
+    each has bought, and the published ones. Without it, the current folder. It changes nothing and waits for nobody.
 
     Example: blossom-data status pipelines/math.toml
     Example: blossom-data status
     """
-    if target is not None and not Path(target).is_dir():
-        state = pipeline_state(open_pipeline(target))
+    state: dict[str, Any]
+    if target is not None and (stopped := _stopped_early(Path(target))):
+        state, told = stopped, list(_told(stopped))
+    elif target is not None and not Path(target).is_dir():
+        state = pipeline_state(_opened(target))
         told = [_pipeline(state)]
     else:
         state = _folder_state(Path(target or "."))
@@ -52,6 +56,24 @@ def command(
     return 0
 
 
+def _stopped_early(output_folder: Path) -> dict[str, Any] | None:
+    """What the ledger knows of an output of which nothing stands yet; None where it stands, or was never asked for."""
+    if output_folder.exists() or not output_folder.parent.is_dir():
+        return None
+    around = folder_state(output_folder.parent)
+    sets = [each for each in around["sets"] if Path(each["path"]).resolve() == output_folder.resolve()]
+    return {**around, "folder": str(output_folder), "sets": sets, "published": [], "pipelines": []} if sets else None
+
+
+def _opened(target: str) -> Pipeline:
+    try:
+        return open_pipeline(target)
+    except ConfigError as why:
+        if Path(target).exists():
+            raise
+        raise ConfigError(f"no pipeline file or folder {target}", hint=f"{why.hint}; or a folder of data sets") from why
+
+
 def _folder_state(folder: Path) -> dict[str, Any]:
     """What stands in a folder, and the pipelines in it.
 
@@ -61,20 +83,23 @@ def _folder_state(folder: Path) -> dict[str, Any]:
     if (folder / CURRENT).is_symlink():
         return root_state(folder)
     state = folder_state(folder)
-    state["pipelines"], state["unreadable"] = [], []
-    for file in _pipelines_in(folder):
-        try:
-            state["pipelines"].append(pipeline_state(open_pipeline(str(file))))
-        except ConfigError as why:  # one that is being written hides nothing of the others
-            state["unreadable"].append({"file": str(file), "error": str(why), "hint": why.hint})
-    if state["published"] and not any(state[kind] for kind in ("pipelines", "unreadable", "sets", "ledgers")):
+    state["pipelines"] = [_state_of(file) for file in _pipelines_in(folder)]
+    if state["published"] and not any(state[kind] for kind in ("pipelines", "sets", "ledgers")):
         return root_state(folder)
-    if not any(state[kind] for kind in ("pipelines", "unreadable", "sets", "published", "ledgers")):
+    if not any(state[kind] for kind in ("pipelines", "sets", "published", "ledgers")):
         raise ConfigError(
             f"there is no pipeline and no data set in {folder.resolve()}",
             hint="give a pipeline file, or another folder",
         )
     return state
+
+
+def _state_of(file: Path) -> dict[str, Any]:
+    """How a pipeline stands; one that cannot be read costs the folder's others nothing."""
+    try:
+        return pipeline_state(open_pipeline(str(file)))
+    except ConfigError as why:
+        return {"file": str(file), "unreadable": str(why), "hint": why.hint}
 
 
 def _pipelines_in(folder: Path) -> list[Path]:
@@ -93,15 +118,13 @@ def _told(state: dict[str, Any]) -> Iterator[list[str | Columns]]:
         yield _root(state)
         return
     yield from map(_pipeline, state["pipelines"])
-    for each in state["unreadable"]:
-        yield [each["error"], *([f"  try: {each['hint']}"] if each["hint"] else [])]
     if state["sets"]:
         width = max(len(_on_one_line(each["path"])) for each in state["sets"])
         yield [part for each in state["sets"] for part in _set(each, width)]
     if state["published"]:
         yield _root({"datasets": state["published"]})
-    shown = {each["ledger"]["path"] for each in state["pipelines"]}
-    if rows := [_ledger(ledger) for ledger in state["ledgers"] if ledger["path"] not in shown]:
+    shown = {Path(each["ledger"]["path"]).resolve() for each in state["pipelines"] if "ledger" in each}
+    if rows := [_ledger(ledger) for ledger in state["ledgers"] if Path(ledger["path"]).resolve() not in shown]:
         yield [Columns(rows, indent=0)]
 
 
@@ -137,6 +160,11 @@ def _ledger(ledger: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _pipeline(state: dict[str, Any]) -> list[str | Columns]:
+    if "unreadable" in state:
+        return [
+            _on_one_line(state["unreadable"]),
+            *([f"  try: {_on_one_line(state['hint'])}"] if state["hint"] else []),
+        ]
     rows = [("running", _holder(state["running"]))]
     if state["ledger_in_use"] is not None and state["running"] is None:
         rows.append(("ledger", f"in use: {_holder(state['ledger_in_use'])}"))

@@ -44,6 +44,8 @@ def command(
         raise missing_extra() from why
     if (read_manifest(dataset) or {}).get("kind") == KIND:
         reader, views = packed_views(PackedSet.open(dataset), row, limit)
+    elif not dataset.exists():
+        raise ConfigError(f"cannot read {dataset}: no such file or folder", hint="check the path")
     elif tokenizer is None or template is None:
         raise ConfigError(f"{dataset} is not packed yet", hint="give --tokenizer FOLDER and --template NAME")
     else:
