@@ -9,7 +9,10 @@ from blossom_data.errors import ConfigError, extra_hint
 
 def is_there(*modules: str) -> bool:
     """Whether all of these modules are installed."""
-    return all(find_spec(module) is not None for module in modules)
+    try:
+        return all(find_spec(module) is not None for module in modules)
+    except (ImportError, ValueError):  # a module that something else keeps from being imported
+        return False
 
 
 def require(what: str, extra: str, *modules: str) -> None:
