@@ -56,6 +56,9 @@ _CHANNEL = re.compile(
     r"(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>",
     re.IGNORECASE,
 )
+_FINAL_OBJECT = re.compile(
+    r"\bfinal\b[^<\n]{0,80}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>\s*(?:\{|```)", re.IGNORECASE
+)
 _CHANNEL_END = re.compile(r"(?:<\|(?:end|return|call|start)\|>|<\|channel\|>)[\s\S]*\Z")
 _BARE_CHANNELS = re.compile(
     r"\s*analysis(?:(?=[^\s\da-z_,.;:，。：-])|[ \t]*\n(?=[\s\S]*\nassistant ?final\n))"
@@ -149,7 +152,9 @@ def _unwrapped(text: str) -> str:
 
 def _by_channels(text: str, question: str, *, is_object: bool) -> Split | None:
     """A reply in the channels of gpt-oss; None for any other."""
-    if "<|message|>" in text or "<|channel|>" in text:
+    opening = min((at for token in ("<|message|>", "<|channel|>") if (at := text.find(token)) >= 0), default=-1)
+    # Behind the beginning of the object they are its texts, but where the server has left out the first of them.
+    if opening >= 0 and not (is_object and "{" in text[:opening] and not _FINAL_OBJECT.search(text)):
         if "<|message|>" in question or "<|channel|>" in question or _TAG.match(text.lstrip()):
             return None
         code = code_spans(text)
