@@ -9,10 +9,15 @@ from blossom_data.errors import ConfigError, extra_hint
 
 def is_there(*modules: str) -> bool:
     """Whether all of these modules are installed."""
-    return all(find_spec(module) is not None for module in modules)
+    try:
+        return all(find_spec(module) is not None for module in modules)
+    except (ImportError, ValueError):  # something keeps one from being imported
+        return False
 
 
 def require(what: str, extra: str, *modules: str) -> None:
     """Raises ConfigError when `what` cannot be done, for one of `modules` is not installed."""
-    if not is_there(*modules):
-        raise ConfigError(f"{what} needs {' and '.join(modules)}, which are not installed", hint=extra_hint(extra))
+    missing = [module for module in modules if not is_there(module)]
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        raise ConfigError(f"{what} needs {' and '.join(missing)}, which {verb} not installed", hint=extra_hint(extra))

@@ -12,9 +12,13 @@ and postal addresses are not found: that takes a model, and guesses.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import json
 import re
+import string
+import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -28,34 +32,67 @@ _REGIONS = {
     "ru": "RU", "ar": "SA", "hi": "IN", "vi": "VN", "th": "TH", "id": "ID", "tr": "TR", "pl": "PL", "nl": "NL",
 }  # fmt: skip
 """Where a number without a country code is looked up, by the language of the record."""
+_LATIN = "A-Za-z0-9À-ÖØ-öø-ɏ"
 _EMAIL = re.compile(
-    r"(?<![\w.+%-])[A-Za-z0-9][\w.+%'-]{0,63}@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24}"
-    r"(?![A-Za-z0-9-]|\.[A-Za-z])",
-    re.ASCII,
+    rf"(?<![{_LATIN}_.+%-])(?!git@)[{_LATIN}_][{_LATIN}_.+%'-]{{0,63}}@(?![1-9](?:\.[0-9])?x\.)"
+    rf"(?:[{_LATIN}\u4e00-\u9fff](?:[{_LATIN}\u4e00-\u9fff-]{{0,61}}[{_LATIN}\u4e00-\u9fff])?\.){{1,6}}[A-Za-z]{{2,24}}"
+    r"(?![A-Za-z0-9-]|\.[A-Za-z]|\(\))"
 )
+"""None: the remote of a repository (git@host), an image for fine screens (icon@2x.png), a product (a@b.sum())."""
 _KEY = re.compile(
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[\s\S]{1,8000}?-----END [A-Z ]{0,30}PRIVATE KEY-----"
-    r"|(?<![A-Za-z0-9])(?:sk-[A-Za-z0-9_-]{16,200}|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30,255}"
+    r"|(?<![A-Za-z0-9])(?:sk-(?=[A-Za-z0-9_-]{0,120}[A-Za-z0-9]{16})(?=[A-Za-z_-]{0,120}[0-9])[A-Za-z0-9_-]{16,200}"
+    r"|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[pousr]_[A-Za-z0-9]{30,255}"
     r"|github_pat_[A-Za-z0-9_]{30,255}|glpat-[A-Za-z0-9_-]{20,}|xox[abprs]-[A-Za-z0-9-]{10,250}|AIza[A-Za-z0-9_-]{35}"
     r"|hf_[A-Za-z0-9]{30,}|[rs]k_(?:live|test)_[A-Za-z0-9]{16,}|LTAI[A-Za-z0-9]{12,30}|AKID[A-Za-z0-9]{13,40}"
     r"|eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,})(?![A-Za-z0-9])"
 )
-_DIGITS = re.compile(r"(?<![\w.,-])[0-9](?:[ -]?[0-9]){12,18}(?![\w]|[.,-][0-9])", re.ASCII)
-_CN_ID = re.compile(r"(?<![A-Za-z0-9])[1-8][0-9]{16}[0-9Xx](?![A-Za-z0-9])")
-_SSN = re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}-(?!00)[0-9]{2}-(?!0000)[0-9]{4}(?![\w-])", re.ASCII)
-_IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])")
+_DIGITS = re.compile(
+    r"(?<![\w-])(?<![0-9][.,])(?:[0-9]{13,19}|[0-9]{4}(?:\.[0-9]{4}){3}"
+    r"|[0-9]{3,6}(?:(?:[ -]|[ -]?\r?\n[ ]?)[0-9]{3,13}){2,5})(?![\w]|[.,-][0-9])",
+    re.ASCII,
+)
+_CN_ID = re.compile(r"(?<![A-Za-z0-9])[1-8](?:[ -]?[0-9]){16}[ -]?[0-9Xx](?![A-Za-z0-9])")
+_SSN = re.compile(r"(?<![\w-])(?!000|666|9)[0-9]{3}([ -]?)(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![\w-])", re.ASCII)
+_SSN_WORD = re.compile(r"\bssn\b|social|taxpayer", re.IGNORECASE)
+_IBAN = re.compile(
+    r"(?<![A-Za-z0-9])(?:[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?"
+    r"|[a-z]{2}[0-9]{2}[a-z0-9]{11,30})(?![A-Za-z0-9])"
+)
+_IBAN_COUNTRIES = {
+    15: "NO",
+    16: "BE",
+    18: "DK FI FO GL NL",
+    19: "MK SI",
+    20: "AT BA EE KZ LT LU XK",
+    21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA",
+    23: "AE GI IL IQ TL",
+    24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST",
+    26: "IS TR",
+    27: "FR GR IT MC MR SM",
+    28: "AL AZ BY CY DO GT HU LB PL SV",
+    29: "BR EG PS QA UA",
+    30: "JO KW MU",
+    31: "MT SC",
+    32: "LC",
+}
+"""By how long an account number is there."""
 _IPV4 = re.compile(r"(?<![\w.])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w]|\.[0-9])", re.ASCII)
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:.]?[\w:])", re.ASCII)
-_VERSION = re.compile(r"(?:\bv|version|版本|release|build)[ :：]*\Z", re.IGNORECASE)
+_VERSION = re.compile(r"(?:\bv|version|版本|版本号|release|build)[ :：]*\Z", re.IGNORECASE)
+_IP_WORD = re.compile(r"\bip|addr|host|server|login|from|ping|://|@|地址|主机|服务器|网关|登录", re.IGNORECASE)
 _CARD_ISSUER = re.compile(r"4|5[1-5]|2[2-7]|3[47]|3[068]|35|6")
 _PHONE_WORD = re.compile(
     r"tel|phone|call|mobile|cell|fax|whatsapp|wechat|contact|dial|text me|sms|reach"
     r"|电话|手机|致电|联系|拨打|热线|传真|微信|号码",
     re.IGNORECASE,
 )
-_PHONE_LIKE = re.compile(r"[0-9０-９][0-9０-９ ().\-/–]{5,}[0-9０-９]")
-_CN_MOBILE = re.compile(r"1[3-9][0-9]{9}")
-_SEPARATED = re.compile(r"[0-9][ ().\-/–]+[0-9]")
+_PHONE_LIKE = re.compile(r"[0-9][0-9 ().\-/]{5,}[0-9]")
+_CN_MOBILE = re.compile(r"1[3-9][0-9]([ -]?)[0-9]{4}\1[0-9]{4}")
+_QUANTITY = re.compile(r" ?(?:[万亿]?[元人个件吨次年米字]|[%$€£¥])")
+_SEPARATED = re.compile(r"[0-9][ ().\-/]+[0-9]")
 _WORD_REACH = 40
 _KINDS = ("email", "phone", "id", "card", "account", "ip", "key")
 
@@ -77,11 +114,25 @@ def find_pii(text: str, lang: str = "en") -> list[Found]:
         ImportError: phonenumbers is not installed.
     """
     taken: list[Found] = []
+    if not text.isascii():
+        text = text.translate(_plain_signs())
     for find in _FINDERS:
         for found in find(text, lang):
             if all(found.end <= other.start or other.end <= found.start for other in taken):
                 taken.append(found)
     return sorted(taken, key=lambda found: found.start)
+
+
+@functools.cache
+def _plain_signs() -> dict[int, str]:
+    """Other writings of digits, letters, blanks and hyphens, each by one character: places stay what they are."""
+    digits = (code for code in range(128, sys.maxunicode) if chr(code).isdecimal())
+    return {
+        **{code: str(unicodedata.decimal(chr(code))) for code in digits},
+        **{ord(sign) + 0xFEE0: sign for sign in string.ascii_letters + "@.+-_()"},
+        **dict.fromkeys((0x00A0, *range(0x2000, 0x200B), 0x202F, 0x3000), " "),
+        **dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-"),
+    }
 
 
 def _keys(text: str, lang: str) -> Iterator[Found]:
@@ -97,19 +148,22 @@ def _emails(text: str, lang: str) -> Iterator[Found]:
 
 def _accounts(text: str, lang: str) -> Iterator[Found]:
     for match in _IBAN.finditer(text):
-        plain = match[0].replace(" ", "")
-        if 15 <= len(plain) <= 34 and int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1:
+        plain = re.sub("[ -]", "", match[0]).upper()
+        is_length = plain[:2] in _IBAN_COUNTRIES.get(len(plain), "").split()
+        if is_length and int("".join(str(int(sign, 36)) for sign in plain[4:] + plain[:4])) % 97 == 1:
             yield Found("account", *match.span(), plain)
 
 
 def _identities(text: str, lang: str) -> Iterator[Found]:
     for match in _CN_ID.finditer(text):
-        plain = match[0].upper()
+        plain = re.sub("[ -]", "", match[0]).upper()
         check = sum(int(digit) * (2 ** (17 - at) % 11) for at, digit in enumerate(plain[:17])) % 11
         if "10X98765432"[check] == plain[17] and _is_birthday(plain[6:14]):
             yield Found("id", *match.span(), plain)
     for match in _SSN.finditer(text):
-        yield Found("id", *match.span(), match[0])
+        if match[1] == "-" or _SSN_WORD.search(text, max(0, match.start() - _WORD_REACH), match.start()):
+            digits = re.sub("[ -]", "", match[0])
+            yield Found("id", *match.span(), f"{digits[:3]}-{digits[3:5]}-{digits[5:]}")
 
 
 def _is_birthday(digits: str) -> bool:
@@ -121,8 +175,9 @@ def _is_birthday(digits: str) -> bool:
 
 def _cards(text: str, lang: str) -> Iterator[Found]:
     for match in _DIGITS.finditer(text):
-        plain = re.sub("[ -]", "", match[0])
-        if _CARD_ISSUER.match(plain) and len(set(plain)) > 1 and _luhn(plain):
+        plain = re.sub("[^0-9]", "", match[0])
+        is_right = 13 <= len(plain) <= 19 and match[0].count("\n") <= 1
+        if is_right and _CARD_ISSUER.match(plain) and len(set(plain)) > 1 and _luhn(plain):
             yield Found("card", *match.span(), plain)
 
 
@@ -138,10 +193,23 @@ def _addresses(text: str, lang: str) -> Iterator[Found]:
                 address = ipaddress.ip_address(match[0])
             except ValueError:
                 continue
-            is_mask = match[0].startswith("255.") or address.is_loopback or address.is_unspecified
-            if is_mask or address.is_multicast or _VERSION.search(text, max(0, match.start() - 20), match.start()):
-                continue
-            yield Found("ip", *match.span(), str(address))
+            is_mask = match[0].startswith(("255.", "0.")) or address.is_loopback or address.is_unspecified
+            if not is_mask and not address.is_multicast and _is_address(text, match):
+                yield Found("ip", *match.span(), str(address))
+
+
+def _is_address(text: str, match: re.Match[str]) -> bool:
+    """Whether what may be an address is no version, section or name in code.
+
+    Four small numbers are more often one of those: they count only behind a word for addresses.
+    """
+    if ":" in match[0]:
+        groups = [group for group in match[0].split(":") if group]
+        return len(groups) >= 3 and max(map(len, groups)) >= 3
+    if _VERSION.search(text, max(0, match.start() - 20), match.start()):
+        return False
+    is_small = all(int(number) < 100 for number in match[0].split("."))
+    return not is_small or bool(_IP_WORD.search(text, max(0, match.start() - _WORD_REACH), match.start()))
 
 
 def _phones(text: str, lang: str) -> Iterator[Found]:
@@ -168,12 +236,20 @@ def _phones(text: str, lang: str) -> Iterator[Found]:
 
 def _is_phone(text: str, match: Any, *, is_grouped: bool) -> bool:
     """Whether a valid number is written as a telephone number, and not as an amount, a count or a sum."""
+    from phonenumbers import PhoneNumberType, number_type
+
     raw = match.raw_string
-    if "/" in raw or _IPV4.fullmatch(raw):
+    has_word = bool(_PHONE_WORD.search(text, max(0, match.start - _WORD_REACH), match.start))
+    if (has_slash := "/" in raw) or _IPV4.fullmatch(raw):
+        return has_slash and has_word and raw.startswith("0") and raw.count("/") == 1
+    if _QUANTITY.match(text, match.end):
         return False
-    if raw.startswith(("+", "00", "＋")) or _CN_MOBILE.fullmatch(re.sub("[ -]", "", raw)):
+    if raw.startswith(("+", "00", "(0")) or _CN_MOBILE.fullmatch(raw):
         return True
-    return is_grouped or bool(_PHONE_WORD.search(text, max(0, match.start - _WORD_REACH), match.start))
+    if is_grouped or has_word:
+        return True
+    # With the 0 that some countries dial first, and no amount or count begins with.
+    return raw.startswith("0") and raw.isdigit() and number_type(match.number) == PhoneNumberType.MOBILE
 
 
 _FINDERS: tuple[Callable[[str, str], Iterator[Found]], ...] = (

@@ -16,6 +16,8 @@ from typing import Any
 from blossom_data.errors import InputError
 from blossom_data.rows import BadRow, Row, read_rows
 
+_MOST = 10
+"""The best verdict of both suites."""
 ERROR = "$ERROR$"
 """What FastChat writes in place of an answer or verdict that never came."""
 _MODEL = ("model", "model_id", "model_name")
@@ -55,10 +57,10 @@ def _judgement(row: Row, path: Path, *, needs_category: bool) -> Judgement:
     value, where = row.value, f"{row.file}:{row.line}"
     if "g1_winner" in value or "model_1" in value:
         raise InputError(f"{where} is a comparison of two models, not a score", hint="give the single-score file")
-    category = str(value.get("category", "")).strip()
+    category = str(value.get("category") or "").strip()
     if needs_category and not category:
         raise InputError(f"{where} has no category: it has {', '.join(map(str, value))}", hint="AlignBench has eight")
-    model = next((str(value[name]) for name in _MODEL if value.get(name)), "") or path.stem
+    model = next((" ".join(str(value[name]).split()) for name in _MODEL if value.get(name)), "") or path.stem
     texts = (str(value.get(name, "")) for name in _TEXTS)
     return Judgement(
         model=model,
@@ -78,9 +80,12 @@ def _score(value: dict[str, Any], where: str) -> float:
     try:
         if isinstance(found, bool):
             raise ValueError("a flag")
-        return float(found)
+        score = float(found)
     except (TypeError, ValueError) as why:
         raise InputError(f"{where}: the score {str(found)[:40]!r} is no number", hint="-1 stands for none") from why
+    if score != -1 and not 0 <= score <= _MOST:  # true of what is no number, too
+        raise InputError(f"{where}: the score {str(found)[:40]} is none of 0 to {_MOST}", hint="-1 stands for none")
+    return score
 
 
 def _whole(found: Any, where: str) -> int:

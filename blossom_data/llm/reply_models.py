@@ -19,14 +19,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Generic, TypeVar, cast, dataclass_transform
 
-from pydantic import ConfigDict, Strict, TypeAdapter, ValidationError, with_config
+from pydantic import BeforeValidator, ConfigDict, Strict, TypeAdapter, ValidationError, with_config
 
 from blossom_data.llm.decode import BadReply, decode_object
 
 Made = TypeVar("Made")
 
+
+def _as_whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 ReplyText = Annotated[str, Strict()]
-ReplyNumber = Annotated[int, Strict()]
+ReplyNumber = Annotated[int, BeforeValidator(_as_whole), Strict()]
+"""7.0 is one, as JSON Schema has it; 7.5, "7" and true are none."""
 ReplyFlag = Annotated[bool, Strict()]
 
 

@@ -17,6 +17,7 @@ from blossom_data.errors import ConfigError
 
 _WAYS = ("uniform", "diversity")
 _STRATA = ("lang", "source", "tag")
+_MOST_SEED = 2**32 - 1
 _MEASURES = {
     "clusters": "clusters covered",
     "cluster_entropy_bits": "their entropy, bits",
@@ -34,7 +35,12 @@ def command(
     by: Annotated[
         str, choice("--by", among=_WAYS, help="uniform: each as likely; diversity: so that they cover what is asked.")
     ] = "uniform",
-    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw: the same seed, the same records.")] = 0,
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed", min=0, max=_MOST_SEED, metavar="N", help="Of the draw: the same seed, the same records."
+        ),
+    ] = 0,
     strata: Annotated[
         list[str] | None,
         choice(

@@ -56,6 +56,9 @@ _CHANNEL = re.compile(
     r"(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>",
     re.IGNORECASE,
 )
+_FINAL_OBJECT = re.compile(
+    r"\bfinal\b[^<\n]{0,80}(?:<\|constrain\|>[^<\n]{0,40})?<\|message\|>\s*(?:\{|```)", re.IGNORECASE
+)
 _CHANNEL_END = re.compile(r"(?:<\|(?:end|return|call|start)\|>|<\|channel\|>)[\s\S]*\Z")
 _BARE_CHANNELS = re.compile(
     r"\s*analysis(?:(?=[^\s\da-z_,.;:，。：-])|[ \t]*\n(?=[\s\S]*\nassistant ?final\n))"
@@ -104,7 +107,7 @@ def split_thinking(text: str, question: str = "", *, is_object: bool = False) ->
     """
     # An object that the reply begins with holds texts of its own: a channel's name in one of them opens nothing.
     is_begun = is_object and text.lstrip().startswith("{")
-    found = None if is_begun else _by_channels(text, question) or _by_phrase(text, question)
+    found = None if is_begun else _by_channels(text, question, is_object=is_object) or _by_phrase(text, question)
     if found is None:
         marks = list(itertools.islice(_marks(text, question), _MOST_TAGS + 1))
         if not marks:
@@ -147,10 +150,12 @@ def _unwrapped(text: str) -> str:
     return text
 
 
-def _by_channels(text: str, question: str) -> Split | None:
+def _by_channels(text: str, question: str, *, is_object: bool) -> Split | None:
     """A reply in the channels of gpt-oss; None for any other."""
-    if "<|message|>" in text or "<|channel|>" in text:
-        if "<|message|>" in question or "<|channel|>" in question:
+    opening = min((at for token in ("<|message|>", "<|channel|>") if (at := text.find(token)) >= 0), default=-1)
+    # Behind the beginning of the object they are its texts, but where the server has left out the first of them.
+    if opening >= 0 and not (is_object and "{" in text[:opening] and not _FINAL_OBJECT.search(text)):
+        if "<|message|>" in question or "<|channel|>" in question or _TAG.match(text.lstrip()):
             return None
         code = code_spans(text)
         heads = [head for head in _CHANNEL.finditer(text) if not any(start < head.start() < end for start, end in code)]
@@ -160,6 +165,10 @@ def _by_channels(text: str, question: str) -> Split | None:
             return Split("", text, is_open=True) if opening >= 0 and not is_code else None
         thoughts, said = [_CHANNEL_END.sub("", text[: heads[0].start()])], None
         for head, end in zip(heads, [*(each.start() for each in heads[1:]), len(text)], strict=True):
+            if is_object and head["name"].lower() == "final" and text[head.end() :].lstrip().startswith(("{", "```")):
+                # To its end: an object may hold such tokens in its texts.
+                said = text[head.end() :]
+                break
             body = _CHANNEL_END.sub("", text[head.end() : end])
             if head["name"].lower() == "final":
                 said = body

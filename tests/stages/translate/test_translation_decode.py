@@ -37,7 +37,7 @@ def test_tolerated_wrappings_give_the_same_object(text: str, notes: tuple[str, .
 
 @pytest.mark.parametrize("name", FORMS)
 def test_thinking_in_any_form_is_tolerated_and_tags_within_the_object_are_text(name: str) -> None:
-    own = {"text": "Explain <think> and </think>.", "n": 1}
+    own = {"text": "Explain <think> and </think>, <|channel|>analysis<|message|> and <|end|>.", "n": 1}
     reply = read_content(FORMS[name]("First { this }. <x>", json.dumps(own)))
     assert reply is not None
     assert decode_object(reply.text).value == own
