@@ -136,7 +136,7 @@ class Translate:
             Reject: with one of REJECT_CODES, the last reply and a line for each attempt.
         """
         if not any(_is_one_language(record.lang, lang) for lang in (self.source_lang, self.target_lang)):
-            wanted = f"{self.source_lang} is what is translated from"
+            wanted = f"{self.source_lang} is what is translated from (--from {record.lang} takes these)"
             raise Reject("source_language", f"the record is in {record.lang}, and {wanted}")
         if record.has_tools:
             if not self.drop_tools:
