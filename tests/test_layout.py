@@ -43,6 +43,7 @@ STAIRS = {
         batch engines
     """,
     "stages": """
+        typed_reply
         translate annotate
         verify_math judge classify
         build

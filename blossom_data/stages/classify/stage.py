@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.llm.decode import BadReply
-from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.llm.reply_models import ReplyNumber, ReplyText, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.classify.rules import Category, category_of, request_tags
+from blossom_data.stages.typed_reply import ask_until_read
 
 REJECT_CODES = ("unreadable", "content_filter", "no_user_turn")
 OURS = ("category:", "difficulty:", "constraints:")
@@ -81,27 +81,15 @@ class Classify:
         """What the model says of `request`, and the reply that says it."""
         meanings = {name: category.meaning for name, category in self.categories.items()}
         document = json.dumps({"task": "sort", "categories": meanings, "request": request}, ensure_ascii=False)
-        messages, history = self.prompt.fill(document=document), list[str]()
-        code = detail = ""
-        for attempt in range(self.tries):
-            reply = yield Ask(
-                stage=self.name,
-                version=self.version,
-                messages=messages,
-                attempt=attempt,
-                temperature=0.0 if attempt == 0 else 0.5,
-                response_schema=SORTED_SCHEMA,
-                prompt_hash=self.prompt.hash,
-                because=code,
-            )
-            if finish_kind(reply.finish_reason) == "content_filter":
-                raise Reject("content_filter", "the endpoint filtered the reply", reply=reply.text)
-            try:
-                return self._read(reply.text), reply
-            except BadReply as why:
-                code, detail = why.code, why.detail
-                history.append(f"try {attempt}: {why}")
-        raise Reject("unreadable", detail, reply=reply.text, history=tuple(history))
+        ask = Ask(
+            stage=self.name,
+            version=self.version,
+            messages=self.prompt.fill(document=document),
+            temperature=0.0,
+            response_schema=SORTED_SCHEMA,
+            prompt_hash=self.prompt.hash,
+        )
+        return (yield from ask_until_read(ask, self._read, tries=self.tries, wanted="reply", again_temperature=0.5))
 
     def _read(self, text: str) -> Sorted:
         told = read_reply(Sorted, text).value

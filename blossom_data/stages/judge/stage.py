@@ -19,11 +19,11 @@ from typing import Any
 
 from blossom_data.asks import Ask, Note, Question, Reply
 from blossom_data.llm.decode import BadReply
-from blossom_data.llm.reply.message_parts import finish_kind
 from blossom_data.llm.reply_models import ReplyNumber, ReplyText, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.typed_reply import ask_until_read
 
 REJECT_CODES = ("no_answer", "low_score", "unreadable", "content_filter", "no_annotation")
 ASKED_AS = "judge-answer"
@@ -109,28 +109,19 @@ class Judge:
         """The first verdict on the last answer of `record` that can be read."""
         if not _answer(record).strip():
             raise Reject("no_answer", "the conversation does not end with an answer")
-        messages = self.prompt.fill(document=_document(record))
-        history: list[str] = []
-        code = detail = ""
-        for attempt in range(self.tries):
-            reply: Reply = yield Ask(
-                stage=ASKED_AS,
-                version=self.version,
-                messages=messages,
-                attempt=attempt,
-                temperature=self.temperature,
-                response_schema=GRADE_SCHEMA,
-                prompt_hash=self.prompt.hash,
-                because=code,
+        ask = Ask(
+            stage=ASKED_AS,
+            version=self.version,
+            messages=self.prompt.fill(document=_document(record)),
+            temperature=self.temperature,
+            response_schema=GRADE_SCHEMA,
+            prompt_hash=self.prompt.hash,
+        )
+        return (
+            yield from ask_until_read(
+                ask, _read, tries=self.tries, wanted="verdict", again_temperature=self.temperature
             )
-            if finish_kind(reply.finish_reason) == "content_filter":
-                raise Reject("content_filter", "the endpoint filtered the verdict", reply=reply.text)
-            try:
-                return _read(reply.text), reply
-            except BadReply as why:
-                code, detail = why.code, why.detail
-                history.append(f"try {attempt}: {why}")
-        raise Reject("unreadable", detail, reply=reply.text, history=tuple(history))
+        )
 
 
 def _read(text: str) -> Grade:
