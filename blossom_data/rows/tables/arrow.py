@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from blossom_data.errors import InputError
 from blossom_data.rows.row import BadRow, Row
-from blossom_data.rows.tables.columns import Columns, import_pyarrow
+from blossom_data.rows.tables.columns import Columns, import_pyarrow, telling_damage
 from blossom_data.rows.wanted import Wanted
 
 FILE_MAGIC, STREAM_MAGIC = b"ARROW1\0\0", b"\xff\xff\xff\xff"
@@ -26,21 +25,16 @@ def read_arrow(path: str, file: str, wanted: Wanted | None = None) -> Iterator[R
         InputError: the file is damaged.
     """
     pyarrow = import_pyarrow(file, "an Arrow file")
-    number = 0
-    try:
-        with pyarrow.OSFile(path) as opened:
-            schema = _open(opened).schema
-            columns = Columns(schema, wanted, file)
-            opened.seek(0)
-            for batch in _batches(_open(opened, [schema.names.index(name) for name in columns.names])):
-                for row in columns.rows(_decoded(batch)):
-                    number = row.line
-                    yield row
-    except (pyarrow.ArrowException, OSError) as why:
-        reason = " ".join(str(why).split())[:200]
-        raise InputError(
-            f"{file}: the Arrow file cannot be read behind row {number} ({reason})", hint="fetch the file again"
-        ) from why
+    yield from telling_damage(_rows(pyarrow, path, file, wanted), file, "Arrow")
+
+
+def _rows(pyarrow: Any, path: str, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
+    with pyarrow.OSFile(path) as opened:
+        schema = _open(opened).schema
+        columns = Columns(schema, wanted, file)
+        opened.seek(0)
+        for batch in _batches(_open(opened, [schema.names.index(name) for name in columns.names])):
+            yield from columns.rows(_decoded(batch))
 
 
 def _open(opened: Any, included: list[int] | None = None) -> Any:

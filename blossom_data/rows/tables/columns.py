@@ -32,6 +32,26 @@ def import_pyarrow(file: str, kind: str) -> Any:
     return pyarrow
 
 
+def telling_damage(rows: Iterator[Row | BadRow], file: str, kind: str) -> Iterator[Row | BadRow]:
+    """`rows`; where reading them fails, the number of the last one is told.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    import pyarrow
+
+    number = 0
+    try:
+        for row in rows:
+            number = row.line
+            yield row
+    except (pyarrow.ArrowException, OSError) as why:
+        reason = " ".join(str(why).split())[:200]
+        raise InputError(
+            f"{file}: the {kind} file cannot be read behind row {number} ({reason})", hint="fetch the file again"
+        ) from why
+
+
 class Columns:
     """What of a table is decoded: its columns by name, and how their rows are read."""
 
@@ -42,11 +62,6 @@ class Columns:
         self.names = [field.name for field in schema if self._is_read(field)]
         """Those that are decoded, in the order of the file."""
         self._blank = dict.fromkeys(schema.names)
-
-    @property
-    def number(self) -> int:
-        """How many rows were read so far."""
-        return self._number
 
     def _is_read(self, field: Any) -> bool:
         if self._wanted is None:

@@ -13,7 +13,7 @@ from typing import Any
 from blossom_data.errors import InputError
 from blossom_data.rows.compressed import MAX_BOMB_BYTES, MAX_RATIO
 from blossom_data.rows.row import BadRow, Row
-from blossom_data.rows.tables.columns import BATCH_ROWS, Columns, import_pyarrow
+from blossom_data.rows.tables.columns import BATCH_ROWS, Columns, import_pyarrow, telling_damage
 from blossom_data.rows.wanted import Wanted
 
 MAGIC = b"PAR1"
@@ -28,25 +28,20 @@ def read_parquet(path: str, file: str, wanted: Wanted | None = None) -> Iterator
         ConfigError: pyarrow is not installed.
         InputError: the file is damaged or claims to inflate out of all proportion.
     """
-    pyarrow = import_pyarrow(file, "a Parquet file")
+    import_pyarrow(file, "a Parquet file")
+    yield from telling_damage(_rows(path, file, wanted), file, "Parquet")
+
+
+def _rows(path: str, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     from pyarrow import parquet
 
-    number = 0
-    try:
-        with parquet.ParquetFile(path, metadata=_metadata(path), buffer_size=1 << 20, pre_buffer=False) as table:
-            columns = Columns(table.schema_arrow, wanted, file)
-            leaves = [leaf for leaf in map(table.schema.column, range(len(table.schema))) if _is_read(leaf, columns)]
-            _refuse_bomb(table.metadata, {leaf.path for leaf in leaves}, file)
-            paths = [leaf.path for leaf in leaves]
-            for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=paths, use_threads=False):
-                for row in columns.rows(batch):
-                    number = row.line
-                    yield row
-    except (pyarrow.ArrowException, OSError) as why:
-        reason = " ".join(str(why).split())[:200]
-        raise InputError(
-            f"{file}: the Parquet file cannot be read behind row {number} ({reason})", hint="fetch the file again"
-        ) from why
+    with parquet.ParquetFile(path, metadata=_metadata(path), buffer_size=1 << 20, pre_buffer=False) as table:
+        columns = Columns(table.schema_arrow, wanted, file)
+        leaves = [leaf for leaf in map(table.schema.column, range(len(table.schema))) if _is_read(leaf, columns)]
+        _refuse_bomb(table.metadata, {leaf.path for leaf in leaves}, file)
+        paths = [leaf.path for leaf in leaves]
+        for batch in table.iter_batches(batch_size=BATCH_ROWS, columns=paths, use_threads=False):
+            yield from columns.rows(batch)
 
 
 def _metadata(path: str) -> Any:
