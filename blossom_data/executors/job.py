@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from blossom_data.asks import Ask, Reply, Usage
+from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
@@ -18,7 +18,7 @@ from blossom_data.errors import ConfigError
 from blossom_data.executors.identity import what_decides
 from blossom_data.executors.limits import Deadline
 from blossom_data.ledger.place import job_of
-from blossom_data.ledger.store import StageTotals
+from blossom_data.ledger.store import NothingIsBought, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.money.spending import Spending
 from blossom_data.outputs.replacing import Replacement
@@ -109,7 +109,7 @@ class NoEndpoint:
         raise AssertionError("no endpoint, no model")
 
 
-class NoLedger:
+class NoLedger(NothingIsBought):
     """The ledger of a job that asks nothing."""
 
     def get(self, key: bytes) -> Reply | None:
@@ -117,18 +117,6 @@ class NoLedger:
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         raise ConfigError("a paid reply needs a ledger", hint="this is a bug; please report it")
-
-    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
-        """No call is ever made."""
-
-    def book(self, stage: str, model: str, usage: Usage) -> None:
-        """No call is ever made."""
-
-    def recall(self, name: str) -> str | None:
-        return None
-
-    def remember(self, name: str, value: str) -> None:
-        """No endpoint is ever met."""
 
     def totals(self, job: str | None = None) -> list[StageTotals]:
         return []

@@ -15,12 +15,12 @@ from typing import Any
 
 import zstandard
 
-from blossom_data.asks import Ask, Reply, Usage
+from blossom_data.asks import Ask, Reply
 from blossom_data.errors import LedgerError
 from blossom_data.ledger.connections import connect_read_only
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import real_ledger
-from blossom_data.ledger.store import StageTotals
+from blossom_data.ledger.store import NothingIsBought, StageTotals
 from blossom_data.ledger.stored_reply import damaged_reply, read_body, read_stored
 
 _LAST_REPLIES = 2_000
@@ -97,7 +97,7 @@ def _pace(times: list[float]) -> float | None:
     return len(worked) / sum(worked) if len(worked) >= _FEW and sum(worked) > 0 else None
 
 
-class LedgerSnapshot:
+class LedgerSnapshot(NothingIsBought):
     """A Ledger (store.py) for a dry run: what the file holds, and the journal of a run that was killed.
 
     Raises:
@@ -132,19 +132,6 @@ class LedgerSnapshot:
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         raise LedgerError("a dry run buys nothing", hint="this is a bug; please report it")
-
-    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
-        """No call is ever made."""
-
-    def book(self, stage: str, model: str, usage: Usage) -> None:
-        """No call is ever made."""
-
-    def recall(self, name: str) -> str | None:
-        """No endpoint is ever met."""
-        return None
-
-    def remember(self, name: str, value: str) -> None:
-        """No endpoint is ever met."""
 
     def totals(self, job: str | None = None) -> list[StageTotals]:
         """What was bought so far, by stage and model; of one job alone where one is named."""

@@ -59,3 +59,20 @@ class Ledger(Protocol):
     def close(self) -> None:
         """Writes what is queued and closes the database."""
         ...
+
+
+class NothingIsBought:
+    """The part of a Ledger that is for calls, of one for a run that makes none."""
+
+    def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
+        """No call is ever made."""
+
+    def book(self, stage: str, model: str, usage: Usage) -> None:
+        """No call is ever made."""
+
+    def recall(self, name: str) -> str | None:
+        """No endpoint is ever met."""
+        return None
+
+    def remember(self, name: str, value: str) -> None:
+        """No endpoint is ever met."""
