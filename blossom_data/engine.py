@@ -10,13 +10,13 @@ It does not know HTTP (llm/), files (shards/) or the terminal (cli/).
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from blossom_data import shards
 from blossom_data.asks import Ask, Note, Question, Reply, Stage, Steps, Usage
-from blossom_data.config import STAGES, Endpoint, further_of
+from blossom_data.config import Endpoint, further_of
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Interrupted, RecordRefused
 from blossom_data.in_order import InOrder
@@ -178,9 +178,9 @@ class Engine:
         self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
         self._watch, self._trusts_finish, self._watch_replies = watch, trusts_finish, ReplyWatch(counters)
         self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
-        self._further = {
-            stage: further_of(endpoints, stage) for stage in (*STAGES, "judge", "judge-answer", "classify")
-        }
+        self._endpoints = endpoints
+        self._further: dict[str, Mapping[str, Any]] = {}
+        """By stage, what its endpoints add; filled as stages ask."""
         self._in_flight: dict[bytes, asyncio.Future[Reply]] = {}
         self._stop_reason: BaseException | None = None
         self._stopped = asyncio.Event()
@@ -318,7 +318,9 @@ class Engine:
     async def _ask(self, ask: Ask, outcome: Outcome) -> Reply:
         """The reply of `ask`: from the ledger, from a twin that is being bought, or bought and stored."""
         model = ask.model or self.asker.model_for(ask.stage)
-        if further := self._further.get(ask.stage):
+        if (further := self._further.get(ask.stage)) is None:
+            further = self._further[ask.stage] = further_of(self._endpoints, ask.stage)
+        if further:
             ask = replace(ask, further=further)
         key = ask.key(model)
         if (stored := self.ledger.get(key)) is not None:
