@@ -21,8 +21,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from blossom_data.curate.extra import require
 from blossom_data.curate.style_features import Voice, measure
-from blossom_data.errors import ConfigError, extra_hint
+from blossom_data.errors import ConfigError
 from blossom_data.records import Record
 
 BY = ("source", "lang", "model")
@@ -96,7 +97,7 @@ def style_consistency(records: Iterable[Record], *, by: str = "source") -> Consi
     Raises:
         ConfigError: numpy is not installed, or there are more than MOST_GROUPS groups.
     """
-    numpy_of()
+    require_numpy()
     groups: dict[tuple[str, str], _Group] = {}
     for record in records:
         if not _first_answer(record)[1].strip():
@@ -149,7 +150,7 @@ def _pair(lang: str, groups: tuple[str, str], one: Sequence[Voice], other: Seque
 
 def _table(voices: Sequence[Voice]) -> tuple[list[str], Any]:
     """The features' names, and their values: float64 [answers, features]; frequent openers and closers are columns."""
-    numpy = numpy_of()
+    numpy = _numpy()
     columns = {name: [float(voice.numbers[name]) for voice in voices] for name in voices[0].numbers}
     for verb, phrases in (("opens", [v.opener for v in voices]), ("closes", [v.closer for v in voices])):
         for phrase, count in Counter(filter(None, phrases)).most_common(_MOST_PHRASES):
@@ -165,7 +166,7 @@ def _is_at_its_place(phrase: str, count: int, voices: Sequence[Voice]) -> bool:
 
 def _cross_validated(table: Any, truth: Sequence[int]) -> float:
     """The area under the ROC curve over all folds; an answer's fold is its place, for they stand in drawn order."""
-    numpy = numpy_of()
+    numpy = _numpy()
     values, labels = numpy.log1p(table), numpy.array(truth)
     folds = numpy.empty(len(labels), dtype=int)
     for label in (0, 1):
@@ -182,7 +183,7 @@ def _cross_validated(table: Any, truth: Sequence[int]) -> float:
 
 def _fitted(values: Any, labels: Any) -> Any:
     """Weights of a logistic regression, both classes counting alike: float64 [features]."""
-    numpy = numpy_of()
+    numpy = _numpy()
     counts = numpy.bincount(labels, minlength=2)
     importance = (len(labels) / (2 * counts))[labels]
     weights = numpy.zeros(values.shape[1])
@@ -201,7 +202,7 @@ def _fitted(values: Any, labels: Any) -> Any:
 
 def _area(scores: Any, labels: Any) -> float:
     """The probability that an answer of class 1 scores above one of class 0, ties counting half."""
-    numpy = numpy_of()
+    numpy = _numpy()
     _, inverse, counts = numpy.unique(scores, return_inverse=True, return_counts=True)
     ranks = (counts.cumsum() - (counts - 1) / 2)[inverse]
     ones = int(labels.sum())
@@ -211,7 +212,7 @@ def _area(scores: Any, labels: Any) -> float:
 
 def _told(names: Sequence[str], table: Any, truth: Sequence[int], groups: tuple[str, str]) -> Iterable[str]:
     """The features that tell the groups apart by themselves, the most telling first."""
-    numpy = numpy_of()
+    numpy = _numpy()
     labels = numpy.array(truth)
     telling = [(abs(_area(table[:, at], labels) - 0.5), at) for at in range(len(names))]
     # Of two that tell as much, the words themselves come first: they stand behind the counts.
@@ -229,16 +230,14 @@ def _told(names: Sequence[str], table: Any, truth: Sequence[int], groups: tuple[
             yield f"{name}: {more} {high.mean():.3g}{unit}, {less} {low.mean():.3g}"
 
 
-def numpy_of() -> Any:
-    """numpy, which is imported when something is measured.
+def require_numpy() -> None:
+    """Raises ConfigError where numpy, which measures, is not installed."""
+    require("the style score", "curate", "numpy")
 
-    Raises:
-        ConfigError: it is not installed.
-    """
+
+def _numpy() -> Any:
     # The tables are small: threads would wait for each other longer than they work.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    try:
-        import numpy
-    except ImportError as why:
-        raise ConfigError("the style score needs numpy, which is not installed", hint=extra_hint("curate")) from why
+    import numpy
+
     return numpy

@@ -22,7 +22,7 @@ from types import FrameType
 from typing import Any
 
 from blossom_data.counters import Counters
-from blossom_data.curate.style import numpy_of, style_consistency
+from blossom_data.curate.style import require_numpy, style_consistency
 from blossom_data.errors import BlossomError, Interrupted, QualityGate
 from blossom_data.executors.job import Job
 from blossom_data.executors.limits import Deadline
@@ -137,12 +137,12 @@ class Refresh:
         check_licences(pipeline, job.about["sources"])
         if pipeline.refresh.max_style_score is not None:
             # What the gate needs is missed before anything is bought.
-            numpy_of()
+            require_numpy()
         replacements = [self._replacement(mix) for mix in mixes]
         for replacement in replacements:
             replacement.refuse()
         manifest = self._records(job)
-        self._require(run_gates(pipeline.refresh, manifest, self._by_lang(job.out)))
+        self._require(run_gates(pipeline.refresh, manifest, self._by_lang(job.out, manifest)))
         self._require(style_gates(pipeline.refresh, self._style_score(job.out)))
         for mix, replacement in zip(mixes, replacements, strict=True):
             self._check_time()
@@ -172,11 +172,13 @@ class Refresh:
         self._log.note("records", state="finished", **self.result["counts"])
         return manifest
 
-    def _by_lang(self, out: Path) -> Counter[str]:
-        """Records by language, counted only where a gate asks for it."""
+    def _by_lang(self, out: Path, manifest: Mapping[str, Any]) -> Mapping[str, int]:
+        """Records by language where a gate asks for it; read anew only where the manifest does not say."""
         settings = self._pipeline.refresh
-        if not (settings.min_lang or settings.max_lang) or not (read_manifest(out) or {}).get("records"):
-            return Counter()
+        if not (settings.min_lang or settings.max_lang) or not manifest.get("records"):
+            return {}
+        if told := manifest.get("by_lang"):
+            return dict(told)
         return Counter(record.lang for record in read_records(out) if not isinstance(record, BadRow))
 
     def _style_score(self, out: Path) -> float | None:
