@@ -323,7 +323,10 @@ class Engine:
         if further:
             ask = replace(ask, further=further)
         key = ask.key(model)
-        if (stored := self.ledger.get(key)) is not None:
+        stored = self.ledger.get(key)
+        if stored is not None and not isinstance(stored, Reply):
+            stored = await stored
+        if stored is not None:
             self.counters.replayed += 1
             return self._count_use(ask, model, stored, outcome)
         if self._stop_reason is not None:

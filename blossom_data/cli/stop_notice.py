@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from blossom_data.cli import output
@@ -22,13 +21,14 @@ from blossom_data.cli.progress import Progress
 from blossom_data.cli.quantities import short_time, usd
 from blossom_data.counters import Counters
 from blossom_data.errors import EndpointError, Interrupted, LedgerError, StoppedEarly
+from blossom_data.ledger.address import LedgerAddress
 
 _STOPS = (Interrupted, StoppedEarly, EndpointError, LedgerError)
 _CODES = 3
 
 
 @contextmanager
-def telling_stops(label: str, counters: Counters, ledger: Path | None, *, is_told: bool) -> Iterator[None]:
+def telling_stops(label: str, counters: Counters, ledger: LedgerAddress | None, *, is_told: bool) -> Iterator[None]:
     """Tells of a stop on stderr, if it `is_told`; the error itself goes on to whoever prints it."""
     began_s = time.monotonic()
     try:

@@ -17,6 +17,7 @@ from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.identity import what_decides
 from blossom_data.executors.limits import Deadline
+from blossom_data.ledger.address import LedgerAddress
 from blossom_data.ledger.place import job_of
 from blossom_data.ledger.store import NothingIsBought, StageTotals
 from blossom_data.llm.batch.settings import BatchSettings
@@ -44,7 +45,7 @@ class Job:
     """What may go for the new data set; None: whatever stands in `out`."""
     endpoints: tuple[Endpoint, ...] = ()
     """None: no stage of the job may ask anything."""
-    ledger: Path | None = None
+    ledger: LedgerAddress | None = None
     about: dict[str, Any] = field(default_factory=dict)
     """Further entries of the manifest: inputs, prompts, settings; nothing that differs from run to run."""
     counters: Counters = field(default_factory=Counters)

@@ -12,12 +12,13 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
 from blossom_data.engine import Asker, Engine
-from blossom_data.errors import Interrupted
+from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.job import Job, NoEndpoint, NoLedger
@@ -25,7 +26,8 @@ from blossom_data.executors.limits import Announced, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
-from blossom_data.ledger.place import ledger_named, name_in, refuse_emptied
+from blossom_data.ledger import opening
+from blossom_data.ledger.place import database_named, ledger_named, name_in, refuse_emptied
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
 from blossom_data.report.card import render_card
@@ -76,6 +78,8 @@ def _where_kept(job: Job) -> dict[str, str]:
     if job.ledger is None:
         return {}
     is_of_this = job.counters.calls or job.counters.replayed
+    if not is_of_this and (database := database_named(job.out)):
+        return {"ledger": database}
     before = None if is_of_this else ledger_named(job.out)
     return {"ledger": name_in(job.out, before or job.ledger)}
 
@@ -169,10 +173,13 @@ def _patience(job: Job) -> Patience | None:
 
 def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
     """The Asker of a run with --batch; what is out is kept in the ledger's own file."""
+    from blossom_data.ledger.sqlite import SqliteLedger
     from blossom_data.llm.batch.asker import BatchAsker
     from blossom_data.llm.batch.store import BatchStore
 
-    assert job.batch is not None and job.ledger is not None, "only for a job with batches"
+    assert job.batch is not None, "only for a job with batches"
+    if not isinstance(ledger, SqliteLedger) or not isinstance(job.ledger, Path):
+        raise ConfigError("batches are kept in a ledger file", hint="name one with --ledger, or leave out --batch")
     return BatchAsker(
         job.endpoints,
         pool=pool,
@@ -202,10 +209,9 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
     if job.ledger is None:
         yield NoLedger()
         return
-    from blossom_data.ledger.sqlite import SqliteLedger
-
-    refuse_emptied(job.ledger, job.out)
-    ledger = SqliteLedger(job.ledger, job=job.identity)
+    if isinstance(job.ledger, Path):
+        refuse_emptied(job.ledger, job.out)
+    ledger = opening.open_ledger(job.ledger, job=job.identity, say=lambda told: job.counters.notes.update([told]))
     try:
         yield ledger
     finally:

@@ -24,8 +24,9 @@ from blossom_data.executors.accounting import Tally
 from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.job import Job, NoLedger
 from blossom_data.executors.limits import ASKED_BY
+from blossom_data.ledger.opening import look_into, open_snapshot
 from blossom_data.ledger.place import refuse_emptied
-from blossom_data.ledger.snapshot import Glance, LedgerSnapshot, glance
+from blossom_data.ledger.snapshot import Glance
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
 from blossom_data.shards import BlockNotes
@@ -90,9 +91,9 @@ class _Plan:
 
 def plan_job(job: Job) -> dict[str, Any]:
     """Counts what `job` would ask, by stage, and what that would cost; None for a price that is unknown."""
-    if job.ledger is not None:
+    if isinstance(job.ledger, Path):
         refuse_emptied(job.ledger, job.out)
-    with closing(LedgerSnapshot(job.ledger) if job.ledger is not None else NoLedger()) as ledger:
+    with closing(open_snapshot(job.ledger) if job.ledger is not None else NoLedger()) as ledger:
         return asyncio.run(_plan(job, ledger))
 
 
@@ -117,7 +118,7 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
         elif isinstance(item, Rejected) and item.record is not None:
             plan.left_out[item.name] += 1
             await _note(item.record, stages, saved, engine, planner, job)
-    history = glance(job.ledger) if job.ledger is not None else None
+    history = look_into(job.ledger) if job.ledger is not None else None
     rows, saved_rows = (
         [_stage_row(name, stage, planner, job, history) for name, stage in each.stages.items()]
         for each in (plan, saved)

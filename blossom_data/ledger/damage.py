@@ -7,16 +7,13 @@ What was spent on them stays in the totals. A file that SQLite itself cannot rea
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import zstandard
 
-from blossom_data.errors import ConfigError, LedgerError
-from blossom_data.ledger.connections import connect_read_only, connect_to_change
-from blossom_data.ledger.lock import lock_of, take_lock
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.cleaning import open_to_clean
 from blossom_data.ledger.stored_reply import read_body
 
 
@@ -28,40 +25,17 @@ class Damage:
     keys: tuple[str, ...]
 
 
-def drop_damaged(ledger: Path, *, is_dry_run: bool) -> Damage:
-    """Reads every stored reply, and deletes those that are damaged unless `is_dry_run`.
-
-    Raises:
-        ConfigError: there is no ledger.
-        Locked: a run uses it.
-        LedgerError: it cannot be read or changed.
-    """
-    if not ledger.is_file():
-        raise ConfigError(f"there is no ledger {ledger}", hint="check the path")
-    with nullcontext() if is_dry_run else take_lock(lock_of(ledger)):
-        try:
-            connect = connect_read_only if is_dry_run else connect_to_change
-            with closing(connect(ledger)) as database:
-                return _drop(database, is_dry_run)
-        except sqlite3.Error as why:
-            raise LedgerError(
-                f"cannot check the ledger {ledger}: {why}",
-                hint=f"keep a copy of it; sqlite3 {ledger} .recover | sqlite3 NEW saves what can be read",
-            ) from why
-
-
-def _drop(database: sqlite3.Connection, is_dry_run: bool) -> Damage:
+def drop_damaged(ledger: LedgerAddress, *, is_dry_run: bool) -> Damage:
+    """Reads every stored reply, and deletes those that are damaged unless `is_dry_run`; raises as open_to_clean."""
     unpack, checked = zstandard.ZstdDecompressor(), 0
-    damaged: dict[int, str] = {}
-    for row, key, body in database.execute("SELECT rowid, key, body FROM replies"):
-        checked += 1
-        try:
-            read_body(key, body, unpack)
-        except ValueError:
-            damaged[row] = key.hex() if isinstance(key, bytes) else repr(key)
-    if damaged and not is_dry_run:
-        database.execute("PRAGMA synchronous=FULL")
-        database.execute("BEGIN IMMEDIATE")
-        database.executemany("DELETE FROM replies WHERE rowid = ?", ((row,) for row in damaged))
-        database.execute("COMMIT")
+    damaged: dict[Any, str] = {}
+    with open_to_clean(ledger, is_dry_run=is_dry_run) as tables:
+        for row, key, body in tables.stream(f"SELECT {tables.row}, key, body FROM {tables.replies}"):
+            checked += 1
+            try:
+                read_body(key, body, unpack)
+            except ValueError:
+                damaged[row] = key.hex() if isinstance(key, bytes) else repr(key)
+        if damaged and not is_dry_run:
+            tables.delete(damaged)
     return Damage(checked, tuple(damaged.values()))

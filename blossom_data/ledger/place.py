@@ -15,6 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 from blossom_data.errors import LedgerError
+from blossom_data.ledger.address import SCHEMES, LedgerAddress, PostgresAddress
 from blossom_data.shards import BUILDING, read_manifest
 
 DEFAULT_LEDGER = Path(".blossom/ledger.sqlite")
@@ -28,8 +29,10 @@ def find_ledger(out: Path, records: str = "-") -> Path:
     return next(bought, None) or next(iter(there), None) or _new_place(out)
 
 
-def other_ledger(out: Path, ledger: Path) -> Path | None:
+def other_ledger(out: Path, ledger: LedgerAddress) -> Path | str | None:
     """The ledger that earlier runs into `out` bought with, where it is not `ledger`, nor that bought for it too."""
+    if (database := database_named(out)) or isinstance(ledger, PostgresAddress):
+        return (database or ledger_named(out)) if database != str(ledger) else None
     if _has_bought(ledger, out):
         return None
     named = ledger_named(out)
@@ -67,15 +70,25 @@ def job_of(out: Path) -> str:
     return os.fsencode(out.resolve()).decode("utf-8", "backslashreplace")
 
 
-def name_in(out: Path, ledger: Path) -> str:
+def name_in(out: Path, ledger: LedgerAddress) -> str:
     """What the manifest of `out` calls `ledger`: its place as seen from there, so that both can move together."""
+    if isinstance(ledger, PostgresAddress):
+        return str(ledger)
     return os.fsencode(os.path.relpath(ledger.resolve(), out.resolve())).decode("utf-8", "backslashreplace")
 
 
 def ledger_named(dataset: Path) -> Path | None:
-    """The ledger that the manifest of `dataset` names, be it there or not."""
+    """The ledger file that the manifest of `dataset` names, be it there or not."""
     name = (read_manifest(dataset) or {}).get("ledger")
-    return Path(os.path.normpath(dataset.resolve() / name)) if isinstance(name, str) and "\0" not in name else None
+    if not isinstance(name, str) or "\0" in name or name.startswith(SCHEMES):
+        return None
+    return Path(os.path.normpath(dataset.resolve() / name))
+
+
+def database_named(dataset: Path) -> str:
+    """The database that the manifest of `dataset` names, without its password; it is never connected to for that."""
+    name = (read_manifest(dataset) or {}).get("ledger")
+    return name if isinstance(name, str) and name.startswith(SCHEMES) else ""
 
 
 def _existing(out: Path, records: str) -> Iterator[Path]:

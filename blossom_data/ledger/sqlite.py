@@ -21,7 +21,6 @@ from collections import Counter, deque
 from pathlib import Path
 from typing import Any
 
-import orjson
 import zstandard
 
 from blossom_data.asks import Ask, Reply, Usage
@@ -32,7 +31,8 @@ from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
 from blossom_data.ledger.place import emptied, is_emptied
 from blossom_data.ledger.reserve import Reserve
 from blossom_data.ledger.store import StageTotals
-from blossom_data.ledger.stored_reply import damaged_reply, read_body
+from blossom_data.ledger.stored_reply import damaged_reply, read_body, stored_text
+from blossom_data.ledger.waiting import wake
 
 VERSION = 1
 LINGER_S = 0.01
@@ -132,23 +132,7 @@ class SqliteLedger:
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         """Stores `reply`; comes back when it is durable. After a failed write all raise; `close` tries once more."""
-        usage = reply.usage
-        body = orjson.dumps(
-            {
-                "text": reply.text,
-                "finish_reason": reply.finish_reason,
-                # Absent where there is none, so that an older program reads what it knows.
-                **({"reasoning": reply.reasoning} if reply.reasoning else {}),
-                "refusal": reply.refusal,
-                "model": reply.model,
-                "usage": {
-                    "tokens_in": usage.tokens_in,
-                    "tokens_out": usage.tokens_out,
-                    "tokens_cached": usage.tokens_cached,
-                    "is_estimated": usage.is_estimated,
-                },
-            }
-        )
+        usage, body = reply.usage, stored_text(reply)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         tokens = (usage.tokens_in, usage.tokens_out, usage.tokens_cached)
@@ -275,7 +259,7 @@ class SqliteLedger:
                 self._has_jobs.set()
             if jobs:
                 self._store(database, jobs)
-            _settle(jobs, self._broken)
+            wake([waiting[:2] for _, _, waiting in jobs if waiting is not None], self._broken)
         self._store_rest(database)
         if database is not None:
             # Without room for it the WAL stays beside the file and is read with it.
@@ -333,28 +317,6 @@ class SqliteLedger:
                 hint="free some space and run the same command again: it goes on from there",
             )
         return None
-
-
-def _settle(jobs: list[_Job], problem: LedgerError | None) -> None:
-    """Wakes the coroutines that wait for `jobs`, one call into each event loop."""
-    waiting: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
-    for _, _, who in jobs:
-        if who is not None:
-            waiting.setdefault(who[0], []).append(who[1])
-
-    def wake(futures: list[asyncio.Future[None]]) -> None:
-        for future in futures:
-            if future.cancelled():
-                continue
-            if problem:
-                future.set_exception(problem)
-            else:
-                future.set_result(None)
-
-    for loop, futures in waiting.items():
-        # A loop that is closed has nobody left who waits; it may be closed between any question and this call.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(wake, futures)
 
 
 def _open(path: Path) -> sqlite3.Connection:

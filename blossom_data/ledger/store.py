@@ -24,8 +24,8 @@ class StageTotals:
 class Ledger(Protocol):
     """Replies by Ask key. A reply is served only after it is durable; a failure is noted, never served."""
 
-    def get(self, key: bytes) -> Reply | None:
-        """The stored reply of `key`, or None."""
+    def get(self, key: bytes) -> Reply | Awaitable[Reply | None] | None:
+        """The stored reply of `key`, or None; to be awaited where the ledger is on another machine."""
         ...
 
     def put(self, key: bytes, ask: Ask, reply: Reply) -> Awaitable[None]:

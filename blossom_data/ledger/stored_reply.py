@@ -1,17 +1,36 @@
-"""How a reply is read back out of a ledger: the column `body`, or an entry of the journal, which is not compressed.
+"""How a reply is stored and read back: in the column `body`, or in the journal, where it is not compressed.
 
 read_stored(key, b'{"text": "72", "finish_reason": "stop", ..., "usage": {"tokens_in": 90, ...}}')   ->   Reply(...)
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import orjson
 import zstandard
 
 from blossom_data.asks import Reply, Usage
 from blossom_data.errors import LedgerError
+
+
+def stored_text(reply: Reply) -> bytes:
+    """`reply` as JSON, as it is stored."""
+    usage = reply.usage
+    return orjson.dumps(
+        {
+            "text": reply.text,
+            "finish_reason": reply.finish_reason,
+            # Absent where there is none, so that an older program reads what it knows.
+            **({"reasoning": reply.reasoning} if reply.reasoning else {}),
+            "refusal": reply.refusal,
+            "model": reply.model,
+            "usage": {
+                "tokens_in": usage.tokens_in,
+                "tokens_out": usage.tokens_out,
+                "tokens_cached": usage.tokens_cached,
+                "is_estimated": usage.is_estimated,
+            },
+        }
+    )
 
 
 def read_body(key: bytes, body: bytes, unpack: zstandard.ZstdDecompressor) -> Reply:
@@ -36,7 +55,7 @@ def read_stored(key: bytes, text: bytes) -> Reply:
         raise ValueError(str(why) or type(why).__name__) from why
 
 
-def damaged_reply(ledger: Path, key: bytes, why: Exception) -> LedgerError:
+def damaged_reply(ledger: object, key: bytes, why: Exception) -> LedgerError:
     """The error of a stored reply that cannot be read back."""
     return LedgerError(
         f"ledger {ledger}: the stored reply {key.hex()} is damaged: {why}",

@@ -5,12 +5,15 @@ open_pipeline("blossom-v5", scale=0.01).sources[0].sample   ->   240, where the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
+from blossom_data.ledger.address import address_of
+from blossom_data.ledger.place import DEFAULT_LEDGER
 from blossom_data.pipelines.settings import CurateSettings, EndpointSettings, Pipeline, PipelineTables, SourceSettings
 from blossom_data.prompts import bundled
 from blossom_data.settings_file import read_table, wrong
@@ -64,7 +67,7 @@ def load_pipeline(path: Path, *, folder: Path | None = None, scale: float = 1.0)
         file=path,
         folder=home,
         out=tables.out or target / "data" / name,
-        ledger=tables.ledger,
+        ledger=tables.ledger or address_of(os.environ.get("BLOSSOM_LEDGER") or DEFAULT_LEDGER),
         sources=tuple(
             replace(source, limit=scaled(source.limit, scale), sample=scaled(source.sample, scale))
             for source in tables.source

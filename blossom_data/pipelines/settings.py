@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field, ValidationInfo, with_config
+from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, WithJsonSchema, with_config
 
 from blossom_data.config import (
     MEASURES,
@@ -22,6 +22,7 @@ from blossom_data.config import (
     check_extra_body,
     is_web_address,
 )
+from blossom_data.ledger.address import LedgerAddress, PostgresAddress, address_of
 from blossom_data.pipelines.stage_settings import StageTables
 from blossom_data.prompts import bundled
 from blossom_data.settings_types import (
@@ -56,6 +57,39 @@ def _name(text: str) -> str:
         hint = "letters, digits, dots and dashes, 64 at most; no two dots together"
         raise refuse(f"name is {text[:80]!r}", hint)
     return text
+
+
+def _ledger(value: object, info: ValidationInfo) -> LedgerAddress:
+    if isinstance(value, dict):
+        url = value.get("url")
+        if set(value) != {"url"} or not isinstance(url, str) or not isinstance(address_of(url), PostgresAddress):
+            raise refuse("a ledger that is no file is a database", 'such as ledger = {url = "postgresql://HOST/NAME"}')
+        value = url
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise refuse("ledger is no text", 'such as ledger = "ledger.sqlite"')
+    address = address_of(value)
+    folder: Path = (info.context or {}).get("folder", Path())
+    return (folder / address).absolute() if isinstance(address, Path) else address
+
+
+Ledger = Annotated[
+    Path | PostgresAddress,
+    PlainValidator(_ledger),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "object",
+                    "properties": {"url": {"type": "string", "pattern": "^postgres(ql)?://"}},
+                    "required": ["url"],
+                    "additionalProperties": False,
+                },
+            ]
+        }
+    ),
+]
+"""A file, relative to the `folder` of the context, absolute afterwards; or the URL of a database."""
 
 
 def _variable(text: str) -> str:
@@ -247,8 +281,9 @@ class PipelineTables:
     """Name of the pipeline; the file's without one."""
     out: TargetPath | None = None
     """Folder of the data set; data/NAME without one."""
-    ledger: FilePath = Path(".blossom/ledger.sqlite")
-    """File of every reply that was paid for."""
+    ledger: Ledger | None = None
+    """File of every reply that was paid for, or {url = "postgresql://..."}; BLOSSOM_LEDGER or .blossom/ledger.sqlite
+    without one."""
     seed: Whole = 0
     """Of the run."""
     shard_records: Count = 10_000
@@ -292,7 +327,7 @@ class Pipeline:
     folder: Path
     """What its relative paths are relative to."""
     out: Path
-    ledger: Path
+    ledger: LedgerAddress
     sources: tuple[SourceSettings, ...]
     curate: CurateSettings | None = None
     endpoints: tuple[Mapping[str, Any], ...] = ()

@@ -9,16 +9,14 @@ data sets used: behind rejects and earlier tries are replies that no record name
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from blossom_data.errors import ConfigError, LedgerError
-from blossom_data.ledger.connections import connect_read_only, connect_to_change
-from blossom_data.ledger.lock import lock_of, take_lock
+from blossom_data.errors import ConfigError
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.cleaning import LedgerTables, open_to_clean
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 
 _DAY_S = 86_400.0
@@ -36,7 +34,12 @@ class Freed:
 
 
 def free_replies(
-    ledger: Path, datasets: Sequence[Path], *, older_than_days: float, is_exact: bool = False, is_dry_run: bool = True
+    ledger: LedgerAddress,
+    datasets: Sequence[Path],
+    *,
+    older_than_days: float,
+    is_exact: bool = False,
+    is_dry_run: bool = True,
 ) -> Freed:
     """Deletes replies from the ledger that none of `datasets` needs.
 
@@ -50,48 +53,33 @@ def free_replies(
     """
     if not datasets:
         raise ConfigError("no data set is named whose replies must stay", hint="name every data set still in use")
-    if not ledger.is_file():
-        raise ConfigError(f"there is no ledger {ledger}", hint="check the path")
     parts = [Part(path) for path in datasets]
+    before = time.time() - older_than_days * _DAY_S
+    with open_to_clean(ledger, is_dry_run=is_dry_run) as tables:
+        return _free(tables, parts, before, is_exact=is_exact, is_dry_run=is_dry_run)
+
+
+def _free(tables: LedgerTables, parts: Sequence[Part], before: float, *, is_exact: bool, is_dry_run: bool) -> Freed:
+    if not tables.is_ledger:
+        raise ConfigError("that is no ledger: it has no table `replies`", hint="give what --ledger of the runs named")
     asked = _asked(parts)
-    with nullcontext() if is_dry_run else take_lock(lock_of(ledger)):
-        try:
-            connect = connect_read_only if is_dry_run else connect_to_change
-            with closing(connect(ledger)) as database:
-                return _free(database, parts, asked, time.time() - older_than_days * _DAY_S, is_exact, is_dry_run)
-        except sqlite3.Error as why:
-            raise LedgerError(f"cannot clean up the ledger {ledger}: {why}", hint="nothing is lost") from why
-
-
-def _free(
-    database: sqlite3.Connection,
-    parts: Sequence[Part],
-    asked: set[tuple[str, str]],
-    before: float,
-    is_exact: bool,
-    is_dry_run: bool,
-) -> Freed:
-    if not database.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone():
-        raise ConfigError(
-            "that file is no ledger: it has no table `replies`", hint="give the file that --ledger of the runs named"
-        )
-    # Names live in a temporary database on disk, gone with the connection.
-    database.execute("CREATE TEMP TABLE named (key BLOB PRIMARY KEY) WITHOUT ROWID")
+    # Temporary tables lie on disk and are gone with the connection.
+    tables.execute(f"CREATE TEMP TABLE named (key {tables.bytes_type} PRIMARY KEY)")
     for keys in _batches(parts, asked):
-        database.executemany("INSERT OR IGNORE INTO named VALUES (?)", ((key,) for key in sorted(keys)))
-    database.execute("CREATE TEMP TABLE asked (stage TEXT, model TEXT, PRIMARY KEY (stage, model))")
-    pairs = database.execute("SELECT DISTINCT stage, model FROM replies").fetchall()
+        tables.execute_all("INSERT INTO named VALUES (?) ON CONFLICT DO NOTHING", [(key,) for key in sorted(keys)])
+    tables.execute("CREATE TEMP TABLE asked (stage TEXT, model TEXT, PRIMARY KEY (stage, model))")
+    pairs = tables.execute(f"SELECT DISTINCT stage, model FROM {tables.replies}").fetchall()
     used = [] if is_exact else [(stage, model) for stage, model in pairs if _is_used(stage, model, asked)]
-    database.executemany("INSERT INTO asked VALUES (?, ?)", used)
+    tables.execute_all("INSERT INTO asked VALUES (?, ?)", used)
+    count = f"SELECT count(*) FROM {tables.replies} WHERE "
+    old = tables.execute(f"{count} created < ?", (before,)).fetchone()[0]
     where = "created < ? AND key NOT IN (SELECT key FROM named)"
-    old = database.execute("SELECT count(*) FROM replies WHERE created < ?", (before,)).fetchone()[0]
-    unnamed = database.execute(f"SELECT count(*) FROM replies WHERE {where}", (before,)).fetchone()[0]
+    unnamed = tables.execute(count + where, (before,)).fetchone()[0]
     where += " AND (stage, model) NOT IN (SELECT stage, model FROM asked)"
-    doomed = database.execute(f"SELECT count(*) FROM replies WHERE {where}", (before,)).fetchone()[0]
+    doomed = tables.execute(count + where, (before,)).fetchone()[0]
     if doomed and not is_dry_run:
-        database.execute("PRAGMA synchronous=FULL")
-        database.execute(f"DELETE FROM replies WHERE {where}", (before,))
-        database.execute("VACUUM")
+        tables.execute(f"DELETE FROM {tables.replies} WHERE {where}", (before,))
+        tables.give_back_room()
     return Freed(old=old, deleted=doomed, kept_named=old - unnamed, kept_asked=unnamed - doomed)
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError
-from blossom_data.ledger.lock import holder_of, lock_of
-from blossom_data.ledger.snapshot import glance
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.lock import holder_of
+from blossom_data.ledger.opening import ledger_holder, look_into
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT, NAME
 from blossom_data.publish.retention import list_versions
@@ -34,7 +35,7 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
         "pipeline": pipeline.name,
         "file": str(pipeline.file),
         "running": holder_of(pipeline.lock),
-        "ledger_in_use": holder_of(lock_of(pipeline.ledger)),
+        "ledger_in_use": ledger_holder(pipeline.ledger),
         "last": {name: last.get(name) for name in _LAST} if last else None,
         "out": str(pipeline.out),
         "records": manifest["records"] if manifest else None,
@@ -45,11 +46,11 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def ledger_state(path: Path) -> dict[str, Any]:
-    """What the ledger at `path` holds, zeros where there is none."""
-    found = glance(path)
+def ledger_state(address: LedgerAddress) -> dict[str, Any]:
+    """What the ledger at `address` holds, zeros where there is none."""
+    found = look_into(address)
     return {
-        "path": str(path),
+        "path": str(address),
         "replies": found.replies if found else 0,
         "failures": found.failures if found else 0,
         "bytes": found.bytes if found else 0,

@@ -20,7 +20,9 @@ from blossom_data.cli.flags.values import switch
 from blossom_data.cli.tables import Columns, show
 from blossom_data.config import Endpoint
 from blossom_data.doctor import FAIL, OK, WARN, Finding, attempt
+from blossom_data.doctor.database import check_database
 from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.ledger.address import LedgerAddress, address_of
 from blossom_data.ledger.lock import lock_of
 from blossom_data.ledger.place import find_ledger
 from blossom_data.pipelines.load import open_pipeline
@@ -70,7 +72,8 @@ def _flags(given: AddressFlags, is_called: bool) -> Iterator[Finding]:
         yield Finding("endpoint", FAIL, str(why), why.hint)
     else:
         yield from _endpoint(endpoint, is_called)
-    yield from _machine(Path("data"), find_ledger(Path("data")))
+    named = os.environ.get("BLOSSOM_LEDGER")
+    yield from _machine(Path("data"), address_of(named) if named else find_ledger(Path("data")))
 
 
 def _pipeline(name: str, given: AddressFlags, is_called: bool) -> Iterator[Finding]:
@@ -159,18 +162,22 @@ def _endpoint(endpoint: Endpoint, is_called: bool) -> Iterator[Finding]:
     yield from check_endpoint(endpoint, is_called=is_called)
 
 
-def _machine(out: Path, ledger: Path, *private: Path) -> Iterator[Finding]:
+def _machine(out: Path, ledger: LedgerAddress, *private: Path) -> Iterator[Finding]:
     from blossom_data.doctor import machine
 
     yield machine.check_disk(out)
     yield machine.check_writable(out)
-    yield machine.check_file_system("ledger", ledger, must_be_local=True)
     yield machine.check_file_system("data set", out, must_be_local=False)
-    try:
-        yield machine.check_lock("ledger", lock_of(ledger))
-    except ConfigError as why:
-        yield Finding("lock", FAIL, str(why), why.hint)
-    for path in (ledger, *private):
+    if isinstance(ledger, Path):
+        yield machine.check_file_system("ledger", ledger, must_be_local=True)
+        try:
+            yield machine.check_lock("ledger", lock_of(ledger))
+        except ConfigError as why:
+            yield Finding("lock", FAIL, str(why), why.hint)
+        private = (ledger, *private)
+    else:
+        yield check_database(ledger)
+    for path in private:
         if (finding := machine.check_mode(path)) is not None:
             yield finding
     yield from machine.check_gpu()

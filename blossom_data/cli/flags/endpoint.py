@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from blossom_data.cli.flags.batch import Batches
 from blossom_data.cli.flags.engine import EngineEndpoint, EngineFlags
 from blossom_data.cli.flags.money import Money
-from blossom_data.cli.flags.values import choice, json_object, share, switch
+from blossom_data.cli.flags.values import LedgerFlag, choice, json_object, ledger_option, share, switch
 from blossom_data.config import STRUCTURED_MODES, Endpoint, Secret
 from blossom_data.errors import ConfigError
 
@@ -88,13 +87,11 @@ class EndpointFlags:
     reasoning_effort: ReasoningEffort = ""
     ca_file: CaFile = ""
     ledger: Annotated[
-        Path | None,
-        typer.Option(
-            "--ledger",
-            metavar="FILE",
+        LedgerFlag | None,
+        ledger_option(
+            "File that keeps every paid reply, or postgresql://HOST/DATABASE; else the one that OUT was made with, or "
+            "that of the nearest .blossom/ above OUT.",
             envvar="BLOSSOM_LEDGER",
-            help="File that keeps every paid reply; else the one that OUT was made with, or that of the nearest "
-            ".blossom/ above OUT.",
         ),
     ] = None
     dry_run: Annotated[

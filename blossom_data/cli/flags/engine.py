@@ -13,6 +13,8 @@ import typer
 from blossom_data.cli.flags.values import choice, switch
 from blossom_data.config import Endpoint, Secret, check_base_url
 from blossom_data.errors import ConfigError
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.place import DEFAULT_LEDGER
 from blossom_data.llm.http.network import is_this_machine
 
 if TYPE_CHECKING:
@@ -79,7 +81,7 @@ class EngineEndpoint:
 
 
 def plan_engine(
-    flags: EngineFlags, *, model: str, base_url: str, ledger: Path, is_batched: bool
+    flags: EngineFlags, *, model: str, base_url: str, ledger: LedgerAddress, is_batched: bool
 ) -> EngineEndpoint | None:
     """The endpoint of the local engine that the flags ask for, if any; it is started by the run.
 
@@ -101,7 +103,8 @@ def plan_engine(
     from blossom_data.llm.engines.settings import plan_embedded, plan_served
 
     start_s = float(flags.serve_start_s or _START_S)
-    log = ledger.parent / f"{ledger.stem}.engine.log"
+    file = ledger if isinstance(ledger, Path) else DEFAULT_LEDGER
+    log = file.parent / f"{file.stem}.engine.log"
     if serve:
         if "{port}" not in serve and base_url:
             check_base_url(base_url)

@@ -15,7 +15,7 @@ from blossom_data.cli.flags.endpoint import AddressFlags, Kept, Trust
 from blossom_data.cli.flags.engine import EngineFlags
 from blossom_data.cli.flags.money import Money
 from blossom_data.cli.flags.records import PANEL, Limit
-from blossom_data.cli.flags.values import above_zero, choice
+from blossom_data.cli.flags.values import LedgerFlag, above_zero, choice, ledger_option
 from blossom_data.config import STAGES
 
 PIPELINE = typer.Argument(metavar="PIPELINE", help="TOML file, or the name of a pipeline that comes with blossom-data.")
@@ -66,7 +66,8 @@ class Part:
         Path | None, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of the data set; overrides `out`.")
     ] = None
     ledger: Annotated[
-        Path | None, typer.Option("--ledger", metavar="FILE", help="File of paid replies; overrides the file's.")
+        LedgerFlag | None,
+        ledger_option("File of paid replies, or postgresql://HOST/DATABASE; overrides the file's."),
     ] = None
     limit: Limit = None
 

@@ -8,9 +8,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
+
+from blossom_data.ledger.address import address_of
+
+if TYPE_CHECKING:
+    from blossom_data.ledger.address import LedgerAddress
+
+    LedgerFlag = LedgerAddress
+else:
+    # typer takes no unions; what the value becomes, the flag's parser says.
+    LedgerFlag = Path
 
 _SPAN = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smhd]?)")
 _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -19,6 +30,11 @@ _SECONDS = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 def switch(*names: str, **further: Any) -> Any:
     """A flag that takes no value."""
     return typer.Option(*names, metavar="", **further)
+
+
+def ledger_option(told: str, **further: Any) -> Any:
+    """--ledger, which takes a file or the URL of a database."""
+    return typer.Option("--ledger", parser=address_of, metavar="FILE", help=told, **further)
 
 
 def choice(*names: str, among: Sequence[str], metavar: str = "", **further: Any) -> Any:

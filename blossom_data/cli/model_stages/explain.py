@@ -17,6 +17,8 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.endpoint import EndpointFlags
 from blossom_data.cli.flags.records import Records
 from blossom_data.errors import ConfigError
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.place import find_ledger
 from blossom_data.llm.decode import BadReply
 from blossom_data.records import Record
@@ -53,13 +55,11 @@ def explain_record(
     return 0
 
 
-def _replies(asks: list[Ask], ledger: Path, model: str) -> list[Reply | None]:
+def _replies(asks: list[Ask], ledger: LedgerAddress, model: str) -> list[Reply | None]:
     """The first attempt's replies as far as the ledger holds them."""
-    if not ledger.is_file() or not model:
+    if not model or (isinstance(ledger, Path) and not ledger.is_file()):
         return [None] * len(asks)
-    from blossom_data.ledger.snapshot import LedgerSnapshot
-
-    with closing(LedgerSnapshot(ledger)) as stored:
+    with closing(open_snapshot(ledger)) as stored:
         return [stored.get(ask.key(model)) for ask in asks]
 
 

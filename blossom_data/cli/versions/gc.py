@@ -11,8 +11,9 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.cli.flags.values import switch
+from blossom_data.cli.flags.values import LedgerFlag, ledger_option, switch
 from blossom_data.errors import ConfigError
+from blossom_data.ledger.address import LedgerAddress
 from blossom_data.ledger.damage import drop_damaged
 from blossom_data.publish.replies import free_replies
 from blossom_data.publish.retention import collect
@@ -67,8 +68,8 @@ def command(
         typer.Argument(metavar="PATH", exists=True, help="ROOT/NAME; with --ledger, the data sets in use."),
     ] = None,
     ledger: Annotated[
-        Path | None,
-        typer.Option("--ledger", metavar="FILE", help="Clean up this ledger; PATH... are what must stay."),
+        LedgerFlag | None,
+        ledger_option("Clean up this ledger (a file, or postgresql://HOST/DATABASE); PATH... are what must stay."),
     ] = None,
 ) -> int:
     """Delete old versions of a published data set, or old replies of a ledger.
@@ -107,7 +108,7 @@ def command(
     return 0
 
 
-def _damaged(ledger: Path, kept: Kept, common: Common) -> int:
+def _damaged(ledger: LedgerAddress, kept: Kept, common: Common) -> int:
     if kept.older_than is not None or kept.is_exact:
         raise ConfigError("--drop-damaged looks at all replies", hint="leave out --older-than and --exact")
     found = drop_damaged(ledger, is_dry_run=kept.dry_run)
@@ -123,7 +124,7 @@ def _damaged(ledger: Path, kept: Kept, common: Common) -> int:
     return 0
 
 
-def _replies(paths: list[Path], ledger: Path, kept: Kept, common: Common) -> int:
+def _replies(paths: list[Path], ledger: LedgerAddress, kept: Kept, common: Common) -> int:
     if kept.older_than is None:
         raise ConfigError("--ledger needs --older-than DAYS", hint="such as --older-than 90")
     if kept.pin or kept.unpin:

@@ -24,7 +24,7 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, EndpointError, Interrupted, RecordRefused, StoppedEarly
-from blossom_data.ledger.store import Ledger
+from blossom_data.ledger.sqlite import SqliteLedger
 from blossom_data.llm.batch.input import BatchInput, Modes
 from blossom_data.llm.batch.lessons import Lessons
 from blossom_data.llm.batch.protocol import BatchClient, RemoteBatch
@@ -67,7 +67,7 @@ class BatchAsker:
         endpoints: Sequence[Endpoint],
         *,
         pool: Pool,
-        ledger: Ledger,
+        ledger: SqliteLedger,
         store: BatchStore,
         settings: BatchSettings,
         counters: Counters,

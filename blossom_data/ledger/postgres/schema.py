@@ -1,0 +1,105 @@
+"""The tables of a ledger in PostgreSQL, and how those of an earlier version become today's.
+
+    blossom_data.replies(key, stage, model, created, tokens_in, tokens_out, tokens_cached, job, body)
+    blossom_data.totals(at, job, stage, model, replies, tokens_in, tokens_out, tokens_cached)
+    blossom_data.facts(name, value)     blossom_data.failures(at, key, stage, status, cause, detail)
+    blossom_data.migrations(number, at)
+
+`totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
+for the commit of the others. Old rows are summed up when a ledger is opened.
+
+Look into it by hand: psql URL -c "select stage, model, count(*) from blossom_data.replies group by 1, 2".
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from blossom_data.errors import LedgerError
+
+MIGRATIONS = (
+    """
+    CREATE TABLE blossom_data.replies(
+        key bytea PRIMARY KEY, stage text NOT NULL, model text NOT NULL, created double precision NOT NULL,
+        tokens_in bigint NOT NULL, tokens_out bigint NOT NULL, tokens_cached bigint NOT NULL, job text NOT NULL,
+        body bytea NOT NULL);
+    ALTER TABLE blossom_data.replies ALTER COLUMN body SET STORAGE EXTERNAL;
+    CREATE TABLE blossom_data.totals(
+        at double precision NOT NULL, job text NOT NULL, stage text NOT NULL, model text NOT NULL,
+        replies bigint NOT NULL, tokens_in bigint NOT NULL, tokens_out bigint NOT NULL, tokens_cached bigint NOT NULL);
+    CREATE TABLE blossom_data.facts(name text PRIMARY KEY, value text NOT NULL);
+    CREATE TABLE blossom_data.failures(
+        at double precision NOT NULL, key bytea NOT NULL, stage text NOT NULL, status integer NOT NULL,
+        cause text NOT NULL, detail text NOT NULL);
+    """,
+)
+"""Each is run once, in order, in a transaction of its own; what has gone out is never changed, only added to."""
+VERSION = len(MIGRATIONS)
+_LOCK = 0x626C6F73736F6D
+"""The advisory lock under which tables are made and changed."""
+_SUM_UP_ROWS, _SUM_UP_AGE_S = 10_000, 3600.0
+
+PUT = """
+WITH stored AS (
+    INSERT INTO blossom_data.replies
+    SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::float8[], %s::int8[], %s::int8[], %s::int8[],
+                         %s::text[], %s::bytea[])
+    ON CONFLICT (key) DO NOTHING
+    RETURNING stage, model, job, tokens_in, tokens_out, tokens_cached)
+INSERT INTO blossom_data.totals
+SELECT %s, job, stage, model, count(*), sum(tokens_in), sum(tokens_out), sum(tokens_cached)
+FROM stored GROUP BY job, stage, model
+"""
+"""Stores replies that are not there yet, and counts those alone: done twice, it counts once."""
+BOOK = "INSERT INTO blossom_data.totals VALUES (%s, %s, %s, %s, 0, %s, %s, %s)"
+FACT = "INSERT INTO blossom_data.facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+FAIL = "INSERT INTO blossom_data.failures VALUES (%s, %s, %s, %s, %s, %s)"
+FIND = "SELECT key, body FROM blossom_data.replies WHERE key = ANY(%s)"
+SUMS = "sum(replies)::int8, sum(tokens_in)::int8, sum(tokens_out)::int8, sum(tokens_cached)::int8"
+
+
+def is_made(database: Any) -> bool:
+    """Whether the database holds a ledger."""
+    return database.execute("SELECT to_regclass('blossom_data.migrations')").fetchone()[0] is not None
+
+
+def check_version(database: Any, shown: str) -> int:
+    """The version of the ledger in the database, 0 where there is none; raises LedgerError for a newer one."""
+    if not is_made(database):
+        return 0
+    version = int(database.execute("SELECT coalesce(max(number), 0) FROM blossom_data.migrations").fetchone()[0])
+    if version > VERSION:
+        raise LedgerError(
+            f"ledger {shown} is of version {version}, this program knows {VERSION}", hint="upgrade blossom-data"
+        )
+    return version
+
+
+def migrate(database: Any, shown: str) -> None:
+    """Makes the tables, or brings them to this version; whoever comes first does it, others wait."""
+    if check_version(database, shown) == VERSION:
+        return
+    with database.transaction():
+        database.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        database.execute("CREATE SCHEMA IF NOT EXISTS blossom_data")
+        database.execute(
+            "CREATE TABLE IF NOT EXISTS blossom_data.migrations("
+            "number integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now())"
+        )
+        for number in range(check_version(database, shown) + 1, VERSION + 1):
+            database.execute(MIGRATIONS[number - 1])
+            database.execute("INSERT INTO blossom_data.migrations(number) VALUES (%s)", (number,))
+
+
+def sum_up_totals(database: Any, now_s: float) -> None:
+    """Puts old rows of `totals` together, where there are many."""
+    rows = database.execute("SELECT count(*) FROM blossom_data.totals").fetchone()[0]
+    if rows < _SUM_UP_ROWS:
+        return
+    with database.transaction():
+        database.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        database.execute(
+            "WITH old AS (DELETE FROM blossom_data.totals WHERE at < %s RETURNING *) INSERT INTO blossom_data.totals "
+            f"SELECT max(at), job, stage, model, {SUMS} FROM old GROUP BY job, stage, model",
+            (now_s - _SUM_UP_AGE_S,),
+        )
