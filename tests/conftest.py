@@ -31,8 +31,15 @@ def signals_as_on_a_terminal() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+_WHOLE_RUNS = ("pipelines", "publish")
+"""Folders of tests that go through whole pipelines and publications: slow, all of them."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Slow files first, so that at the end no process works through one alone."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests") and item.path.relative_to(ROOT / "tests").parts[0] in _WHOLE_RUNS:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

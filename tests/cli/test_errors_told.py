@@ -12,6 +12,8 @@ from command import Result, user, write_lines
 from forked import blossom
 from loopback import Loopback, LoopbackRequest, refused
 
+pytestmark = pytest.mark.slow
+
 ASKING = ("--base-url", "http://127.0.0.1:9/v1", "--model", "m")
 
 

@@ -21,6 +21,8 @@ from blossom_data.llm.policy import Patience
 from blossom_data.llm.rate_limits.governor import Governor
 from blossom_data.llm.rate_limits.pacing import Bucket, Pace
 
+pytestmark = pytest.mark.slow
+
 
 def governor(clock: list[float] | None = None, patience: Patience = FAST, **settings: int) -> Governor:
     """A governor of its own, on the test's clock if one is given."""

@@ -17,6 +17,8 @@ from blossom_data.sources import SOURCES
 from blossom_data.sources.advice.raw import read_only_records
 from tests.command import blossom, values, write_lines
 
+pytestmark = pytest.mark.slow
+
 ALPACA = {"instruction": "Q?", "input": "", "output": "o"}
 DRAWN = '<div class="markdown prose w-full"><p>Is 1 &lt; 2, or <strong>not</strong>?</p><ul><li>a_b * c</li></ul></div>'
 CODE = '<p>Run this</p><pre><div><span>python</span><button>Copy code</button></div><code class="hljs language-python">x = 1\n</code></pre>'  # noqa: E501

@@ -13,6 +13,8 @@ from blossom_data.records import Record
 from blossom_data.rows import Row, read_rows
 from blossom_data.sources import SOURCES, to_record
 
+pytestmark = pytest.mark.slow
+
 # file, source, rows, records
 FILES = [
     ("raw/self_instruct_seed_tasks.jsonl", "alpaca", 175, 175),

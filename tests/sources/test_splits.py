@@ -14,6 +14,8 @@ from blossom_data.records import Record
 from blossom_data.rows import BadRow
 from tests.command import blossom, values, write_lines
 
+pytestmark = pytest.mark.slow
+
 
 def row(text: str) -> dict[str, Any]:
     return {"instruction": text, "output": "o"}

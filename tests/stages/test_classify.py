@@ -10,6 +10,8 @@ import pytest
 from command import blossom, user, values, write_lines
 from loopback import Loopback, LoopbackRequest
 
+pytestmark = pytest.mark.slow
+
 CANARY = "ann.lee@site-of-ann.org"
 REPLY = '{"category": "math", "steps": 3, "constraints": 0}'
 

@@ -10,6 +10,8 @@ import pytest
 from command import blossom, values, write_lines
 from loopback import Loopback, LoopbackRequest
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = {"one": 9, "two": 7, "three": 3}
 
 

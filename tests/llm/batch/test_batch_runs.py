@@ -24,6 +24,8 @@ from blossom_data.llm.batch.store import BatchStore, StoredBatch
 from blossom_data.llm.pool import Pool
 from blossom_data.records import Message, Record
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = [f"What is {n}?" for n in range(12)]
 
 

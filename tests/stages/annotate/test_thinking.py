@@ -18,6 +18,8 @@ from thinking_forms import FORMS, MORE, TWELVE
 from blossom_data.asks import Reply
 from blossom_data.stages.annotate.clean import clean_reply
 
+pytestmark = pytest.mark.slow
+
 THOUGHT = {
     "en": "Hm, the user wants the ZEBRA thing. I was trained by nobody.\n\nLet me see: first this, then that.",
     "zh": "嗯，用户想知道斑马的事。\n\n先想一想：第一步这样，第二步那样。",
