@@ -67,7 +67,7 @@ def load_pipeline(path: Path, *, folder: Path | None = None, scale: float = 1.0)
         file=path,
         folder=home,
         out=tables.out or target / "data" / name,
-        ledger=tables.ledger or address_of(os.environ.get("BLOSSOM_LEDGER") or DEFAULT_LEDGER),
+        ledger=tables.ledger or address_of(os.environ.get("BLOSSOM_LEDGER") or home / DEFAULT_LEDGER),
         sources=tuple(
             replace(source, limit=scaled(source.limit, scale), sample=scaled(source.sample, scale))
             for source in tables.source

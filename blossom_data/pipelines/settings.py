@@ -81,7 +81,13 @@ Ledger = Annotated[
                 {"type": "string", "minLength": 1},
                 {
                     "type": "object",
-                    "properties": {"url": {"type": "string", "pattern": "^postgres(ql)?://"}},
+                    "properties": {
+                        "url": {
+                            "type": "string",
+                            "pattern": "^postgres(ql)?://",
+                            "description": "The database that several machines share.",
+                        }
+                    },
                     "required": ["url"],
                     "additionalProperties": False,
                 },
@@ -282,8 +288,7 @@ class PipelineTables:
     out: TargetPath | None = None
     """Folder of the data set; data/NAME without one."""
     ledger: Ledger | None = None
-    """File of every reply that was paid for, or {url = "postgresql://..."}; BLOSSOM_LEDGER or .blossom/ledger.sqlite
-    without one."""
+    """File of every reply that was paid for (.blossom/ledger.sqlite), or {url = "postgresql://HOST/DATABASE"}."""
     seed: Whole = 0
     """Of the run."""
     shard_records: Count = 10_000

@@ -197,10 +197,10 @@ def test_a_database_that_refuses_is_one_line(tmp_path: Path, database: str, post
             done = run(tmp_path, tmp_path, *command(server, url))
             assert done.code == 1, done.err
             assert told in done.err and "Traceback" not in done.err and "s3cret" not in done.err
-        batched = run(tmp_path, tmp_path, *command(server, database, "--batch"))
-        assert (batched.code, "ledger file" in batched.err) == (2, True), batched.err
         sound = run(tmp_path, tmp_path, "doctor", "--no-call", BLOSSOM_LEDGER=database)
         assert "holds no ledger yet" in sound.out
+        batched = run(tmp_path, tmp_path, *command(server, database, "--batch"))
+        assert (batched.code, "ledger file" in batched.err) == (2, True), batched.err
         assert run(tmp_path, tmp_path, *command(server, database)).code == 0
         postgres.sql("INSERT INTO blossom_data.migrations(number) VALUES (99)", url=database)
         newer = run(tmp_path, tmp_path, *command(server, database, out="newer"))
