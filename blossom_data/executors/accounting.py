@@ -80,6 +80,16 @@ class Tally:
             counts["bad"] += rejected.row is not None and rejected.row.is_fault
 
 
+def show_outcome(outcome: Outcome, counters: Counters) -> None:
+    """Adds one record to what the display reads."""
+    counters.kept += len(outcome.kept)
+    counters.added += outcome.added
+    for stage in outcome.passed:
+        counters.passed[stage] += 1
+    for rejected in outcome.rejected:
+        (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
+
+
 class Books:
     """The engine's sink: writes what came of each record, counts it, and settles blocks.
 
@@ -145,13 +155,8 @@ class Books:
 
     def _show(self, outcome: Outcome) -> None:
         """Adds one record to what the display reads."""
-        counters = self._counters
-        counters.kept += len(outcome.kept)
-        counters.added += outcome.added
-        for stage in outcome.passed:
-            counters.passed[stage] += 1
+        show_outcome(outcome, self._counters)
         for rejected in outcome.rejected:
-            (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
             if rejected.row is not None and rejected.row.is_fault and len(self._block_bad) < BAD_ROWS_SHOWN:
                 self._block_bad.append(rejected.row)
 

@@ -63,6 +63,8 @@ class Job:
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
+    shares: int = 1
+    """So many processes buy for it at once (share.py)."""
     trust_finish: bool = False
     """Take answers as whole of which the endpoint does not say how they ended."""
     stop_when_kept_below: float | None = None

@@ -11,13 +11,13 @@ import contextlib
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
-from blossom_data.engine import Asker, Engine
+from blossom_data.engine import Asker, Engine, Outcome, Work
 from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
@@ -62,8 +62,8 @@ def run_job(job: Job) -> dict[str, Any]:
             job.replacement.refuse()
         blocks = Blocks(job.work, writer.notes, job.counters, decides=job.decides, size=job.shard_records)
         books = Books(writer, job.counters, blocks.identities)
-        with asyncio.Runner(loop_factory=fastest_loop()) as runner, _rare_collections():
-            runner.run(_drive(job, ledger, blocks, books))
+        with asyncio.Runner(loop_factory=fastest_loop()) as runner, rare_collections():
+            runner.run(drive(job, ledger, blocks, books))
         books.settle()
         books.check(job.max_bad)
         books.conserve()
@@ -92,7 +92,7 @@ def _writer(job: Job) -> DatasetWriter:
 
 
 @contextlib.contextmanager
-def _rare_collections() -> Iterator[None]:
+def rare_collections() -> Iterator[None]:
     """Looks for cyclic garbage seldom: a run makes little of it, and the search took a seventh of its time."""
     before = gc.get_threshold()
     # What is there from start-up stays to the end, and need not be looked at again.
@@ -114,7 +114,8 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None:
+async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[int, Outcome], None]) -> None:
+    """Sends `work` through the engine; raises as run_job."""
     async with contextlib.AsyncExitStack() as stack:
         asker: Asker = NoEndpoint()
         slots = sum(endpoint.max_in_flight for endpoint in job.endpoints)
@@ -158,7 +159,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             endpoints=job.endpoints,
         )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
-            await engine.run(Piped(blocks) if job.is_piped else blocks, books)
+            await engine.run(Piped(work) if job.is_piped else work, sink)
 
 
 def _patience(job: Job) -> Patience | None:
@@ -200,7 +201,8 @@ def _budget(job: Job, ledger: Ledger) -> Budget:
     job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
     tokens = sum(row.tokens_in + row.tokens_out for row in before)
     # A batch is reserved whole before the first of its answers comes.
-    return Budget(job.spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
+    spending = job.spending.share_of_the_rest(job.shares, spent_usd=usd, spent_tokens=tokens)
+    return Budget(spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
 
 
 @contextlib.contextmanager
@@ -211,7 +213,9 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
         return
     if isinstance(job.ledger, Path):
         refuse_emptied(job.ledger, job.out)
-    ledger = opening.open_ledger(job.ledger, job=job.identity, say=lambda told: job.counters.notes.update([told]))
+    ledger = opening.open_ledger(
+        job.ledger, job=job.identity, is_shared=job.shares > 1, say=lambda told: job.counters.notes.update([told])
+    )
     try:
         yield ledger
     finally:

@@ -15,15 +15,19 @@ if TYPE_CHECKING:
     from blossom_data.ledger.postgres.snapshot import PostgresSnapshot
 
 
-def open_ledger(address: LedgerAddress, *, job: str, say: Callable[[str], None]) -> Ledger:
-    """The ledger at `address`, to buy with; raises as SqliteLedger and PostgresLedger."""
+def open_ledger(address: LedgerAddress, *, job: str, say: Callable[[str], None], is_shared: bool = False) -> Ledger:
+    """The ledger at `address`, to buy with; raises as SqliteLedger and PostgresLedger.
+
+    Args:
+        is_shared: other processes that say so may buy for the same job meanwhile; not with a file.
+    """
     if isinstance(address, Path):
         from blossom_data.ledger.sqlite import SqliteLedger
 
         return SqliteLedger(address, job=job)
     from blossom_data.ledger.postgres.ledger import PostgresLedger
 
-    return PostgresLedger(address, job=job, say=say)
+    return PostgresLedger(address, job=job, say=say, is_shared=is_shared)
 
 
 def open_snapshot(address: LedgerAddress) -> LedgerSnapshot | PostgresSnapshot:

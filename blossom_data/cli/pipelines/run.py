@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
@@ -28,6 +30,21 @@ def command(
     dry_run: Annotated[
         bool, switch("--dry-run", help="As `plan`: print what would be asked and its cost; call nothing.")
     ] = False,
+    share: Annotated[
+        str,
+        typer.Option(
+            "--share",
+            metavar="N/OF",
+            help="Be one of several processes, on any machines, that buy for this run: ask for the N-th of OF shares "
+            "of the input and write nothing. The run without --share writes, and buys what is missing.",
+        ),
+    ] = "",
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=1, max=256, metavar="N", help="Buy with N processes on this machine, then write."
+        ),
+    ] = 1,
     show_config: Annotated[
         bool, switch("--show-config", help="Print each setting with its origin, and do nothing else.")
     ] = False,
@@ -38,6 +55,7 @@ def command(
     `refresh`'s part.
 
     Example: blossom-data run pipelines/math.toml --limit 100 --dry-run
+    Example: blossom-data run pipelines/math.toml --ledger postgresql://db/paid --workers 4
     """
     opened = open_pipeline(pipeline, scale=scale.scale)
     wanted = Wanted(
@@ -55,7 +73,15 @@ def command(
         from blossom_data.cli.pipelines.plan import plan_pipeline
 
         return plan_pipeline(opened, wanted)
+    if share:
+        from blossom_data.cli.pipelines.shares import buy
+
+        return buy(build_job(opened, wanted), share, common)
     refuse(replacement_of(opened, wanted))
+    if workers > 1:
+        from blossom_data.cli.pipelines.shares import buy_with_workers
+
+        buy_with_workers(build_job(opened, wanted), workers, common)
     return finish(build_job(opened, wanted), common)
 
 

@@ -44,6 +44,7 @@ class PostgresLedger:
     Args:
         job: which job buys: stored with each reply, so that a budget holds over all runs of it.
         say: told in a line when the server was away.
+        is_shared: other processes that say so may buy for the same job meanwhile.
 
     Raises:
         Locked: another process runs the same job.
@@ -52,9 +53,15 @@ class PostgresLedger:
     """
 
     def __init__(
-        self, address: PostgresAddress, *, job: str = "", say: Callable[[str], None] = lambda told: None
+        self,
+        address: PostgresAddress,
+        *,
+        job: str = "",
+        say: Callable[[str], None] = lambda told: None,
+        is_shared: bool = False,
     ) -> None:
         self.address, self.job = address, job
+        self._take_job = "SELECT pg_try_advisory_lock_shared(%s)" if is_shared else "SELECT pg_try_advisory_lock(%s)"
         self._packer = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._unpack = zstandard.ZstdDecompressor()
         self._server = Server(address, on_connect=self._prepare, say=say)
@@ -154,7 +161,7 @@ class PostgresLedger:
         """Makes the tables at need, and takes the job's lock, on each new connection."""
         migrate(database, str(self.address))
         lock = int.from_bytes(hashlib.blake2b(self.job.encode(), digest_size=8).digest(), "big", signed=True)
-        if self.job and not database.execute("SELECT pg_try_advisory_lock(%s)", (lock,)).fetchone()[0]:
+        if self.job and not database.execute(self._take_job, (lock,)).fetchone()[0]:
             raise Locked(
                 f"another run of {self.job} uses the ledger {self.address}: {holder_of_job(database, lock)}",
                 hint="wait for it, or name another output",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from blossom_data.config import Endpoint
 from blossom_data.llm.money.list_prices import list_price
@@ -34,6 +34,15 @@ class Spending:
     """Share of the price that is paid: 0.5 through batches, where the provider lists no price of its own for them."""
     budget_usd: float | None = None
     budget_tokens: int | None = None
+
+    def share_of_the_rest(self, shares: int, *, spent_usd: float, spent_tokens: int) -> Spending:
+        """The same for one of several processes: each may spend its share of what is left."""
+        usd, tokens = self.budget_usd, self.budget_tokens
+        return replace(
+            self,
+            budget_usd=usd if usd is None else spent_usd + max(0.0, usd - spent_usd) / shares,
+            budget_tokens=tokens if tokens is None else spent_tokens + max(0, tokens - spent_tokens) // shares,
+        )
 
     def price_of(self, model: str) -> Price | None:
         """The price of `model`, None when it is not known."""

@@ -1,0 +1,113 @@
+"""Several processes buy for one run through a ledger in PostgreSQL; the run itself writes."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+from command import write_lines
+from loopback import Loopback
+from test_ledger_in_postgres import in_background, run, shards, wait_for
+
+pytestmark = pytest.mark.cluster
+
+PIPELINE = """
+name = "sums"
+out = "{out}"
+ledger = {{url = "{url}"}}
+shard_records = 20
+{further}
+[endpoint]
+max_in_flight = 8
+structured = "off"
+{limits}
+[[source]]
+kind = "gsm8k"
+path = "rows.jsonl"
+stages = ["annotate"]
+"""
+
+
+def pipeline(folder: Path, url: str, *, out: str = "out", count: int = 230, further: str = "", limits: str = "") -> str:
+    write_lines(folder / "rows.jsonl", ({"question": f"{n} + 1?", "answer": f"#### {n + 1}"} for n in range(count)))
+    (folder / f"{out}.toml").write_text(PIPELINE.format(out=out, url=url, further=further, limits=limits))
+    return f"{out}.toml"
+
+
+def test_shares_buy_each_reply_once_and_the_run_behind_them_buys_nothing(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database)
+    with Loopback() as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        read = [
+            run(tmp_path, tmp_path, "run", name, *at, "--share", f"{n}/3", "--json").json["read"] for n in (1, 2, 3)
+        ]
+        assert read == [80, 80, 70]
+        assert (server.paid, server.bought_twice) == (230, 0)
+        assert not (tmp_path / "out").exists()
+        done = run(tmp_path, tmp_path, "run", name, *at, "--json")
+        assert (done.code, done.json["kept"], done.json["run"]["calls"], server.paid) == (0, 230, 0, 230)
+        plain = pipeline(tmp_path, database, out="plain")
+        assert run(tmp_path, tmp_path, "run", plain, *at).code == 0
+        assert server.paid == 230
+    assert shards(tmp_path / "out") == shards(tmp_path / "plain")
+
+
+def test_workers_and_one_that_is_killed(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database)
+    with Loopback(latency_s=0.05) as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        dying = in_background(tmp_path, tmp_path, "run", name, *at, "--share", "2/3")
+        wait_for(lambda: server.paid > 20)
+        refused = run(tmp_path, tmp_path, "run", name, *at)
+        assert (refused.code, f"pid {dying.pid}" in refused.err) == (5, True), refused.err
+        dying.send_signal(signal.SIGKILL)
+        dying.communicate(60)
+        done = run(tmp_path, tmp_path, "run", name, *at, "--workers", 3, "--json")
+        assert (done.code, done.json["kept"], done.json["run"]["calls"]) == (0, 230, 0), done.err
+        assert server.bought_twice <= 8
+        assert server.max_in_flight <= 8
+
+
+def test_ctrl_c_reaches_all_workers_and_wastes_nothing(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database)
+    with Loopback(latency_s=0.1) as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        child = in_background(tmp_path, tmp_path, "run", name, *at, "--workers", 2)
+        wait_for(lambda: server.paid > 20)
+        child.send_signal(signal.SIGINT)
+        _, err = child.communicate(60)
+        assert (child.returncode, "Traceback" in err) == (130, False), err
+        bought = server.paid
+        assert bought < 230
+        assert run(tmp_path, tmp_path, "run", name, *at, "--workers", 2).code == 0
+        assert (server.paid, server.bought_twice) == (230, 0)
+
+
+def test_limits_are_divided(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database, further="budget_tokens = 1200\n[stage.annotate]\nmax_tokens = 8\n")
+    with Loopback() as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        stopped = run(tmp_path, tmp_path, "run", name, *at, "--workers", 2)
+        assert (stopped.code, "worker" in stopped.err, "budget" in stopped.err) == (4, True, True), stopped.err
+        few = pipeline(tmp_path, database, out="few", limits="requests_per_minute = 2")
+        undivided = run(tmp_path, tmp_path, "run", few, *at, "--share", "1/3")
+        assert (undivided.code, "2 requests a minute" in undivided.err) == (2, True)
+    spent = run(tmp_path, tmp_path, "status", name, "--json").json["ledger"]["totals"]
+    assert 0 < sum(row["tokens_in"] + row["tokens_out"] for row in spent) <= 1200
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (("--share", "4/3"), "--share 3/8"),
+        (("--share", "x"), "--share 3/8"),
+        (("--share", "1/2", "--ledger", "l.sqlite"), "postgresql://"),
+        (("--workers", "2", "--ledger", "l.sqlite"), "postgresql://"),
+        (("--share", "1/2", "--batch"), "leave out --batch"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused(tmp_path: Path, database: str, flags: tuple[str, ...], told: str) -> None:
+    name = pipeline(tmp_path, database)
+    done = run(tmp_path, tmp_path, "run", name, "--base-url", "http://127.0.0.1:9/v1", "--model", "m", *flags)
+    assert (done.code, told in done.err) == (2, True), done.err
