@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 # A file's tests stay in one process, for they share what is expensive to make; slow files come first (tests/conftest.py).
 PARALLEL ?= -n logical --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup lock demo docs-images fmt check test test-fast test-latest kill gpu bench
+.PHONY: help setup lock demo docs-images fmt check test test-fast test-all test-latest kill gpu bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test: $(VENV)/dev ## Set up, and run the tests, one process per core
 
 test-fast: $(VENV)/dev ## For in between: the tests that need no torch and are not marked slow
 	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' --ignore-glob 'tests/train*'
+
+test-all: $(VENV)/dev ## The tests in a real browser (apt-get install chromium), which `make test` leaves out
+	$(BIN)/python -m pytest --browser tests/browser
 
 test-latest: ## The tests with the newest releases that pyproject.toml admits, in an environment of their own
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=

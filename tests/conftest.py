@@ -19,6 +19,7 @@ settings.load_profile("suite")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
+BROWSER = ROOT / "tests/browser"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,8 +32,17 @@ def signals_as_on_a_terminal() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first, so that at the end no process works through one alone."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--browser: run what needs a browser too."""
+    parser.addoption("--browser", action="store_true", help="run the tests that drive a real browser, too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow files first, so that at the end no process works through one alone; no browser where none is asked for."""
+    if not config.getoption("--browser"):
+        left = [item for item in items if BROWSER in item.path.parents]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if BROWSER not in item.path.parents]
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 

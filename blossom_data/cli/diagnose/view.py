@@ -147,7 +147,7 @@ def _pulled(source: Source, pipeline: Pipeline) -> Source | None:
             yield from (item for item in open_source(each) if isinstance(item, Record))
 
     known = hashlib.sha256(repr(sources).encode(errors="surrogateescape")).hexdigest()
-    return Source(source.path, pulled=records, known=known)
+    return Source(source.path, pulled=records, known=known, name=f"{pipeline.name}: {len(sources)} sources")
 
 
 def _workshop(source: Source, pipeline: Pipeline | None, beside: Beside) -> Workshop:

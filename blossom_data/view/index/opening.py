@@ -39,13 +39,15 @@ _RAW_CHARS = 2_000
 class Source:
     """A data set, version, file, or a run that is not finished, with its index."""
 
-    def __init__(self, path: Path, *, pulled: Callable[[], Iterable[Record]] | None = None, known: str = "") -> None:
+    def __init__(
+        self, path: Path, *, pulled: Callable[[], Iterable[Record]] | None = None, known: str = "", name: str = ""
+    ) -> None:
         """
         Args:
             pulled: in place of the set's own rows, those that its pipeline's sources give; `known` tells them apart.
         """
         self.path = located(path)
-        self.name = str(path)
+        self.name = name or str(path)
         self._pulled, self._known = pulled, known
         self.manifest: dict[str, Any] = (read_manifest(self.path) if self.path.is_dir() else None) or {}
         self.is_live = pulled is None and not self.manifest and (self.path / BUILDING).is_dir()

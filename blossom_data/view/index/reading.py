@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -61,16 +62,15 @@ class Index:
         self.hashes = _mapped(numpy, folder / "hashes.u64", "<u8")[: self.rows]
         ids = _mapped(numpy, folder / "ids.u64", "<u8")
         self.id_hashes, self.id_rows = ids[: len(ids) // 2], ids[len(ids) // 2 :]
-        self._text = (folder / "text.zst").open("rb")
         self._text_bytes = (folder / "text.zst").stat().st_size
         self._lock = threading.Lock()
         self._open_blocks: OrderedDict[int, list[bytes]] = OrderedDict()
         self._combos = numpy.array(self.meta["combos"], dtype="u4").reshape(-1, len(FACETS) + 1)
         self._counts = numpy.array(self.meta["counts"], dtype="i8")
         self._tag_sets = [frozenset(tags) for tags in self.meta["tag_sets"]]
-
-    def close(self) -> None:
-        self._text.close()
+        self._text = os.open(folder / "text.zst", os.O_RDONLY | os.O_CLOEXEC)
+        self.close = weakref.finalize(self, os.close, self._text)
+        """Lets go of the file; so does whoever lets go of the index."""
 
     def choose(self, wanted: Filter, rows: Iterable[int] | None = None) -> Chosen:
         """The rows whose values are among those `wanted` of every facet; of `rows` alone where they are given."""
@@ -206,7 +206,7 @@ class Index:
         """The rows of a block as one text."""
         start = int(self._blocks[block, 0])
         end = int(self._blocks[block + 1, 0]) if block + 1 < len(self._blocks) else self._text_bytes
-        packed = os.pread(self._text.fileno(), end - start, start)
+        packed = os.pread(self._text, end - start, start)
         return zstandard.ZstdDecompressor().decompress(packed)
 
 

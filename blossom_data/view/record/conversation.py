@@ -62,7 +62,7 @@ def conversation(record: Record, original: Record | None) -> list[Turn]:
         turn = _turn(mine, []) if mine else Turn(other.role if other else "")
         before, after = (other.content if other else ""), (mine.content if mine else "")
         if is_translation or not (other and mine):
-            turn.original = protected_spans(before) if other else []
+            turn.original = protected_spans(before) if other else None
             turn.content = protected_spans(after)
         else:
             turn.original, turn.content = compared(before, after)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from blossom_data.view.index.facets import LENGTHS
+from blossom_data.view.record.spans import visible
 
 LANGUAGES = ("en", "zh")
 FACET_LABELS = {
@@ -79,7 +80,7 @@ class Pages:
         if facet == "length" and value.isdecimal() and int(value) in LENGTHS:
             place = LENGTHS.index(int(value))
             return f"{int(value):,}–{LENGTHS[place + 1] - 1:,}" if place + 1 < len(LENGTHS) else f"≥ {int(value):,}"
-        return value
+        return visible(value)
 
     def show(self, request: Request, template: str, *, status: int = 200, **values: Any) -> Response:
         """The page `template`."""

@@ -17,6 +17,7 @@ from blossom_data.view.index.opening import Source
 from blossom_data.view.index.reading import Chosen, Index
 from blossom_data.view.record.attempts import Workshop
 from blossom_data.view.record.conversation import record_of
+from blossom_data.view.record.spans import visible
 from blossom_data.view.server.state import State
 
 _LOOK_AGAIN_S = 2.0
@@ -53,7 +54,7 @@ class OpenSet:
 
     @property
     def name(self) -> str:
-        return self.source.name
+        return visible(self.source.name)
 
     def refresh(self) -> None:
         """Takes up what a run has settled meanwhile, at most every few seconds."""
