@@ -16,10 +16,15 @@ sys.path.append(str(HERE.parent / "hostile"))
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-FLAGS = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update "
-    "--disable-sync --no-first-run"
-).split()
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
 
@@ -49,6 +54,7 @@ class Watched:
     def __init__(self, browser: Browser, base: str, **settings: Any) -> None:
         self.context = browser.new_context(accept_downloads=True, **settings)
         self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(20_000)
         self.faults: list[str] = []
         self.page.on("console", lambda said: said.type in ("error", "warning") and self.faults.append(said.text))
         self.page.on("pageerror", lambda why: self.faults.append(str(why)))

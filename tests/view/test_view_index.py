@@ -140,7 +140,11 @@ def test_files_of_every_kind_and_rows_without_ids_are_read(tmp_path: Path) -> No
     parquet.write_table(pyarrow.Table.from_pylist([talk(number) for number in range(3)]), table)
     for file in (plain, packed, array, table):
         index = Source(file).open(Counters())
-        assert [index.row(number)["messages"][1]["content"] for number in range(3)] == ["It is 0.", "It is 2.", "It is 4."]
+        assert [index.row(number)["messages"][1]["content"] for number in range(3)] == [
+            "It is 0.",
+            "It is 2.",
+            "It is 4.",
+        ]
         assert index.find(index.row(2)["id"]) == [2]
     write_lines(plain, rows[:1])
     os.utime(plain, (1, 1))

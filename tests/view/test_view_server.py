@@ -131,7 +131,9 @@ def test_nobody_else_is_let_in(server: ViewServer) -> None:
     for host in ("evil.example", "127.0.0.1", "evil.example:" + server.host.partition(":")[2], ""):
         assert server.ask("GET", "/s/0", headers={**cookie, "Host": host})[0] == 403
         assert server.ask("GET", f"/?token={server.token}", headers={"Host": host})[0] == 403
-    assert server.ask("GET", "/s/0", headers={**cookie, "Host": server.host.replace("127.0.0.1", "localhost")})[0] == 200
+    assert (
+        server.ask("GET", "/s/0", headers={**cookie, "Host": server.host.replace("127.0.0.1", "localhost")})[0] == 200
+    )
 
 
 @pytest.mark.parametrize(
@@ -174,7 +176,8 @@ def test_files_are_attachments_and_no_path_leads_out(server: ViewServer) -> None
 
 
 @pytest.mark.parametrize(
-    "address", ["/s/9", "/s/0/r/9999", "/s/-1", "/s/0/r/x", "/nowhere", "/compare/0/1?a=0&b=0", "/compare/99999/0", "/chat"]
+    "address",
+    ["/s/9", "/s/0/r/9999", "/s/-1", "/s/0/r/x", "/nowhere", "/compare/0/1?a=0&b=0", "/compare/99999/0", "/chat"],
 )
 def test_what_is_not_there_is_said(server: ViewServer, address: str) -> None:
     status, _, text = server.ask("GET", address)

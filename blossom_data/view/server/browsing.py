@@ -20,6 +20,7 @@ from blossom_data.report.codes import meaning
 from blossom_data.review import MARKS, Mark, messages_hash
 from blossom_data.review.marks import MOST_NOTE_CHARS
 from blossom_data.view.index.facets import KEPT, TAG
+from blossom_data.view.index.reading import Chosen
 from blossom_data.view.index.searching import search
 from blossom_data.view.record.conversation import conversation, record_of, snippet, tools_text
 from blossom_data.view.record.spans import visible
@@ -94,10 +95,16 @@ class Browsing:
             facets=self._facets(opened, state),
             listed=[self._listed(opened, number) for number in numbers],
             found=found,
-            newer=before[0] if before else None,
+            newer=self._first_of(opened, chosen, before),
             older=numbers[-1] + 1 if has_next else None,
             last=last[0] if has_next else None,
         )
+
+    def _first_of(self, opened: OpenSet, chosen: Chosen, before: Sequence[int]) -> int | None:
+        """Where the page of the rows `before` begins: at the first row of all, where it is the first page."""
+        if not before:
+            return None
+        return before[0] if opened.index.before(chosen, before[0], 1) else 0
 
     def record(self, request: Request) -> Response:
         """One record: beside its original, with its mark, and how it came about."""

@@ -2,8 +2,8 @@
 
 The link holds a random token; it is exchanged for a cookie that scripts cannot read and other sites cannot send. Host
 is checked against the server's own (a name that was pointed at 127.0.0.1 is refused), Origin on everything that is no
-plain reading. Every answer forbids what is not the page's own: scripts, styles, frames and forms of others, and any request
-that leaves it.
+plain reading. Every answer forbids what is not the page's own: scripts, styles, frames and forms of others, and any
+request that leaves it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ HEADERS = {
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
+    # With no-referrer a form would be sent with the origin "null".
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",

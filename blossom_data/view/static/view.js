@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const isTyping = (target) => target.closest("input, textarea, select, [contenteditable]") !== null;
+  const isTyping = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
   const press = (selector) => {
     const found = document.querySelector(selector);
     if (found) found.click();
