@@ -22,12 +22,11 @@ from blossom_data.view.server.html import Pages
 from blossom_data.view.server.library import Library
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_COMPARED = 2
 
 
 def build_app(library: Library, talkers: tuple[Talker, ...] = (), *, lang: str, token: str, port: int) -> ASGIApp:
     """The application for the sets of `library` and the models of `talkers`; asked by the holder of `token` alone."""
-    pages = Pages(lang, has_chat=bool(talkers), has_versions=len(library.sets) >= _COMPARED)
+    pages = Pages(lang, has_chat=bool(talkers), sets=len(library.sets))
     browsing, comparing = Browsing(library, pages), Comparing(library, pages)
     routes = [
         Route("/", browsing.home if library.sets or not talkers else Chatting(talkers, pages).page),

@@ -21,6 +21,7 @@ from blossom_data.view.index.facets import LENGTHS
 from blossom_data.view.record.spans import visible
 
 LANGUAGES = ("en", "zh")
+_COMPARED = 2
 FACET_LABELS = {
     "kind": "What became of it",
     "mark": "Mark",
@@ -47,7 +48,7 @@ def translations(lang: str) -> Mapping[str, str]:
 class Pages:
     """The templates in one language."""
 
-    def __init__(self, lang: str, *, has_chat: bool, has_versions: bool) -> None:
+    def __init__(self, lang: str, *, has_chat: bool = False, sets: int = 1) -> None:
         self._lang = lang
         self._environment = Environment(
             loader=PackageLoader("blossom_data.view"),
@@ -61,7 +62,8 @@ class Pages:
             "t": self.text,
             "lang": {"zh": "zh-Hans"}.get(lang, lang),
             "has_chat": has_chat,
-            "has_versions": has_versions,
+            "has_sets": sets > 0,
+            "has_versions": sets >= _COMPARED,
             "facet_label": lambda name: self.text(FACET_LABELS[name]),
             "value_label": self.value_label,
         }
