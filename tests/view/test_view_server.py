@@ -14,7 +14,6 @@ from hostile_texts import TEXTS
 from view_server import ViewServer, rejected, talk, write_set
 
 from blossom_data.report.card import reviewed_rows
-from blossom_data.shards import BUILDING
 
 SCRIPT = "<script>alert(1)</script>"
 
@@ -267,8 +266,15 @@ def test_a_run_that_goes_on_shows_what_it_has_settled(tmp_path: Path) -> None:
                 time.sleep(0.2)
             assert found == list(range(20))
             assert "What is 12 plus 12?" in server.page("/s/0/r/12")
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
-        assert (tmp_path / "set" / BUILDING).is_dir()
+            assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
+            for number in range(20, 30):
+                writer.write(number, kept=[lines[number]])
+            counts = {"read": 30, "added": 0, "kept": 30, "skipped": 0, "rejected": {}, "failed": {}}
+            writer.finish({"blossom_data": "0", "stage": "pull", **counts})
+            while len(found := rows_of(server.page("/s/0"))) < 30 and time.monotonic() < until_s:
+                time.sleep(0.2)
+            assert found == list(range(30))
+            assert "still writing" not in server.page("/s/0")
 
 
 def test_hostile_texts_are_shown_as_what_they_are(tmp_path: Path) -> None:

@@ -75,7 +75,11 @@ class Source:
         raise BlossomError(f"cannot write the index of {self.path}: {told.strerror}", hint=system_hint(told)) from told
 
     def refreshed(self, index: Index) -> Index:
-        """The index with what a run has settled since; the very same where there is nothing new."""
+        """The index with what a run has settled since, or of the set that it made; the very same without news."""
+        if self._live is not None and (manifest := read_manifest(self.path)):
+            self._live.close()
+            self._live, self.is_live, self.manifest = None, False, manifest
+            return self.open(Counters())
         return self._live.index() if self._live is not None and self._live.has_more() else index
 
     def close(self) -> None:

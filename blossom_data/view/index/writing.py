@@ -30,6 +30,8 @@ BLOCK_BYTES = 1 << 18
 _LEVEL = 1
 _MOST_VALUES, _MOST_TAG_SETS, _MOST_COMBOS = 2_000, 20_000, 200_000
 _BUFFERED_ROWS = 1 << 16
+_PARTS = 16
+"""A power of two: so many parts of all ids are sorted one by one."""
 _STREAMS = ("text.zst", "blocks.u64", "combos.u32", "hashes.u64")
 
 
@@ -130,20 +132,27 @@ class IndexWriter:
             file.flush()
 
     def _sort_ids(self) -> None:
-        """ids.u64: the hashes in order, then the rows in the same order."""
+        """ids.u64: the hashes in order, then the rows in the same order; a part of all hashes at a time."""
         import numpy
 
-        if not self._ids_file.tell():
-            (self.folder / "ids.u64").write_bytes(b"")
-            return
-        pairs = numpy.memmap(self.folder / "ids.tmp", dtype="<u8", mode="r").reshape(-1, 2)
-        hashes = numpy.ascontiguousarray(pairs[:, 0])
-        order = numpy.argsort(hashes, kind="stable")
-        temporary = self.folder / "ids.new"
-        with temporary.open("wb") as file:
-            hashes[order].tofile(file)
-            numpy.ascontiguousarray(pairs[:, 1])[order].tofile(file)
-        temporary.replace(self.folder / "ids.u64")
+        shift = numpy.uint64(64 - _PARTS.bit_length() + 1)
+        hashes_file, rows_file = self.folder / "ids.new", self.folder / "rows.new"
+        with hashes_file.open("wb") as hashes, rows_file.open("wb") as rows:
+            for part in range(_PARTS if self.rows > _BUFFERED_ROWS else 1):
+                found = [numpy.empty((0, 2), dtype="<u8")]
+                with (self.folder / "ids.tmp").open("rb") as file:
+                    while len(read := numpy.fromfile(file, dtype="<u8", count=2 * _BUFFERED_ROWS)):
+                        pairs = read.reshape(-1, 2)
+                        found.append(pairs[pairs[:, 0] >> shift == part] if self.rows > _BUFFERED_ROWS else pairs)
+                chosen = numpy.concatenate(found)
+                order = numpy.argsort(chosen[:, 0], kind="stable")
+                chosen[order, 0].tofile(hashes)
+                chosen[order, 1].tofile(rows)
+            hashes.flush()
+        with hashes_file.open("ab") as whole, rows_file.open("rb") as rest:
+            shutil.copyfileobj(rest, whole)
+        rows_file.unlink()
+        hashes_file.replace(self.folder / "ids.u64")
 
 
 def _code(values: dict[str, int], value: str) -> int:
