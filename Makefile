@@ -5,7 +5,7 @@ CONSTRAINTS ?= --constraint constraints.txt
 # A file's tests stay in one process, for they share what is expensive to make; slow files come first (tests/conftest.py).
 PARALLEL ?= -n logical --dist loadfile --no-loadscope-reorder
 
-.PHONY: help setup lock demo docs-images fmt check test test-all test-fast test-latest kill gpu bench
+.PHONY: help setup lock demo docs-images fmt check test test-fast test-all test-latest kill gpu bench
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,13 +45,13 @@ check: $(VENV)/dev ## Format, lint, types, layers, sizes
 	$(BIN)/python -m pytest tests/test_layout.py
 
 test: $(VENV)/dev ## Set up, and run the tests, one process per core
-	$(BIN)/python -m pytest $(PARALLEL) -m 'not cluster'
-
-test-all: $(VENV)/dev ## Behind make test: what needs a PostgreSQL server (Debian: apt-get install postgresql)
-	TEST_ALL=1 $(BIN)/python -m pytest $(PARALLEL) -m cluster
+	$(BIN)/python -m pytest $(PARALLEL)
 
 test-fast: $(VENV)/dev ## For in between: the tests that need no torch and are not marked slow
-	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow and not cluster' --ignore-glob 'tests/train*'
+	$(BIN)/python -m pytest $(PARALLEL) -m 'not slow' --ignore-glob 'tests/train*'
+
+test-all: $(VENV)/dev ## What `make test` leaves out: a real browser and database (apt-get install chromium postgresql)
+	$(BIN)/python -m pytest $(PARALLEL) --all tests/browser tests/cluster
 
 test-latest: ## The tests with the newest releases that pyproject.toml admits, in an environment of their own
 	$(MAKE) test VENV=.venv-latest CONSTRAINTS=

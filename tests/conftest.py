@@ -19,6 +19,10 @@ settings.load_profile("suite")
 os.environ["OMP_NUM_THREADS"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
+ELSEWHERE = (ROOT / "tests/browser", ROOT / "tests/cluster")
+"""Tests of what the machine has to have beside Python: a browser, a database server."""
+_WHOLE_RUNS = (ROOT / "tests/pipelines", ROOT / "tests/publish")
+"""Tests that go through whole pipelines and publications: slow, all of them."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -31,14 +35,19 @@ def signals_as_on_a_terminal() -> Iterator[None]:
         signal.signal(number, handler)
 
 
-_WHOLE_RUNS = ("pipelines", "publish")
-"""Folders of tests that go through whole pipelines and publications: slow, all of them."""
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """--all: run what needs a browser or a database server, too."""
+    parser.addoption("--all", action="store_true", help="run what needs a browser or a database server, too")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Slow files first, so that at the end no process works through one alone."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Slow files first, so that at the end no process works through one alone; what needs more than Python only where asked for."""
+    if not config.getoption("--all"):
+        left = [item for item in items if any(folder in item.path.parents for folder in ELSEWHERE)]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     for item in items:
-        if item.path.is_relative_to(ROOT / "tests") and item.path.relative_to(ROOT / "tests").parts[0] in _WHOLE_RUNS:
+        if any(folder in item.path.parents for folder in _WHOLE_RUNS):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 

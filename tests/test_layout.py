@@ -25,12 +25,13 @@ STAIRS = {
         languages
         records asks prompts config counters bitmap in_order toml_lines toml_file settings_types settings_file
         shards outputs rows ledger pipelines
-        llm answers
+        llm answers review
         sources pull stages curate
         engine
         mix report publish evaluate
         train
         executors
+        view
         refresh doctor demo schemas
         cli
     """,
@@ -38,6 +39,7 @@ STAIRS = {
         policy reading decode reply_models access reply
         rate_limits money structured http dialect refusals
         client whereabouts call
+        streaming
         channel
         pool
         batch engines

@@ -80,6 +80,8 @@ PANELS = (
             "demo": "Run the whole job offline on bundled rows, against a replayed recording.",
             "doctor": "Check configuration, keys, endpoint and machine; say how to mend what is wrong.",
             "show": "Look at the records of a data set, or at its rejects.",
+            "view": "Look at data sets in the browser; filter, search, compare, mark records.",
+            "chat": "Talk to a model: an endpoint, a GGUF file, or a folder of `train export`.",
             "style": "Measure in how many voices the answers of a data set speak.",
             "schema": "Print the JSON Schema of a file that blossom-data reads, for editors.",
         },

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -129,6 +130,16 @@ class LedgerSnapshot(NothingIsBought):
             return read_stored(key, self._left[key]) if key in self._left else None
         except ValueError as why:
             raise damaged_reply(self.path, key, why) from why
+
+    def model_of(self, key: bytes) -> str:
+        """The model that was asked for the stored reply of `key`, "" where that is not known."""
+        rows = self._read("SELECT model FROM replies WHERE key = ?", key)
+        return str(rows[0][0]) if rows else ""
+
+    def failures_of(self, keys: Sequence[bytes]) -> list[tuple[float, int, str, str]]:
+        """(time, HTTP status, cause, detail) of the calls for `keys` that brought no reply, in order."""
+        marks = ",".join("?" * len(keys))
+        return self._read(f"SELECT at, status, cause, detail FROM failures WHERE key IN ({marks}) ORDER BY at", *keys)
 
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         raise LedgerError("a dry run buys nothing", hint="this is a bug; please report it")

@@ -90,6 +90,19 @@ class Client:
         except TypeError as error:
             raise RecordRefused(f"the request cannot be encoded: {error}", status=0) from error
 
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What a call may end with, beside TimeoutError."""
+        return self._transport.errors
+
+    async def post(self, payload: bytes) -> aiohttp.ClientResponse:
+        """The beginning of a response that is not compressed, whatever its status; who gets it reads and releases it.
+
+        Raises:
+            TimeoutError, and those in `errors`: there is none.
+        """
+        return await self._transport.post(self._url, payload, {"Accept-Encoding": "identity"})
+
     async def send(self, ask: Ask, payload: bytes) -> Reply | Failure:
         """Sends `payload`, made from `ask`, once."""
         try:
@@ -97,15 +110,15 @@ class Client:
                 response = await self._transport.post(self._url, payload, {"X-Blossom-Try": str(ask.attempt)})
                 async with response:
                     if not 200 <= response.status < 300:
-                        return await self._refusal(response)
-                    body = await self._read(response, self._endpoint.max_body_bytes)
+                        return await self.refusal(response)
+                    body = await self.read(response, self._endpoint.max_body_bytes)
         except aiohttp.ConnectionTimeoutError as error:
-            return self._failure(error)
+            return self.failure(error)
         except TimeoutError:
             detail = f"no complete answer within {self._endpoint.timeout_s:g} s"
             return Failure(action=Action.RETRY, cause="timeout", detail=detail, is_overload=True)
         except self._transport.errors as error:
-            return self._failure(error)
+            return self.failure(error)
         if isinstance(body, Failure):
             return body
         model = ask.model or self._endpoint.model
@@ -115,7 +128,7 @@ class Client:
         # A text is put together of parts, and may hold a key that no part held.
         return self._secret.scrub_fields(outcome)
 
-    async def _read(self, response: aiohttp.ClientResponse, most_bytes: int) -> bytes | Failure:
+    async def read(self, response: aiohttp.ClientResponse, most_bytes: int) -> bytes | Failure:
         """The decompressed body; of an error its beginning is enough, a sound body that is too long is a Failure."""
         chunks, size = [], 0
         while not response.content.at_eof():
@@ -132,12 +145,12 @@ class Client:
             return body
         return unpack(body, ",".join(response.headers.getall("Content-Encoding")), response.status, most_bytes)
 
-    async def _refusal(self, response: aiohttp.ClientResponse) -> Failure:
+    async def refusal(self, response: aiohttp.ClientResponse) -> Failure:
         """What a status other than 2xx means."""
         if response.status < 200:
             detail = "a response that changes the protocol, which was not asked for"
             return Failure(action=Action.RETRY, cause="body", detail=detail, status=response.status)
-        body = await self._read(response, _ERROR_BYTES)
+        body = await self.read(response, _ERROR_BYTES)
         headers = {name.lower(): self._secret.scrub(value) for name, value in response.headers.items()}
         told = b"" if isinstance(body, Failure) else self._secret.scrub_bytes(body)
         failure = self._secret.scrub_fields(classify_status(response.status, headers, told))
@@ -147,5 +160,6 @@ class Client:
             return proxy_wants_name(self.route)
         return failure
 
-    def _failure(self, error: Exception) -> Failure:
+    def failure(self, error: Exception) -> Failure:
+        """What it means that a call ended with one of `errors`."""
         return failure_of(error, self._endpoint.base_url, self.route)

@@ -10,6 +10,7 @@ from blossom_data.languages.tags import hub_codes
 from blossom_data.mix.layouts import REJECTS, Layout
 from blossom_data.mix.shapes import hub_features
 from blossom_data.mix.trainers import dataset_name
+from blossom_data.report.card import reviewed_rows
 from blossom_data.report.markdown import escaped
 
 
@@ -40,6 +41,7 @@ def render_mix_card(about: dict[str, Any], name: str, layout: Layout) -> bytes:
     lines += _table(["source", "taken"], sources)
     licences = [(entry.get("source", ""), entry.get("licence") or "not stated") for entry in about["sources"]]
     lines += _table(["origin", "licence"], licences)
+    lines += _table(["looked at by people", "records"], reviewed_rows(about))
     rejects = [(code, REJECTS.get(code.partition("/")[2], ""), number) for code, number in about["rejected"].items()]
     lines += _table(["rejected", "because", "records"], rejects)
     lines += _training(about, name, layout, file_format)

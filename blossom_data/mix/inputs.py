@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
 from blossom_data.mix.plan import Mix
 from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.records import Record
+from blossom_data.review import Review, review_facts
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.rows.row import Unreadable
@@ -35,6 +37,11 @@ def count_inputs(mix: Mix) -> int | None:
     inputs = dict.fromkeys(part.data for part in mix.parts)
     counts = [count_records(data) if is_there(Path(data)) else None for data in inputs]
     return None if None in counts else sum(number or 0 for number in counts)
+
+
+def input_facts(path: Path | str) -> dict[str, Any]:
+    """By what an input is known again: its name and sha256, and that of its review where it has one."""
+    return {**fingerprint(path), **review_facts(path)}
 
 
 class Input:
@@ -62,7 +69,9 @@ class Input:
         listed = manifest.get("sources", [])
         self.sources = [entry for entry in listed if isinstance(entry, dict)] if isinstance(listed, list) else []
         """Where its records came from, with licences, as its manifest says."""
-        self.facts = fingerprint(self.path)
+        self.facts = input_facts(self.path)
+        self.review = Review.of(self.path)
+        """What people said about its records."""
 
     def records(self) -> Iterator[Record | BadRow]:
         """The records in order; a row that is none, or repeats an id, as BadRow."""
@@ -85,7 +94,7 @@ class Input:
                     record = None
                 if record is None:
                     raise self.changed()
-                yield record, wanted
+                yield self.review.apply(record)[1], wanted
                 wanted = next(places, None)
         if wanted is not None:
             raise self.changed()
@@ -103,7 +112,7 @@ class Input:
 
     def require_unchanged(self) -> None:
         """Raises InputError when the input is another than at the beginning."""
-        if fingerprint(self.path) != self.facts:
+        if input_facts(self.path) != self.facts:
             raise self.changed()
 
     def changed(self) -> InputError:

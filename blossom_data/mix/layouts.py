@@ -31,6 +31,7 @@ REJECTS = {
     "late_system": "a system turn that is not the first",
     "empty_system": "the layout cannot tell an empty system turn from none",
     "unsupported_content": "definitions or calls of tools, or a reply that is not to be learnt: no layout has a place",
+    "marked_drop": "a person marked it to be dropped (its review file)",
     "not_alternating": "person and model do not take turns, or the model does not speak last",
 }
 _THOUGHT = re.compile(r"<think>\n([\s\S]*?)\n</think>\n\n")

@@ -52,6 +52,7 @@ class _Books:
     candidates: int = 0
     by_source: Counter[str] = field(default_factory=Counter)
     by_lang: Counter[str] = field(default_factory=Counter)
+    reviewed: Counter[str] = field(default_factory=Counter)
     not_alternating: int = 0
     is_single_turn: bool = True
     has_reasoning: bool = False
@@ -154,7 +155,11 @@ def _collect(
         parts = [number for number, sources in takers if not sources or record.source in sources]
         if not parts:
             continue
+        said, record = source.review.apply(record)
+        books.reviewed.update([said] if said else [])
         try:
+            if said == "drop":
+                raise Reject("marked_drop", source.review.marks[record.id].note)
             prompt = _prompt(record, layout)
         except Reject as why:
             counters.skipped -= 1
@@ -313,6 +318,7 @@ def _describe(
         "by_lang": dict(sorted(books.by_lang.items())),
         "single_turn": books.is_single_turn,
         "not_alternating": books.not_alternating,
+        **({"reviewed": dict(books.reviewed)} if books.reviewed else {}),
         "parts": [
             {
                 "name": part.label,

@@ -122,6 +122,7 @@ def _described(found: Survey, licences: Mapping[str, str]) -> dict[str, Any]:
         "by_source": {source: {"kept": kept} for source, kept in sorted(found.by_source.items())},
         "by_lang": dict(sorted(found.by_lang.items())),
         "with_gold": found.with_gold,
+        **({"reviewed": dict(found.reviewed)} if found.reviewed else {}),
         **({"with_reasoning": found.with_reasoning} if found.with_reasoning else {}),
         **({"with_tools": found.wide} if found.wide else {}),
         "made_by": [

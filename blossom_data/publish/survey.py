@@ -21,9 +21,10 @@ from blossom_data.counters import Counters
 from blossom_data.curate.conflicts import Conflicts
 from blossom_data.errors import InputError
 from blossom_data.mix.keys import prompt_key
-from blossom_data.publish.reading import Part, finished_manifest, read_part
+from blossom_data.publish.reading import Part, finished_manifest, located, read_part
 from blossom_data.records import Record
 from blossom_data.report.verify import merge_reports
+from blossom_data.review import Review, review_facts
 from blossom_data.rows import SeenIds
 from blossom_data.rows.facts import fingerprint
 
@@ -49,6 +50,8 @@ class Survey:
     """Records that keep thinking of a turn."""
     wide: int = 0
     """Records that hold tools, calls, or a reply that is not learnt."""
+    reviewed: Counter[str] = field(default_factory=Counter)
+    """Records by what a person said about them: keep, drop, fix; stale where they have changed since."""
     about: dict[str, Any] = field(default_factory=dict)
     """The entries of the parts' manifests, added up."""
 
@@ -77,7 +80,8 @@ def survey(parts: Sequence[Part], counters: Counters | None = None) -> Survey:
     digest = Digest()
     total = sum(int(finished_manifest(part).get("records", 0)) for part in parts)
     with Conflicts() as conflicts:
-        for config, record in (counters or Counters()).counted("reading", distinct(parts), total=total):
+        records = distinct(parts, found.reviewed)
+        for config, record in (counters or Counters()).counted("reading", records, total=total):
             if (prompt := prompt_key(record.messages)) is not None:
                 conflicts.add(prompt, record)
             digest.add(config, record.to_line())
@@ -102,15 +106,19 @@ def survey(parts: Sequence[Part], counters: Counters | None = None) -> Survey:
     return found
 
 
-def distinct(parts: Iterable[Part]) -> Iterator[tuple[str, Record]]:
-    """The records of `parts`, configuration by configuration as they come.
+def distinct(parts: Iterable[Part], reviewed: Counter[str] | None = None) -> Iterator[tuple[str, Record]]:
+    """The records of `parts` as their reviews want them, configuration by configuration as they come.
+
+    Args:
+        reviewed: counts what the reviews said.
 
     Raises:
-        InputError: an id stands twice in one configuration.
+        InputError: an id stands twice in one configuration, or a review cannot be read.
     """
     with ExitStack() as stack:
         seen: dict[str, SeenIds] = {}
         for part in parts:
+            review = Review.of(located(part.path))
             for config, record in read_part(part):
                 if config not in seen:
                     seen[config] = stack.enter_context(SeenIds())
@@ -119,7 +127,11 @@ def distinct(parts: Iterable[Part]) -> Iterator[tuple[str, Record]]:
                         f"the id {record.id[:80]!r} of {part.path} stands twice in the configuration {config!r}",
                         hint="publish the data sets under names of their own, or as configurations: a=DATASET b=...",
                     )
-                yield config, record
+                said, wanted = review.apply(record)
+                if said and reviewed is not None:
+                    reviewed[said] += 1
+                if said != "drop":
+                    yield config, wanted
 
 
 def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
@@ -144,9 +156,10 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         for name, prompt in (manifest.get("prompts") or {}).items():
             key = name if prompts.get(name, prompt) == prompt else f"{name} ({part.config or part.path.name})"
             prompts[key] = prompt
+        facts = {**fingerprint(part.path), **review_facts(located(part.path))}
         if "verify" in manifest:
             verified.append(manifest["verify"])
-        inputs.append({**fingerprint(part.path), "stage": str(manifest.get("stage", "")), "config": part.config})
+        inputs.append({**facts, "stage": str(manifest.get("stage", "")), "config": part.config})
     return {
         **total,
         **{name: dict(sorted(counter.items())) for name, counter in codes.items()},

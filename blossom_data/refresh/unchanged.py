@@ -13,8 +13,8 @@ from typing import Any
 
 from blossom_data import __version__
 from blossom_data.executors.job import Job
+from blossom_data.mix.inputs import input_facts
 from blossom_data.mix.plan import Mix
-from blossom_data.rows.facts import fingerprint
 from blossom_data.shards import read_manifest
 
 
@@ -32,7 +32,7 @@ def finished_mix(mix: Mix) -> dict[str, Any] | None:
     manifest = read_manifest(mix.out)
     if manifest is None or manifest.get("blossom_data") != __version__ or manifest.get("recipe") != mix.to_dict():
         return None
-    inputs = [fingerprint(data) for data in dict.fromkeys(part.data for part in mix.parts)]
+    inputs = [input_facts(data) for data in dict.fromkeys(part.data for part in mix.parts)]
     if manifest.get("inputs") != inputs or not all(facts["sha256"] for facts in inputs):
         return None
     return manifest if _is_intact(mix.out, manifest) else None

@@ -86,6 +86,7 @@ def render_card(about: Mapping[str, Any], name: str) -> bytes:
     lines += _table("By language", ["language", "records"], sorted(about.get("by_lang", {}).items()))
     lines += _table("Sources", ["source", "licence", "from", "revision or sha256", "records"], _sources(about))
     lines += _table("Answers that equal their gold label", verify.HEAD, _verified(about))
+    lines += _table("Looked at by people", ["mark", "records"], reviewed_rows(about))
     lines += _table("Made by", ["stage", "version", "model", "prompt", "records"], _made_by(about))
     asked = [(row["stage"], row["model"], row["replies"]) for row in about.get("asked", ())]
     lines += _table("Replies behind these records", ["stage", "model", "replies"], asked)
@@ -180,6 +181,20 @@ def _made_by(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
 
 def _verified(about: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return verify.yield_rows(about["verify"]) if "verify" in about else []
+
+
+_REVIEWED = {
+    "keep": "kept as it is",
+    "drop": "dropped",
+    "fix": "text edited",
+    "stale": "changed since, mark not applied",
+}
+
+
+def reviewed_rows(about: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """What people said about single records, with the number of each."""
+    counts = about.get("reviewed") or {}
+    return [(told, counts[mark]) for mark, told in _REVIEWED.items() if counts.get(mark)]
 
 
 def _limits(about: Mapping[str, Any]) -> list[str]:

@@ -28,6 +28,7 @@ _COMPRESSED_SUFFIXES = (".gz", ".zst", ".zstd")
 _SAVED, _SAVED_SPLITS = "state.json", "dataset_dict.json"
 _NO_DATA = (MANIFEST, _SAVED, _SAVED_SPLITS, "dataset_info.json", "dataset_infos.json", "config.json")
 """What lies beside the data of the hub and of saved sets."""
+_REVIEW = ".review.jsonl"
 WORDS = {
     "train": ("train", "training"),
     "validation": ("validation", "valid", "dev", "val"),
@@ -109,6 +110,8 @@ def data_files(folder: Path) -> list[Path]:
 def is_data_name(name: str) -> bool:
     """Whether a file of this name holds rows, as far as its name says."""
     bare = without_compression(name.lower())
+    if bare.endswith(_REVIEW):
+        return False
     suffixes = (*TEXT_SUFFIXES, *TABLE_SUFFIXES)
     return (bare.endswith(suffixes) or name.lower().endswith(ARROW_SUFFIXES)) and bare not in _NO_DATA
 

@@ -11,9 +11,7 @@ from postgres_server import PostgresServer, binaries
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:
     if binaries() is None:
-        if os.environ.get("TEST_ALL"):
-            pytest.fail("PostgreSQL is not installed: apt-get install postgresql")
-        pytest.skip("PostgreSQL is not installed")
+        pytest.fail("PostgreSQL is not installed: apt-get install postgresql", pytrace=False)
     with PostgresServer() as server:
         yield server
 

@@ -8,13 +8,11 @@ import signal
 import time
 from pathlib import Path
 
-import pytest
 from command import user, values, write_lines
 from forked import Child, Result, blossom, clean_environment, start
 from loopback import Loopback
 from postgres_server import PostgresServer
 
-pytestmark = pytest.mark.cluster
 IN_FLIGHT = 16
 
 

@@ -10,8 +10,6 @@ from command import write_lines
 from loopback import Loopback
 from test_ledger_in_postgres import in_background, run, shards, wait_for
 
-pytestmark = pytest.mark.cluster
-
 PIPELINE = """
 name = "sums"
 out = "{out}"

@@ -21,7 +21,7 @@ COMMANDS = {
     "run": "Train as a recipe says, in stages; the same command again goes on.",
     "merge": "Merge LoRA adapters into the weights of their base model.",
     "export": "Write a trained model as a folder that other programs load, with its chat template.",
-    "chat": "Talk to a trained model in the terminal.",
+    "chat": "Talk to a trained model in the terminal; also `blossom-data chat`.",
     "report": "Draw loss, learning rate and throughput of a run as one page.",
 }
 _app = typer.Typer(cls=LazyGroup, add_completion=False, subcommand_metavar="COMMAND ...")

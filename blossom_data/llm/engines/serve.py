@@ -221,6 +221,19 @@ class Served:
             self._wake()
 
 
+@contextlib.asynccontextmanager
+async def started(serving: Serving) -> AsyncIterator[None]:
+    """The engine, healthy, for as long as the block lasts; it is not started again when it dies.
+
+    Raises:
+        EndpointError: it ended, or gave no sign in time.
+    """
+    with open_log(serving.log) as log:
+        async with _process(serving, log) as process:
+            await _until_healthy(serving, process, log)
+            yield
+
+
 def open_log(path: Path) -> IO[bytes]:
     """The log file at `path`, emptied, readable by its owner alone."""
     path.parent.mkdir(parents=True, exist_ok=True)

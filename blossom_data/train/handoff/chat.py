@@ -63,6 +63,11 @@ class Talker:
         listed = ends if isinstance(ends, list) else [] if ends is None else [ends]
         return cls(network, encoder, tokenizer, [*encoder.stop_ids(), *listed])
 
+    def prompt_text(self, messages: Sequence[Message]) -> str:
+        """The prompt for `messages` as text, control tokens as they are written."""
+        text: str = self._tokenizer.decode(self._encoder.encode_prompt(messages), skip_special_tokens=False)
+        return text
+
     def reply(self, messages: Sequence[Message], sampling: Sampling = Sampling()) -> Iterator[str]:
         """The reply to `messages`, in pieces of text, up to a stop token."""
         prompt = self._encoder.encode_prompt(messages)

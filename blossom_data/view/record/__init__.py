@@ -1,0 +1,1 @@
+"""One record as people read it: its turns beside their originals, what differs, and how the texts came about."""

@@ -1,0 +1,94 @@
+"""A text cut into pieces of one kind each: plain, protected in a translation, added or removed.
+
+    protected_spans("Run `ls` on {{host}}")      [Span("Run ", ""), Span("`ls`", "mask"), Span(" on ", ""), ...]
+    compared("6 times 7 is 41", "6 times 7 is 42")
+    ->  ([Span("6 times 7 is ", ""), Span("41", "gone")], [Span("6 times 7 is ", ""), Span("42", "new")])
+
+Pieces are texts: whoever shows them escapes them. Signs that could turn the direction of a text or that nobody sees are
+replaced by their visible code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from blossom_data.stages.translate.masks import find_spans
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
+)
+_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|\s+|[^\w\s]")
+_MOST_WORDS = 3_000
+"""Of longer texts lines are compared, for the time grows with the square."""
+_MOST_MASKED_CHARS = 200_000
+
+
+class Span(NamedTuple):
+    """A piece of a text; `kind` is "", mask, gone or new."""
+
+    text: str
+    kind: str = ""
+
+
+def visible(text: str) -> str:
+    """`text` with every sign that hides, or steers what stands around it, as its code."""
+    return _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+
+
+def plain(text: str) -> list[Span]:
+    """The text in one piece."""
+    return [Span(visible(text))]
+
+
+def protected_spans(text: str) -> list[Span]:
+    """The text with what a translation must leave as it is (code, formulas, links) apart."""
+    if len(text) > _MOST_MASKED_CHARS:
+        return plain(text)
+    pieces, last = [], 0
+    for span in find_spans(text):
+        pieces += [Span(text[last : span.start]), Span(text[span.start : span.end], "mask")]
+        last = span.end
+    pieces.append(Span(text[last:]))
+    return _shown(pieces)
+
+
+def compared(before: str, after: str) -> tuple[list[Span], list[Span]]:
+    """Both texts with what is only in one of them apart."""
+    if before == after:
+        return plain(before), plain(after)
+    old, new = _words(before), _words(after)
+    if max(len(old), len(new)) > _MOST_WORDS:
+        old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+        if max(len(old), len(new)) > _MOST_WORDS:
+            return _shown([Span(before, "gone")]), _shown([Span(after, "new")])
+    left: list[Span] = []
+    right: list[Span] = []
+    for what, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        left.append(Span("".join(old[a:b]), "" if what == "equal" else "gone"))
+        right.append(Span("".join(new[c:d]), "" if what == "equal" else "new"))
+    return _shown(left), _shown(right)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text)
+
+
+def _shown(pieces: Iterable[Span]) -> list[Span]:
+    return list(_joined(Span(visible(piece.text), piece.kind) for piece in pieces if piece.text))
+
+
+def _joined(pieces: Iterable[Span]) -> Iterator[Span]:
+    """Neighbours of one kind as one piece."""
+    last: Span | None = None
+    for piece in pieces:
+        if last is not None and last.kind == piece.kind:
+            last = Span(last.text + piece.text, last.kind)
+            continue
+        if last is not None:
+            yield last
+        last = piece
+    if last is not None:
+        yield last

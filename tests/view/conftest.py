@@ -1,0 +1,8 @@
+"""Fixtures for the tests of view."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "hostile"))
