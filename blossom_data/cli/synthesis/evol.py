@@ -79,7 +79,7 @@ def command(
     before, speaks of its own rewriting, changes the language, grows out of bounds or cannot be answered is a reject,
     and the request goes back into the pool as it was. The set holds what was evolved, not IN.
 
-    Example: blossom-data synthesize evol raw/alpaca -o made/evol --base-url http://127.0.0.1:8000/v1 --model qwen2.5-72b
+    Example: blossom-data synthesize evol raw/alpaca -o made/evol --rounds 4 --model qwen2.5-72b
     """
     replacement = refuse_early("evol", [records], making, is_dry_run=asking.endpoint.dry_run, limit=limit)
     from blossom_data.rows.facts import count_records

@@ -27,7 +27,7 @@ _GROWTH, _GROWTH_CHARS = 3, 900
 """A request may grow to so many times its length, and so many characters more."""
 _SHORT_WORDS = 80
 """An answer of fewer words that begins with an apology is a refusal; of a script without blanks, so many characters."""
-_SORRY_CHARS = 40
+_SORRY_CHARS = 24
 """So far from its beginning an answer apologises."""
 _REGRET = re.compile(
     r"apolog|sorry|regret|reject|declin|refus|unfortunate|道歉|致歉|歉|遗憾|拒绝|婉拒|不好意思", re.IGNORECASE
@@ -68,7 +68,8 @@ def find_answer_fault(request: str, answer: str, lang: str) -> tuple[str, str] |
 
 def has_content(text: str) -> bool:
     """Whether `text` holds a word that says something, or a number."""
-    return any(token.kind in (CONTENT, NUMBER) for token in _tokenizer().tokens(text))
+    tokens = _tokenizer().tokens(text)
+    return any(token.kind in (CONTENT, NUMBER) and any(map(str.isalnum, token.text)) for token in tokens)
 
 
 def _another_language(before: str, after: str, lang: str) -> str:
