@@ -102,7 +102,7 @@ def ground(document: dict[str, Any]) -> Any:
 
 
 def repair(document: dict[str, Any]) -> Any:
-    return {"answer": document["answer"], "quote": document["quote"]}
+    return {"answer": document["answer"], "quote": document["answer"]}
 
 
 TASKS: dict[str, Any] = {

@@ -129,8 +129,7 @@ def test_a_turn_that_is_none_of_a_user_is_asked_for_once_more(tmp_path: Path, me
     assert done.json["rejected"] == {f"chat/{code}": 1}
     (reject,) = values(tmp_path / "out/rejects")
     assert len(reject["history"]) == 2
-    (tmp_path / "again").mkdir()
-    done, _ = played(tmp_path / "again", willing)
+    done, _ = played(tmp_path, willing, "--ledger", "another.sqlite")
     assert done.json["kept"] == 1
 
 

@@ -78,7 +78,7 @@ def _plain(text: str) -> str:
 
 
 def _numbers(text: str, *, only_figures: bool = False) -> set[str]:
-    """The numbers of `text` by their value; with `only_figures` those that are written as such: 300, 三百, not "two"."""
+    """The numbers of `text` by their value; with `only_figures` those that are figures: 300, 三百, not "two"."""
     tokenizer = _tokenizer()
     return {
         tokenizer[word].text

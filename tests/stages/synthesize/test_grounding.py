@@ -1,4 +1,4 @@
-"""Grounding of `synthesize from-text`: 100 supported answers and 100 with a planted claim, with a judge that may err."""
+"""Grounding of `synthesize from-text`: 100 supported answers, 100 with a planted claim, and a judge that may err."""
 
 from __future__ import annotations
 
