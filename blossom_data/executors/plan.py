@@ -191,6 +191,7 @@ def _plan_rounds(job: Job, ledger: Ledger, expected: Sequence[Expected]) -> dict
         )
     history = glance(job.ledger) if job.ledger is not None else None
     return {
+        "is_rounds": True,
         "records": 0,
         "finished": 0,
         "in_ledger": bought.total(),

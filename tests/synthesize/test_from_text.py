@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_long_sections_are_cut_within_bounds_and_overlap(tmp_path: Path, text: s
     assert len(found) > 3 and max(map(len, found)) <= 600
     plain = "".join(text.split())
     assert all("".join(part.split()) in plain for part in found)
-    for one, other in zip(found, found[1:], strict=False):
+    for one, other in pairwise(found):
         assert "".join(other.split())[:5] in "".join(one.split())
 
 

@@ -29,10 +29,10 @@ def find_turn_fault(text: str, conversation: Sequence[Message], lang: str) -> tu
         return "speaker_label", label[:40]
     if opening := begins("answering", text):
         return "answers_itself", opening[:60]
-    if copied := _copied(text, [turn.content for turn in conversation if turn.role == "assistant"]):
-        return "answers_itself", f"it says again what was answered: {copied[:60]!r}"
     if any(normal(turn.content) == normal(text) for turn in conversation if turn.role == "user"):
         return "repeats", text[:60]
+    if copied := _copied(text, [turn.content for turn in conversation if turn.role == "assistant"]):
+        return "answers_itself", f"it says again what was answered: {copied[:60]!r}"
     if base_of(found := language_of(text, lang)) != base_of(lang):
         return "wrong_language", f"it is in {name_of(found)}"
     return None
