@@ -41,11 +41,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Slow files first, so that at the end no process works through one alone; what needs more than Python only where asked for."""
+    """Slow files first, so that no process works through one alone at the end; ELSEWHERE only where asked for."""
     if not config.getoption("--all"):
-        left = [item for item in items if any(folder in item.path.parents for folder in ELSEWHERE)]
-        config.hook.pytest_deselected(items=left)
-        items[:] = [item for item in items if item not in left]
+        is_left = {item: any(folder in item.path.parents for folder in ELSEWHERE) for item in items}
+        config.hook.pytest_deselected(items=[item for item in items if is_left[item]])
+        items[:] = [item for item in items if not is_left[item]]
     for item in items:
         if any(folder in item.path.parents for folder in _WHOLE_RUNS):
             item.add_marker(pytest.mark.slow)

@@ -28,7 +28,7 @@ STAIRS = {
         llm answers review
         sources pull stages curate
         engine
-        mix report publish evaluate
+        mix report publish evaluate synthesize
         train
         executors
         view
@@ -47,7 +47,7 @@ STAIRS = {
     "stages": """
         typed_reply
         translate annotate
-        verify_math judge classify
+        verify_math judge classify synthesize
         build
     """,
     "train": """

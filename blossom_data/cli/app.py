@@ -44,6 +44,11 @@ PANELS = (
         },
     ),
     Panel(
+        "Synthesis",
+        "blossom_data.cli.synthesis",
+        {"synthesize": "Make new instructions and chats: from seeds, harder ones, from personas, from texts."},
+    ),
+    Panel(
         "Pipelines and cron",
         "blossom_data.cli.pipelines",
         {

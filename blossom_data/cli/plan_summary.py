@@ -14,7 +14,8 @@ _STAGES = ("stage", "records", "in ledger", "to pay", "calls", "tokens")
 def plan_summary(plan: dict[str, Any]) -> list[str | Columns]:
     """What `plan_job` gave, for people."""
     before = [
-        ("records", f"{plan['records']:,}   ({plan['finished']:,} need no call)"),
+        # What rounds will bring nobody knows yet.
+        *([] if plan.get("is_rounds") else [("records", f"{plan['records']:,}   ({plan['finished']:,} need no call)")]),
         *_left_out(plan),
         ("in the ledger", f"{plan['in_ledger']:,} replies"),
         ("to ask", f"{plan['calls']:,} calls at least"),

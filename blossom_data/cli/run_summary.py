@@ -56,7 +56,7 @@ def funnel_view(summary: dict[str, Any], width: int) -> RenderableType:
     return Group(
         Text(output.clean(f"{summary['stage']} -> {summary['out']}"), style="bold"),
         _bars(counts, with_bars=width >= _LEAST_WIDTH),
-        _list([*lists, *report.asked(summary)]),
+        _list([*lists, *report.rounds(summary), *report.asked(summary)]),
         *(Text(output.clean(line)) for line in report.answers(summary)),
         _list(report.further(summary)),
     )

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from blossom_data.demo.synthesis import recorded
 from blossom_data.prompts import bundled
 from blossom_data.pull import pull
 from blossom_data.records import Message, Record
@@ -101,6 +102,9 @@ def load_recording() -> Recording:
         _add(recording, scene, records[name][row], dict(map(tuple, entry["lines"])))
         english = Scene(name, row, tuple(entry.get("answers_en", ())))
         _add_answers(recording, english, records[name][row].messages)
+    for (task, key, _), reply in recorded().items():
+        if task == "answer":
+            recording.answers[key] = (reply, Scene("synthesis", 0, (reply,)))
     return recording
 
 

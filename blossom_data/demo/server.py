@@ -3,7 +3,7 @@
     with OfflineEndpoint() as endpoint:
         ...  POST {endpoint.base_url}/chat/completions
 
-It tells a translation request (one JSON document with a task) from an annotation request (a conversation), finds the
+It tells a typed question (one JSON document with a task) from an annotation request (a conversation), finds the
 recorded reply, and answers an unrecorded question with status 422 and a clear error, never with an invented reply.
 """
 
@@ -26,6 +26,7 @@ from blossom_data.demo.recording import (
     tokens_of,
     with_tokens,
 )
+from blossom_data.demo.synthesis import reply_to
 from blossom_data.stages.translate.segments import estimate_tokens
 
 MODEL = "recorded"
@@ -84,8 +85,11 @@ class OfflineEndpoint:
         except (ValueError, KeyError, TypeError, IndexError):
             return _error(400, "not a chat completion request")
         document = _document(asked)
-        if document is not None:
+        if document is not None and document["task"] == "translate":
             return await self._translate(request, document, attempt, messages)
+        if document is not None:
+            told = reply_to(document)
+            return self._reply(messages, told) if told is not None else _not_recorded(asked)
         found = self.recording.answers.get(conversation_key(messages))
         if found is None:
             return _not_recorded(asked)
@@ -157,12 +161,12 @@ class OfflineEndpoint:
 
 
 def _document(asked: str) -> dict[str, Any] | None:
-    """The translation document in a user message, or None when it is a conversation."""
+    """The document of a typed question in a user message, or None when it is a conversation."""
     try:
         document = orjson.loads(asked)
     except ValueError:
         return None
-    return document if isinstance(document, dict) and document.get("task") == "translate" else None
+    return document if isinstance(document, dict) and "task" in document else None
 
 
 def _reply_document(document: dict[str, Any], outputs: list[str]) -> str:

@@ -24,6 +24,7 @@ from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.money.spending import Spending
 from blossom_data.outputs.replacing import Replacement
 from blossom_data.shards import SHARD_RECORDS
+from blossom_data.synthesize.rounds import Rounds
 
 if TYPE_CHECKING:
     from blossom_data.llm.engines.serve import Serving
@@ -35,7 +36,9 @@ class Job:
 
     label: str
     """Shown in progress and stored in the manifest: a stage's name or the pipeline's."""
-    work: Iterable[Work]
+    work: Iterable[Work] = ()
+    rounds: Rounds | None = None
+    """Work that depends on what came of the work before, in place of `work`."""
     is_piped: bool = False
     """Whether the next item of `work` may be long in coming: from standard input, or a hub."""
     stages: tuple[str, ...] = ()

@@ -33,6 +33,7 @@ from blossom_data.llm.money.budget import Budget
 from blossom_data.report.card import render_card
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import CARD, DatasetWriter, refuse_foreign_folder
+from blossom_data.synthesize.rounds import RoundsFeed
 
 if TYPE_CHECKING:
     from blossom_data.llm.batch.asker import BatchAsker
@@ -67,7 +68,8 @@ def run_job(job: Job) -> dict[str, Any]:
         books.settle()
         books.check(job.max_bad)
         books.conserve()
-        about = {**describe(job, books), **job.about, **_where_kept(job)}
+        made = {"synthesize": job.rounds.describe()} if job.rounds is not None else {}
+        about = {**describe(job, books), **made, **job.about, **_where_kept(job)}
         manifest = writer.finish(about, files={CARD: render_card(about, job.out.resolve().name)}, judge=job.judge)
         spent = spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
@@ -159,7 +161,11 @@ async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[
             endpoints=job.endpoints,
         )
         with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
-            await engine.run(Piped(work) if job.is_piped else work, sink)
+            if job.rounds is not None:
+                feed = RoundsFeed(job.rounds, sink, job.counters)
+                await engine.run(feed, feed.hear)
+            else:
+                await engine.run(Piped(work) if job.is_piped else work, sink)
 
 
 def _patience(job: Job) -> Patience | None:

@@ -31,6 +31,7 @@ from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
 from blossom_data.shards import BlockNotes
 from blossom_data.stages.translate.segments import estimate_tokens
+from blossom_data.synthesize.rounds import Expected, Rounds, RoundsFeed
 
 GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
 """Output tokens per token of the last message, where the ledger holds no reply of the stage: a guess, and said so."""
@@ -94,6 +95,10 @@ def plan_job(job: Job) -> dict[str, Any]:
     if isinstance(job.ledger, Path):
         refuse_emptied(job.ledger, job.out)
     with closing(open_snapshot(job.ledger) if job.ledger is not None else NoLedger()) as ledger:
+        if job.rounds is not None:
+            expected = job.rounds.expected()
+            is_over = asyncio.run(_is_over(job, job.rounds, ledger))
+            return _plan_rounds(job, ledger, [] if is_over else expected)
         return asyncio.run(_plan(job, ledger))
 
 
@@ -134,6 +139,70 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
         "spent_usd": _spent_usd(job, ledger),
         **_time(rows, job, history),
         **_disk(plan, rows, job, history),
+    }
+
+
+async def _is_over(job: Job, rounds: Rounds, ledger: Ledger) -> bool:
+    """Whether the ledger holds every reply that the rounds ask for, to their end."""
+    counters = Counters()
+    engine = Engine(
+        ledger=ledger,
+        asker=_Planner(job.endpoints),
+        counters=counters,
+        workers=1,
+        trusts_finish=job.trust_finish,
+        endpoints=job.endpoints,
+    )
+    feed = RoundsFeed(rounds, lambda index, outcome: None, counters)
+    try:
+        await engine.run(feed, feed.hear)
+    except _NeedsCall:
+        return False
+    return True
+
+
+def _plan_rounds(job: Job, ledger: Ledger, expected: Sequence[Expected]) -> dict[str, Any]:
+    """What rounds ask is not known before they are over: their own estimate, less the replies that were bought."""
+    bought: Counter[str] = Counter()
+    for total in ledger.totals(job.identity):
+        bought[total.stage] += total.replies
+    rows = []
+    for each in expected:
+        left = max(0, each.calls - bought[each.stage])
+        share = left / each.calls if each.calls else 0.0
+        out = each.tokens_out * share
+        tokens_in, outs = round(each.tokens_in * share), (round(out * 0.5), round(out * 2.0))
+        model = each.model or _Planner(job.endpoints).model_for(each.stage)
+        price = job.spending.price_of(model) if job.endpoints else None
+        rows.append(
+            {
+                "stage": each.stage,
+                "model": model,
+                "records": each.calls,
+                "in_ledger": each.calls - left,
+                "to_pay": left,
+                "calls": left,
+                "tokens_in": tokens_in,
+                "tokens_out_low": outs[0],
+                "tokens_out_high": outs[1],
+                "cost_usd": [round(price.cost_usd(tokens_in, tokens), 4) for tokens in outs] if price else None,
+                "price": price.origin if price else None,
+                "basis": "a guess: what a round asks depends on the one before",
+            }
+        )
+    history = look_into(job.ledger) if job.ledger is not None else None
+    return {
+        "is_rounds": True,
+        "records": 0,
+        "finished": 0,
+        "in_ledger": bought.total(),
+        "stages": rows,
+        **_totals(rows),
+        "left_out": {},
+        "saved": {"calls": 0, "cost_usd": None},
+        "spent_usd": _spent_usd(job, ledger),
+        **_time(rows, job, history),
+        **_disk(_Plan({}), rows, job, history),
     }
 
 

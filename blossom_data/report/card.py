@@ -87,6 +87,7 @@ def render_card(about: Mapping[str, Any], name: str) -> bytes:
     lines += _table("Sources", ["source", "licence", "from", "revision or sha256", "records"], _sources(about))
     lines += _table("Answers that equal their gold label", verify.HEAD, _verified(about))
     lines += _table("Looked at by people", ["mark", "records"], reviewed_rows(about))
+    lines += _rounds(about.get("synthesize", {}))
     lines += _table("Made by", ["stage", "version", "model", "prompt", "records"], _made_by(about))
     asked = [(row["stage"], row["model"], row["replies"]) for row in about.get("asked", ())]
     lines += _table("Replies behind these records", ["stage", "model", "replies"], asked)
@@ -179,6 +180,32 @@ def _made_by(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [(step["stage"], step["version"], step["model"], step["prompt"], step["records"]) for step in steps]
 
 
+def _rounds(about: Mapping[str, Any]) -> list[str]:
+    """The rounds and operators of a synthesis, and whom its personas cover."""
+    rounds = [
+        (
+            each["round"],
+            each["kept"],
+            sum(each["rejected"].values()),
+            each["verb_objects"],
+            f"{each['new_clusters']:.1%}",
+        )
+        for each in about.get("rounds", ())
+    ]
+    operators = [
+        (name, counts.get("kept", 0), sum(counts.values()) - counts.get("kept", 0))
+        for name, counts in about.get("operators", {}).items()
+    ]
+    covered = [
+        (name, value, number) for name, counts in about.get("coverage", {}).items() for value, number in counts.items()
+    ]
+    return [
+        *_table("Rounds", ["round", "kept", "rejected", "verbs with objects", "new clusters"], rounds),
+        *_table("Operators", ["operator", "kept", "rejected"], operators),
+        *_table("Personas", ["", "value", "chats"], covered),
+    ]
+
+
 def _verified(about: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return verify.yield_rows(about["verify"]) if "verify" in about else []
 
@@ -203,6 +230,8 @@ def _limits(about: Mapping[str, Any]) -> list[str]:
     limits = []
     if "annotate" in stages:
         limits.append("Every assistant turn was written by a language model; the original answers were dropped.")
+    if stages & {"evol", "self-instruct", "chat", "from-text"}:
+        limits.append("The requests were invented by a language model too: they are its idea of what people ask.")
     if "translate" in stages:
         limits.append(
             "Translations were made by a language model and checked by rules (language, structure, numbers, code, "

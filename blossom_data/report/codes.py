@@ -70,6 +70,54 @@ _JUDGE = {
     "content_filter": "the endpoint filtered the verdict",
     "no_annotation": "no annotation came out right",
 }
+_EVOL = {
+    "no_user_turn": "there is no request to evolve",
+    "unchanged": "the same words as before",
+    "no_gain": "asks for no more than before",
+    "not_a_request": "no request that can be answered by itself",
+    "copied_words": "speaks of its own rewriting",
+    "only_stop_words": "nothing but punctuation and stop words",
+    "wrong_language": "in another language than before",
+    "too_long": "longer than an evolution may get",
+    "sorry_answer": "cannot be answered: the answer apologises",
+    "bad_answer": "no answer that is fit",
+    "unreadable": "no reply that can be read",
+    "content_filter": "the endpoint filtered the reply",
+}
+_SELF_INSTRUCT = {
+    "unreadable": "no reply that can be read",
+    "content_filter": "the endpoint filtered the reply",
+    "similar": "too much like an instruction that is there",
+    "too_short": "too few words for an instruction",
+    "too_long": "too many words for an instruction",
+    "beyond_text": "asks for what a language model cannot do",
+    "only_stop_words": "nothing but punctuation and stop words",
+    "copied_words": "speaks of its own making",
+    "wrong_language": "in another language than asked for",
+    "no_output": "no output, or the input itself",
+    "surplus": "more than were asked for",
+}
+_CHAT = {
+    "unreadable": "no turn that can be read",
+    "content_filter": "the endpoint filtered the reply",
+    "answers_itself": "the simulated user answers in place of asking",
+    "speaker_label": "the simulated user plays several speakers",
+    "repeats": "the simulated user says the same again",
+    "wrong_language": "the simulated user speaks another language",
+    "empty": "the simulated user says nothing",
+    "short_chat": "over before the fewest turns",
+    "bad_answer": "no answer that is fit",
+}
+_FROM_TEXT = {
+    "unreadable": "no reply that can be read",
+    "content_filter": "the endpoint filtered the reply",
+    "no_question": "the text gives no question",
+    "quote_not_found": "the quotation does not stand in the text",
+    "number_not_found": "a number of the answer does not stand in the text",
+    "unsupported": "the text does not support the answer",
+    "needs_text": "the question cannot be understood without the text",
+    "wrong_language": "in another language than asked for",
+}
 _DEDUP = {
     "exact": "the same request as one that stays",
     "near": "the request of one that stays, in all but a few words",
@@ -82,6 +130,12 @@ _MEANINGS = {
     "annotate": _ANNOTATE,
     "verify-math": {**_ANNOTATE, **_VERIFY},
     "judge": _JUDGE,
+    "evol": _EVOL,
+    "self-instruct": _SELF_INSTRUCT,
+    "instance": _SELF_INSTRUCT,
+    "chat": _CHAT,
+    "from-text": _FROM_TEXT,
+    "ground": _FROM_TEXT,
     "classify": {"unreadable": "no reply that can be read", "content_filter": "the endpoint filtered the reply"},
 }
 

@@ -17,6 +17,7 @@ from typing import Any
 from blossom_data.report.verify import render_verify
 
 _WIDTH = 14
+_SHOWN_VALUES = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Row:
 
 def render_summary(summary: dict[str, Any]) -> str:
     """What `run_job` gave, for people."""
-    lines = [f"{summary['stage']} -> {summary['out']}", *map(str, funnel(summary)), *map(str, asked(summary))]
+    lines = [f"{summary['stage']} -> {summary['out']}", *map(str, funnel(summary)), *map(str, rounds(summary))]
+    lines += map(str, asked(summary))
     return "\n".join([*lines, *answers(summary), *map(str, further(summary))])
 
 
@@ -67,6 +69,23 @@ def funnel(summary: dict[str, Any]) -> list[Row]:
         rows.append(
             Row("by source", ", ".join(f"{name} {counts.get('kept', 0):,}" for name, counts in sources.items()))
         )
+    return rows
+
+
+def rounds(summary: dict[str, Any]) -> list[Row]:
+    """What each round of a synthesis brought, and each operator; empty for what is no synthesis."""
+    found = summary.get("synthesize", {})
+    rows = []
+    for each in found.get("rounds", ()):
+        remark = f"{each['verb_objects']:,} verbs with objects, {each['new_clusters']:.0%} new"
+        rows.append(Row(f"round {each['round']}", each["kept"], remark))
+    for name, counts in found.get("operators", {}).items():
+        lost = ", ".join(f"{code} {number:,}" for code, number in counts.items() if code != "kept")
+        rows.append(Row(name, counts.get("kept", 0), lost))
+    for name, counts in found.get("coverage", {}).items():
+        told = ", ".join(f"{value} {number:,}" for value, number in list(counts.items())[:_SHOWN_VALUES])
+        rest = len(counts) - _SHOWN_VALUES
+        rows.append(Row(name, len(counts), told + (f", and {rest:,} more" if rest > 0 else "")))
     return rows
 
 

@@ -60,6 +60,16 @@ def test_a_second_run_makes_no_call_and_gives_the_same_bytes(demo: Path) -> None
     assert len(before) >= 4
 
 
+def test_one_evolution_and_one_chat_are_made_each_after_a_try_that_was_caught(demo: Path) -> None:
+    (evolved,) = values(demo / "demo/synthesis/evol")
+    (chat,) = values(demo / "demo/synthesis/chat")
+    assert "20 g of protein" in evolved["messages"][0]["content"]
+    assert [turn["role"] for turn in chat["messages"]] == ["user", "assistant"] * 3
+    assert "persona:demo" in chat["tags"]
+    assert not any("Rewritten" in turn["content"] for turn in evolved["messages"])
+    assert not any(turn["content"].startswith("当然可以") for turn in chat["messages"])
+
+
 def test_no_original_output_is_in_the_data_set(demo: Path) -> None:
     text = "\n".join(json.dumps(row, ensure_ascii=False) for row in values(demo / "demo/dataset"))
     outputs: list[str] = []

@@ -12,9 +12,14 @@ from command import blossom as started
 from forked import blossom
 
 from blossom_data.cli.app import COMMANDS, PANELS, main
+from blossom_data.cli.synthesis.synthesize import COMMANDS as SYNTHESIZE
 from blossom_data.cli.training.train import COMMANDS as TRAIN
 
-NAMES = [*((name,) for name in COMMANDS), *(("train", name) for name in TRAIN)]
+NAMES = [
+    *((name,) for name in COMMANDS),
+    *(("train", name) for name in TRAIN),
+    *(("synthesize", name) for name in SYNTHESIZE),
+]
 
 
 def told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
@@ -36,7 +41,7 @@ def test_every_command_has_help_in_panels_that_ends_with_an_example(
     assert "\x1b" not in help_text
     assert "…" not in help_text, "a word is cut"
     *panels, last = help_text.split("╰")
-    assert any("─ Common ─" in panel for panel in panels) or name == ("train",)
+    assert any("─ Common ─" in panel for panel in panels) or name in (("train",), ("synthesize",))
     assert f"Example: blossom-data {' '.join(name)} " in last
     assert told([*name, "-h"], capsys) == help_text
 

@@ -17,6 +17,7 @@ BOTH = {
     **{f"docs/{name}.md": f"docs/zh/{name}.md" for name in ("README", "install", "first-run", "cost", "training")},
     "docs/pipelines.md": "docs/zh/pipelines.md",
     "docs/view.md": "docs/zh/view.md",
+    "docs/synthesize.md": "docs/zh/synthesize.md",
 }
 """A page, and the same page in Chinese."""
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_./:=-]*|\.\.\.|…")

@@ -36,7 +36,7 @@ def command(
         ),
     ] = "recording",
 ) -> int:
-    """Run the whole job offline: pull, translate, annotate, verify-math, on 60 bundled rows.
+    """Run the whole job offline: pull, translate, annotate, verify-math, on 60 bundled rows; then make two new ones.
 
     The replies come from a recording over real HTTP on loopback: good ones, and what really goes wrong (a translation
     that answers, prose around the JSON, a refusal, a cut answer, a wrong result, a 429, a dropped connection).
@@ -59,16 +59,35 @@ def command(
             common=common,
             is_replacing=replacing.is_replacing,
         )
+        made = _synthesize(out / "synthesis", endpoint.base_url, MODEL, is_replacing=replacing.is_replacing)
     if not common.is_quiet and not common.is_json:
         manifest = read_manifest(out / "dataset") or {}
         output.result("Caught, and asked again until it was right:")
         output.result("\n".join(legend(manifest.get("asked_again", {}))))
         output.result("Never right, so not let through:")
         output.result("\n".join(legend(manifest.get("rejected", {}))))
+        output.result("\n".join(made))
         output.say(f"Look at it:   blossom-data show {out / 'dataset'}")
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
         output.say(f"Once more:    blossom-data demo -o {out}   (0 calls: every reply is in the ledger)")
     return code
+
+
+def _synthesize(out: Path, base_url: str, model: str, *, is_replacing: bool) -> list[str]:
+    """Makes one evolution and one chat, and tells them."""
+    from blossom_data.config import Endpoint
+    from blossom_data.demo.synthesis import run_synthesis
+    from blossom_data.records import Record
+    from blossom_data.rows import read_records
+
+    endpoint = Endpoint(base_url=base_url, model=model, structured="off")
+    lines = []
+    for summary in run_synthesis(out, endpoint, is_replacing=is_replacing):
+        lines.append(f"Synthesized by {summary['stage']}, after one try that was caught:")
+        for record in read_records(summary["out"]):
+            if isinstance(record, Record):
+                lines += [f"  {turn.role:<10} {' '.join(turn.content.split())[:100]}" for turn in record.messages]
+    return lines
 
 
 def _run_local(out: Path, common: CommonOfLong, *, is_replacing: bool) -> int:

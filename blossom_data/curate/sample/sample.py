@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from blossom_data.curate.item import Item
-from blossom_data.curate.sample.coverage import coverage, instruction_and_input
+from blossom_data.curate.sample.coverage import coverage
 from blossom_data.curate.sample.vectors import Array, clusters, vectors
+from blossom_data.curate.verb_objects import instruction_and_input
 from blossom_data.records import Record
 
 NAME = "sample"

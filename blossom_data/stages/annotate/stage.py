@@ -60,9 +60,7 @@ class Annotate:
         if not any(turn.role == "user" for turn in turns):
             raise Reject("no_user_turn", "there is nothing to answer")
         prompt = self._prompt_for(record)
-        style = prompt.system
-        if prompt is not self.prompt:
-            style = f"{style}\n\n{_ANSWER_IN.format(label_of(record.lang))}".strip()
+        style = self.style_of(record)
         told: list[Message] = []
         written: list[Message] = []
         keys: list[str] = []
@@ -72,9 +70,9 @@ class Annotate:
             if turn.role == "system":
                 style = f"{style}\n\n{turn.content}".strip()
                 continue
-            told.append(prompt.fill(text=turn.content)[-1])
+            told.append(self.as_told(record, turn.content))
             question = asked_in(record, turn.content)
-            reply, cleaned = yield from self._answer(record, (Message("system", style), *told), question)
+            reply, cleaned = yield from self.answer(record, (Message("system", style), *told), question)
             told.append(Message("assistant", cleaned.text))
             written.append(cleaned.turn(keep_reasoning=self.keep_reasoning))
             keys.append(reply.key)
@@ -82,11 +80,22 @@ class Annotate:
         step = Lineage(self.name, self.version, prompt.hash, model, ",".join(keys))
         return replace(record, messages=tuple(written), lineage=(*record.lineage, step))
 
+    def style_of(self, record: Record) -> str:
+        """The system text for `record`, without what its own system turns add."""
+        prompt = self._prompt_for(record)
+        if prompt is self.prompt:
+            return prompt.system
+        return f"{prompt.system}\n\n{_ANSWER_IN.format(label_of(record.lang))}".strip()
+
+    def as_told(self, record: Record, text: str) -> Message:
+        """A turn of a person as the model is sent it."""
+        return self._prompt_for(record).fill(text=text)[-1]
+
     def _prompt_for(self, record: Record) -> Prompt:
         is_other = self.other_prompt is not None and record.lang not in ("en", "zh")
         return self.other_prompt if is_other and self.other_prompt else self.prompt
 
-    def _answer(
+    def answer(
         self, record: Record, messages: tuple[Message, ...], question: str
     ) -> Generator[Ask, Reply, tuple[Reply, Cleaned]]:
         """One acceptable answer to the conversation `messages`, whose last turn asks `question`."""
