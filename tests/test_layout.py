@@ -43,7 +43,7 @@ STAIRS = {
         batch engines
     """,
     "stages": """
-        typed_reply
+        typed_reply model_family
         translate annotate
         verify_math judge classify
         build
