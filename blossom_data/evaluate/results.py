@@ -20,9 +20,9 @@ from blossom_data.asks import Reply
 from blossom_data.errors import InputError
 from blossom_data.evaluate.aggregate import accuracy, alignbench, mean_score, mt_bench
 from blossom_data.evaluate.checking import SCORE, VERDICT
-from blossom_data.evaluate.grading import FLAG, UNREADABLE
 from blossom_data.evaluate.judgements import read_judgements
-from blossom_data.evaluate.pairwise import ERROR, OURS, PAIR, THEIRS, TIE
+from blossom_data.evaluate.judging.grading import FLAG, UNREADABLE
+from blossom_data.evaluate.judging.pairwise import ERROR, OURS, PAIR, THEIRS, TIE
 from blossom_data.rows import BadRow, read_rows
 from blossom_data.shards.dataset import write_atomic
 from blossom_data.stages.model_family import of_one_family

@@ -13,9 +13,9 @@ from blossom_data.asks import Stage
 from blossom_data.errors import ConfigError
 from blossom_data.evaluate.answering import Answer
 from blossom_data.evaluate.checking import Check
-from blossom_data.evaluate.grading import Grade
-from blossom_data.evaluate.judge_prompts import Asking, Document, Published, belle_rubric, loaded_prompt
-from blossom_data.evaluate.pairwise import Compare
+from blossom_data.evaluate.judging.grading import Grade
+from blossom_data.evaluate.judging.judge_prompts import Asking, Document, Published, belle_rubric, loaded_prompt
+from blossom_data.evaluate.judging.pairwise import Compare
 from blossom_data.evaluate.questions import Question, read_questions
 from blossom_data.evaluate.suites import PUBLISHED, Chosen
 from blossom_data.records import Record

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from statistics import fmean
@@ -12,7 +13,10 @@ import pytest
 from command import Result, blossom, write_lines
 from loopback import Loopback, LoopbackRequest
 
-from blossom_data.evaluate.injection import find_flags
+from blossom_data.errors import ConfigError
+from blossom_data.evaluate.judging.injection import find_flags
+from blossom_data.evaluate.results import scores_of
+from blossom_data.evaluate.scorer import Scorer
 
 Respond = Callable[[LoopbackRequest], str]
 INJECTED = [
@@ -301,3 +305,66 @@ def test_another_models_answers_do_not_replace_those_that_are_there(tmp_path: Pa
         evaluate(tmp_path, server, "gsm8k:2", "-o", "out", judge=False)
         done = evaluate(tmp_path, server, "gsm8k:2", "-o", "out", judge=False, model="other-1")
         assert (done.code, "would replace" in done.err) == (2, True)
+
+
+def test_a_callable_is_scored_by_the_same_rules(tmp_path: Path) -> None:
+    write_lines(tmp_path / "sums.jsonl", ({"prompt": f"{n} plus 1?", "gold": n + 1} for n in range(10)))
+    scorer = Scorer([f"{tmp_path / 'sums.jsonl'}:8"])
+
+    def generate(messages: Any) -> str:
+        number = int(messages[-1].content.split()[0])
+        return f"<think>{number}</think>That is {number + (number % 4 != 0)}."
+
+    found = scorer(generate)["sums"]
+    assert (found["correct"], found["n"], Scorer.value({"sums": found})) == (6, 8, 0.75)
+    with pytest.raises(ConfigError, match="needs a judge"):
+        Scorer(["mt-bench"])
+
+
+def test_two_seeds_of_one_model_differ_by_noise_and_two_models_do_not(tmp_path: Path) -> None:
+    def write(name: str, share: float, seed: int) -> Path:
+        draw = random.Random(seed)
+        folder = tmp_path / name
+        (folder / "judgements").mkdir(parents=True)
+        rows = ({"question_id": n, "model": name, "score": int(draw.random() < share)} for n in range(200))
+        write_lines(folder / "judgements/gsm8k.jsonl", rows)
+        told = {"model": name, "suites": {"gsm8k": scores_of("gsm8k", folder / "judgements/gsm8k.jsonl")}}
+        (folder / "scores.json").write_text(json.dumps(told))
+        return folder
+
+    write("first", 0.4, 1)
+    write("again", 0.4, 2)
+    write("better", 0.7, 3)
+    done = blossom("evaluate", "--compare", "first", "again", "better", cwd=tmp_path)
+    assert "smaller than the noise" in done.out
+    assert "better is better than again by" in done.out
+    assert done.out.count("| first |") == 1
+
+
+def test_leaks_of_the_training_set_stand_beside_the_score(tmp_path: Path) -> None:
+    pytest.importorskip("rapidfuzz")
+    write_lines(
+        tmp_path / "sums.jsonl",
+        [{"prompt": f"How many apples do {n} children eat in a week?", "gold": n} for n in (3, 4)],
+    )
+    turns = [
+        {"role": "user", "content": "How many apples do 3 children eat in a week?"},
+        {"role": "assistant", "content": "3"},
+    ]
+    write_lines(tmp_path / "train.jsonl", [{"messages": turns}, {"messages": [{"role": "user", "content": "Why?"}]}])
+    with Loopback(respond=lambda request: "3") as server:
+        done = evaluate(tmp_path, server, "sums.jsonl", "-o", "out", "--trained-on", "train.jsonl", judge=False)
+    assert done.code == 0, done.err
+    assert "1 of 2 records of the training set hold a question of sums.jsonl" in done.out
+    assert scores(tmp_path)["contamination"]["sums"]["leaks"] == 1
+
+
+def test_pages_and_tables_hold_names_as_text(tmp_path: Path) -> None:
+    row = {"prompt": "1?", "gold": 1, "category": "<script>|x"}
+    write_lines(tmp_path / "sums.jsonl", [row])
+    with Loopback(respond=lambda request: "1") as server:
+        done = evaluate(tmp_path, server, "sums.jsonl", "-o", "out", judge=False, model="<b>m|odel")
+    assert done.code == 0, done.err
+    assert "<b>m\\|odel" in done.out
+    page = (tmp_path / "out/scores.html").read_text()
+    assert ("<b>m" in page, "&lt;b&gt;m|odel" in page, "<script" in page) == (False, True, False)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.evaluate.answering import answers_of
-from blossom_data.evaluate.injection import without_delimiters
+from blossom_data.evaluate.judging.injection import without_delimiters
 from blossom_data.prompts import Prompt, load_prompt
 from blossom_data.records import Message, Record
 

@@ -15,9 +15,9 @@ from typing import Any
 from blossom_data.asks import Ask, Note, Question
 from blossom_data.evaluate.answering import answers_of, author_of
 from blossom_data.evaluate.checking import SCORE
-from blossom_data.evaluate.injection import find_flags
-from blossom_data.evaluate.judge_prompts import Asking
-from blossom_data.evaluate.verdicts import GRADE_HINT, GRADE_OBJECT_HINT, GRADE_SCHEMA, Grading, ask_verdict
+from blossom_data.evaluate.judging.injection import find_flags
+from blossom_data.evaluate.judging.judge_prompts import Asking
+from blossom_data.evaluate.judging.verdicts import GRADE_HINT, GRADE_OBJECT_HINT, GRADE_SCHEMA, Grading, ask_verdict
 from blossom_data.records import Lineage, Record
 from blossom_data.stages.model_family import of_one_family
 

@@ -16,9 +16,9 @@ from typing import Any
 
 from blossom_data.asks import Ask, Note, Question
 from blossom_data.evaluate.answering import answers_of
-from blossom_data.evaluate.grading import UNREADABLE, warnings
-from blossom_data.evaluate.judge_prompts import Asking
-from blossom_data.evaluate.verdicts import CHOICE_HINT, CHOICE_OBJECT_HINT, CHOICE_SCHEMA, Choosing, ask_verdict
+from blossom_data.evaluate.judging.grading import UNREADABLE, warnings
+from blossom_data.evaluate.judging.judge_prompts import Asking
+from blossom_data.evaluate.judging.verdicts import CHOICE_HINT, CHOICE_OBJECT_HINT, CHOICE_SCHEMA, Choosing, ask_verdict
 from blossom_data.records import Lineage, Record
 
 PAIR = "pair:"
