@@ -10,12 +10,13 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import Asking
-from blossom_data.cli.flags.evaluating import JudgeFlags, Tested
+from blossom_data.cli.flags.evaluating import HarnessFlags, JudgeFlags, Tested
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice, switch
 from blossom_data.errors import ConfigError, InputError
 
 SUITES = ("mt-bench", "alignbench")
+HARNESS = "lm-eval"
 
 
 @as_command("evaluate")
@@ -23,13 +24,15 @@ def command(
     tested: Tested,
     judging: JudgeFlags,
     asking: Asking,
+    harness: HarnessFlags,
     common: CommonOfLong,
     given: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="SUITE|FILE",
             help="gsm8k, math23k, mt-bench, alignbench, belle, or a JSONL file of {prompt|messages, reference?, "
-            "category?, rubric?, gold?}; NAME:N for its first N questions. With --compare: finished evaluations.",
+            "category?, rubric?, gold?}; NAME:N for its first N questions. With --compare: finished evaluations; "
+            "behind lm-eval: tasks of lm-evaluation-harness.",
         ),
     ] = None,
     is_comparing: Annotated[
@@ -64,6 +67,12 @@ def command(
     if not given:
         hint = "gsm8k, math23k, mt-bench, alignbench, belle, or a JSONL file; blossom-data evaluate --help"
         raise ConfigError("no suite is named", hint=hint)
+    if given[0] == HARNESS:
+        from blossom_data.cli.evaluation.lm_eval import run_harness
+
+        return run_harness(given[1:], tested, harness, common)
+    if harness.limit or harness.fewshot is not None:
+        raise ConfigError("--limit and --fewshot are of lm-eval", hint="NAME:N takes the first N questions of a suite")
     if is_comparing:
         return _compare([Path(each) for each in given], common)
     from blossom_data.cli.evaluation.running import evaluate

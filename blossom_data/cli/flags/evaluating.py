@@ -107,6 +107,24 @@ class JudgeFlags:
     ] = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HarnessFlags:
+    """How `evaluate lm-eval` runs the harness."""
+
+    panel: ClassVar[str] = "lm-eval"
+
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, metavar="N", help="First N questions of each task.")
+    ] = None
+    fewshot: Annotated[
+        int | None,
+        typer.Option(
+            "--fewshot", min=0, metavar="N", help="Examples before each question; the task's own number without it."
+        ),
+    ] = None
+    batch_size: Annotated[int, typer.Option("--batch-size", min=1, metavar="N", help="Questions at once.")] = 8
+
+
 def build_judge(
     flags: JudgeFlags, tested: Endpoint, roles: tuple[str, ...], *, structured: str, is_local: bool
 ) -> Endpoint | None:
