@@ -104,10 +104,14 @@ def _scoring(question: Question, manner: Manner) -> Stage:
         asking = Published.load(kind, turns, question.references)
     else:
         name = manner.judge_prompt or (suite.prompt if kind == "single" else _PAIR_PROMPT)
+        prompt = loaded_prompt(name)
+        if prompt.placeholders != ("document",):
+            told = (
+                f"the judge's prompt {name} takes {', '.join(prompt.placeholders) or 'nothing'}, not the document alone"
+            )
+            raise ConfigError(told, hint='set placeholders = ["document"], and put ${document} into its `user`')
         rubric = question.rubric or (belle_rubric(question.category) if suite.name == _BELLE else "")
-        asking = Document(
-            prompt=loaded_prompt(name), category=question.category, rubric=rubric, references=question.references
-        )
+        asking = Document(prompt=prompt, category=question.category, rubric=rubric, references=question.references)
     if manner.rivals is None:
         return Grade(asking=asking, least=suite.least, most=suite.most, max_tokens=manner.max_tokens)
     rival = manner.rivals.get((suite.name, question.id), ())

@@ -10,7 +10,8 @@ from statistics import fmean
 from typing import Any
 
 import pytest
-from command import Result, blossom, write_lines
+from command import Result, write_lines
+from forked import blossom
 from loopback import Loopback, LoopbackRequest
 
 from blossom_data.errors import ConfigError
@@ -292,6 +293,7 @@ def test_a_question_that_cannot_be_read_is_one_line_with_its_place(
         ([], "no suite is named"),
         (["mt-bench", "-o", "out"], "mt-bench needs a judge"),
         (["mt-bench", "-o", "out", "--judge-prompt", "x"], "a judge needs a model"),
+        (["gsm8k", "-o", "out", "--limit", "5"], "are of lm-eval"),
     ],
 )
 def test_wrong_commands_are_told_in_a_line(tmp_path: Path, arguments: list[str], told: str) -> None:
@@ -368,3 +370,10 @@ def test_pages_and_tables_hold_names_as_text(tmp_path: Path) -> None:
     assert "<b>m\\|odel" in done.out
     page = (tmp_path / "out/scores.html").read_text()
     assert ("<b>m" in page, "&lt;b&gt;m|odel" in page, "<script" in page) == (False, True, False)
+
+
+def test_a_judges_prompt_that_takes_no_document_is_told_before_anything_is_bought(tmp_path: Path) -> None:
+    write_lines(tmp_path / "mine.jsonl", [{"prompt": "Two rivers?"}])
+    with Loopback() as server:
+        done = evaluate(tmp_path, server, "mine.jsonl", "-o", "out", "--judge-prompt", "annotate")
+        assert (done.code, "not the document alone" in done.err, server.paid) == (2, True, 0), done.err

@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+import torch
 from forked import blossom
 from forks import run_group
 from small import make_model, write_recipe
@@ -18,6 +19,9 @@ from blossom_data.records import Message
 from blossom_data.train.data.pack import pack_dataset
 from blossom_data.train.handoff.chat import Sampling, Talker
 from blossom_data.train.handoff.export import export
+from blossom_data.train.handoff.suite_scorer import suite_scorer
+from blossom_data.train.model.model import load_network
+from blossom_data.train.template.tokens import load_tokenizer
 
 pytestmark = pytest.mark.slow
 
@@ -72,6 +76,15 @@ def test_the_score_of_a_checkpoint_is_a_hand_count_and_the_second_time_costs_not
     assert (told["correct"], told["n"], done.json["run"]["calls"]) == (right, 100, 100)
     assert done.json["model"].startswith("good-")
     assert blossom(*command, cwd=place).json["run"]["calls"] == 0
+
+
+def test_a_model_in_training_is_scored_by_the_same_questions(place: Path) -> None:
+    score = suite_scorer([f"{place / 'test.jsonl'}:20"], template="chatml", max_tokens=12)
+    found = {
+        name: score(load_network(place / name, torch.float32), load_tokenizer(place / name))
+        for name in ("good", "poor")
+    }
+    assert found["poor"] < 0.2 < 0.5 <= found["good"]
 
 
 def test_the_better_one_of_two_models_is_told_and_a_model_from_itself_is_not(place: Path) -> None:

@@ -38,6 +38,7 @@ pytestmark = pytest.mark.slow
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3")
 TEMPLATES = ("chatml", "qwen2.5", "llama-3", "mistral-v3", "gemma", "phi-3")
+NEAR_TIE = 5e-3
 Post = Callable[[str, dict[str, Any]], Any]
 
 
@@ -92,6 +93,14 @@ def model_of(folder: Path, family: str) -> Path:
     return folder
 
 
+def greedy(model: Any, ids: list[int]) -> tuple[list[int], list[float]]:
+    """The likeliest 50 tokens, and by how much each was likelier than the next (logits)."""
+    settings = {"max_new_tokens": 50, "do_sample": False, "eos_token_id": None}
+    done = model.generate(torch.tensor([ids]), output_scores=True, return_dict_in_generate=True, **settings)
+    best = [scores[0].topk(2).values for scores in done.scores]
+    return done.sequences[0, len(ids) :].tolist(), [float(two[0] - two[1]) for two in best]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_llama_cpp_reads_and_says_the_same_fifty_tokens_on_ten_prompts(tmp_path: Path, family: str) -> None:
     folder = model_of(tmp_path / "model", family)
@@ -99,13 +108,19 @@ def test_llama_cpp_reads_and_says_the_same_fifty_tokens_on_ten_prompts(tmp_path:
     model = AutoModelForCausalLM.from_pretrained(folder).float().eval()
     tokenizer = AutoTokenizer.from_pretrained(folder)
     with served(tmp_path / "model.gguf") as post:
+        whole = 0
         for row in chats(10, "asked"):
             text = f"<|im_start|>user\n{row['messages'][1]['content']}<|im_end|>\n<|im_start|>assistant\n"
             ids = tokenizer(text)["input_ids"]
             assert post("/tokenize", {"content": text, "parse_special": True})["tokens"] == ids
-            said = model.generate(torch.tensor([ids]), max_new_tokens=50, do_sample=False, eos_token_id=None)
+            said, gaps = greedy(model, ids)
             asked = {"prompt": ids, "n_predict": 50, "temperature": 0, "return_tokens": True, "ignore_eos": True}
-            assert post("/completion", asked)["tokens"] == said[0, len(ids) :].tolist()
+            theirs = post("/completion", asked)["tokens"]
+            whole += theirs == said
+            # Drawn weights may leave two tokens all but equally likely: behind such a tie texts go their own ways.
+            end = next((place for place, gap in enumerate(gaps) if gap < NEAR_TIE), len(said))
+            assert theirs[:end] == said[:end]
+        assert whole >= 8
         for chat in proof_chats(30):
             assert (
                 post("/tokenize", {"content": chat[-1].content})["tokens"] == tokenizer(chat[-1].content)["input_ids"]
