@@ -45,7 +45,7 @@ STAIRS = {
         batch engines
     """,
     "stages": """
-        typed_reply
+        typed_reply model_family
         translate annotate
         verify_math judge classify synthesize
         build

@@ -76,7 +76,7 @@ PANELS = (
     Panel(
         "Evaluation",
         "blossom_data.cli.evaluation",
-        {"evaluate": "Score models by the published rules of a suite, out of judgement files."},
+        {"evaluate": "Score a model on suites; compare models; score finished verdicts."},
     ),
     Panel(
         "Look and diagnose",

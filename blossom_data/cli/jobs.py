@@ -196,7 +196,7 @@ def telling_other_ledger(job: Job, common: Common) -> Job:
 
 def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: bool = True) -> int:
     """Runs or plans `job`, prints the result and, if it `is_guided`, what to do next; gives the exit code."""
-    is_followed = wants_to_follow(common)
+    wants_to_follow(common)
     job = telling_other_ledger(job, common)
     if is_dry_run:
         from blossom_data.cli.plan_summary import plan_summary
@@ -210,13 +210,7 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
         else:
             show(*plan_summary(plan))
         return 0
-    if job.serving is not None and not common.is_quiet and not common.is_json:
-        output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
-    with (
-        telling_stops(job.label, job.counters, job.ledger, is_told=not common.is_quiet and not common.is_json),
-        Progress(job.label, job.counters, is_quiet=common.is_quiet, is_followed=is_followed),
-    ):
-        summary = run_job(job)
+    summary = run_shown(job, common)
     if common.is_json:
         output.json_result(summary)
     elif not common.is_quiet:
@@ -225,7 +219,23 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
             tell_next(summary)
     if not summary["read"] and not common.is_quiet:
         output.say("note: the input holds no record; blossom-data status tells what became of the data sets here")
-    look = f"blossom-data show {shlex.quote(str(job.out))} --rejected"
+    return told_gate(summary)
+
+
+def run_shown(job: Job, common: Common) -> dict[str, Any]:
+    """Runs `job` with its progress shown; gives its summary."""
+    if job.serving is not None and not common.is_quiet and not common.is_json:
+        output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
+    with (
+        telling_stops(job.label, job.counters, job.ledger, is_told=not common.is_quiet and not common.is_json),
+        Progress(job.label, job.counters, is_quiet=common.is_quiet, is_followed=wants_to_follow(common)),
+    ):
+        return run_job(job)
+
+
+def told_gate(summary: dict[str, Any]) -> int:
+    """The exit code of a run that came to its end, after a line on stderr where records failed or none was kept."""
+    look = f"blossom-data show {shlex.quote(str(summary['out']))} --rejected"
     if summary["failed"]:
         number = sum(summary["failed"].values())
         told = f"the endpoint would not answer {number:,} record{'s' if number != 1 else ''}"

@@ -5,25 +5,25 @@
 
 MT-Bench: a verdict of -1 is dropped, one that stands twice counts twice, and the average is over all rows, not over the
 two turns. AlignBench: the mean of each category, of the categories of each of its two groups, and of the two groups;
-a -1 is averaged in, as it was for the published tables. Both say how often that happened.
+a -1 is averaged in, as it was for the published tables. Both say how often that happened. Suites with gold labels are
+a share of right answers, and any other file the mean of its verdicts.
 
 Source: `show_result.py` of FastChat's `llm_judge` (display_result_single), and of AlignBench.
 """
 
 from __future__ import annotations
 
-import random
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
+from blossom_data.evaluate.intervals import bootstrap, wilson
 from blossom_data.evaluate.judgements import Judgement
 
 REASONING = ("逻辑推理", "数学计算")
 LANGUAGE = ("专业能力", "中文理解", "基本任务", "文本写作", "综合问答", "角色扮演")
 _NONE = -1
-_DRAWS = 2_000
 
 
 def mt_bench(judgements: Iterable[Judgement]) -> dict[str, dict[str, Any]]:
@@ -42,11 +42,54 @@ def _mt_bench(rows: Sequence[Judgement]) -> dict[str, Any]:
         "turn_2": _mean(row.score for row in counted if row.turn == 2),
         "average": _mean(row.score for row in counted),
         "interval": _interval(counted),
+        "categories": _categories(counted),
         "n": len(counted),
         "dropped": len(rows) - len(counted),
         "double": len(rows) - len({(row.question, row.turn) for row in rows}),
         "errors": sum(row.is_error for row in rows),
     }
+
+
+def accuracy(judgements: Iterable[Judgement]) -> dict[str, dict[str, Any]]:
+    """By model, best first: the share of right answers (score 1) with its 95 % interval (Wilson)."""
+    scored = {model: _accuracy(rows) for model, rows in _by_model(judgements).items()}
+    return dict(sorted(scored.items(), key=lambda entry: (-(entry[1]["accuracy"] or 0), entry[0])))
+
+
+def _accuracy(rows: Sequence[Judgement]) -> dict[str, Any]:
+    right = sum(row.score == 1 for row in rows)
+    return {
+        "accuracy": right / len(rows) if rows else None,
+        "interval": wilson(right, len(rows)),
+        "correct": right,
+        "n": len(rows),
+        "categories": _categories(rows),
+    }
+
+
+def mean_score(judgements: Iterable[Judgement]) -> dict[str, dict[str, Any]]:
+    """By model, best first: the mean of all verdicts other than -1, over all and by category, with its interval."""
+    scored = {model: _mean_score(rows) for model, rows in _by_model(judgements).items()}
+    return dict(sorted(scored.items(), key=lambda entry: (-(entry[1]["average"] or 0), entry[0])))
+
+
+def _mean_score(rows: Sequence[Judgement]) -> dict[str, Any]:
+    counted = [row for row in rows if row.score != _NONE]
+    return {
+        "average": _mean(row.score for row in counted),
+        "interval": _interval(counted),
+        "categories": _categories(counted),
+        "n": len(counted),
+        "dropped": len(rows) - len(counted),
+    }
+
+
+def _categories(rows: Iterable[Judgement]) -> dict[str, float]:
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        if row.category:
+            found[row.category].append(row.score)
+    return {name: fmean(scores) for name, scores in sorted(found.items())}
 
 
 def alignbench(judgements: Iterable[Judgement]) -> dict[str, dict[str, Any]]:
@@ -83,21 +126,18 @@ def _by_model(judgements: Iterable[Judgement]) -> dict[str, list[Judgement]]:
     return found
 
 
+def by_question(rows: Iterable[Judgement]) -> dict[str, list[float]]:
+    """The scores of each question."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        found[row.question].append(row.score)
+    return found
+
+
 def _mean(scores: Iterable[float]) -> float | None:
     listed = list(scores)
     return fmean(listed) if listed else None
 
 
 def _interval(rows: Sequence[Judgement]) -> tuple[float, float] | None:
-    by_question: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        by_question[row.question].append(row.score)
-    if len(by_question) < 2:
-        return None
-    sums = [(sum(scores), len(scores)) for _, scores in sorted(by_question.items())]
-    draw, means = random.Random(0), []
-    for _ in range(_DRAWS):
-        drawn = draw.choices(sums, k=len(sums))
-        means.append(sum(total for total, _ in drawn) / sum(number for _, number in drawn))
-    means.sort()
-    return means[round(0.025 * _DRAWS)], means[round(0.975 * _DRAWS) - 1]
+    return bootstrap([scores for _, scores in sorted(by_question(rows).items())])

@@ -33,10 +33,22 @@ from blossom_data.shards import BlockNotes
 from blossom_data.stages.translate.segments import estimate_tokens
 from blossom_data.synthesize.rounds import Expected, Rounds, RoundsFeed
 
-GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
+GUESS_OUT = {
+    "translate": 1.6,
+    "annotate": 3.0,
+    "verify-math": 2.5,
+    "judge": 0.1,
+    "answer": 3.0,
+    "grade": 0.5,
+    "compare": 0.5,
+}
 """Output tokens per token of the last message, where the ledger holds no reply of the stage: a guess, and said so."""
 GUESS_CALL_S, GUESS_TOKENS_PER_S = 1.0, 40.0
 """Time of a call before its first token, and tokens a second after it, where the ledger knows no pace: guesses."""
+_PER_TURN = ("annotate", "answer")
+"""Stages that ask once for each turn of the user; others ask once."""
+_ASKS_NOTHING = ("verify-math", "check")
+"""Stages that ask nothing, or where only an answer shows whether they do."""
 _TOKEN_BYTES = 4
 _COPIES = 3
 """Times that a text lies on the disk: in the data set being built, in the old one, in a mix or version."""
@@ -262,9 +274,9 @@ def _note_missing(ask: Ask, record: Record, stages: Sequence[Stage], plan: _Plan
         elif buys is not None and asking not in buys:
             # The record ends there: nothing after it can be asked.
             break
-        elif place == here or stage.name != "verify-math":
+        elif place == here or stage.name not in _ASKS_NOTHING:
             # Whether verify-math samples again shows only when there is an answer.
-            times = width * (turns if stage.name == "annotate" else 1)
+            times = width * (turns if stage.name in _PER_TURN else 1) * getattr(stage, "calls", 1)
             row.calls += times
             row.tokens_in += sent * times
             row.tokens_last += last * times

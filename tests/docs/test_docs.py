@@ -18,6 +18,7 @@ BOTH = {
     "docs/pipelines.md": "docs/zh/pipelines.md",
     "docs/view.md": "docs/zh/view.md",
     "docs/synthesize.md": "docs/zh/synthesize.md",
+    "docs/evaluate.md": "docs/zh/evaluate.md",
 }
 """A page, and the same page in Chinese."""
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_./:=-]*|\.\.\.|…")

@@ -8,37 +8,82 @@ from typing import Annotated, Any
 import typer
 
 from blossom_data.cli import output
-from blossom_data.cli.flags.common import Common
+from blossom_data.cli.flags.common import CommonOfLong
+from blossom_data.cli.flags.endpoint import Asking
+from blossom_data.cli.flags.evaluating import HarnessFlags, JudgeFlags, Tested
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.cli.flags.values import choice
-from blossom_data.errors import InputError
+from blossom_data.cli.flags.values import choice, switch
+from blossom_data.errors import ConfigError, InputError
 
 SUITES = ("mt-bench", "alignbench")
+HARNESS = "lm-eval"
 
 
 @as_command("evaluate")
 def command(
-    common: Common,
-    suite: Annotated[str, choice("--suite", among=SUITES, help="Whose rules count.")],
+    tested: Tested,
+    judging: JudgeFlags,
+    asking: Asking,
+    harness: HarnessFlags,
+    common: CommonOfLong,
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SUITE|FILE",
+            help="gsm8k, math23k, mt-bench, alignbench, belle, or a JSONL file of {prompt|messages, reference?, "
+            "category?, rubric?, gold?}; NAME:N for its first N questions. With --compare: finished evaluations; "
+            "behind lm-eval: tasks of lm-evaluation-harness.",
+        ),
+    ] = None,
+    is_comparing: Annotated[
+        bool, switch("--compare", help="Set finished evaluations (folders) side by side; nothing is asked.")
+    ] = False,
+    suite: Annotated[
+        str | None, choice("--suite", among=SUITES, help="With --from-judgements: whose rules count.")
+    ] = None,
     judgements: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--from-judgements",
             metavar="FILE",
             exists=True,
-            help="Verdicts that another tool wrote: FastChat's model_judgment, AlignBench's; again for more.",
+            help="Score finished verdicts, also another tool's: FastChat's model_judgment, AlignBench's; again for "
+            "more.",
         ),
-    ],
+    ] = None,
 ) -> int:
-    """Score models out of finished judgements, by the rules by which the suite's tables were published.
+    """Score a model on suites and files of questions: with gold labels exactly, else by a judge.
 
-    MT-Bench averages over all verdicts but -1; AlignBench over categories, then over its two groups. What was dropped,
-    stands twice or is an error is told beside the scores.
+    Answers and verdicts are bought through the ledger: the same command again asks for nothing twice. --compare says
+    whether one model is better than another or the difference is noise; --from-judgements scores finished verdicts.
 
-    Example: blossom-data evaluate --suite mt-bench --from-judgements gpt-4_single.jsonl
+    Example: blossom-data evaluate gsm8k:100 -o eval/qwen --base-url http://127.0.0.1:8000/v1 --model qwen2.5-7b
     """
+    if judgements or suite:
+        if not (judgements and suite) or given or is_comparing:
+            hint = "such as --suite mt-bench --from-judgements gpt-4_single.jsonl, and no suite beside it"
+            raise ConfigError("--suite and --from-judgements belong together", hint=hint)
+        return _score_judgements(judgements, suite, common)
+    if not given:
+        hint = "gsm8k, math23k, mt-bench, alignbench, belle, or a JSONL file; blossom-data evaluate --help"
+        raise ConfigError("no suite is named", hint=hint)
+    if given[0] == HARNESS:
+        from blossom_data.cli.evaluation.lm_eval import run_harness
+
+        return run_harness(given[1:], tested, harness, common)
+    if harness.limit or harness.fewshot is not None:
+        raise ConfigError("--limit and --fewshot are of lm-eval", hint="NAME:N takes the first N questions of a suite")
+    if is_comparing:
+        return _compare([Path(each) for each in given], common)
+    from blossom_data.cli.evaluation.running import evaluate
+
+    return evaluate(given, tested, judging, asking, common)
+
+
+def _score_judgements(judgements: list[Path], suite: str, common: CommonOfLong) -> int:
     from blossom_data.evaluate.aggregate import alignbench, mt_bench
     from blossom_data.evaluate.judgements import read_judgements
+    from blossom_data.evaluate.tables import markdown, suite_rows
 
     rows = read_judgements(judgements, needs_category=suite == "alignbench")
     models = mt_bench(rows) if suite == "mt-bench" else alignbench(rows)
@@ -49,42 +94,25 @@ def command(
     if common.is_json:
         output.json_result({"suite": suite, "models": models})
     else:
-        output.result(_mt_bench_table(models) if suite == "mt-bench" else _alignbench_table(models))
+        output.result("\n".join([markdown(suite_rows(suite, models)), *_missing(models)]))
     return 0
 
 
-def _mt_bench_table(models: dict[str, dict[str, Any]]) -> str:
-    head = ["model", "turn 1", "turn 2", "average", "95 %", "n", "dropped", "double", "errors"]
-    lines = []
-    for name, told in models.items():
-        interval = "{:.2f}-{:.2f}".format(*told["interval"]) if told["interval"] else "-"
-        scores = [_score(told[key]) for key in ("turn_1", "turn_2", "average")]
-        lines.append([name, *scores, interval, *(str(told[key]) for key in ("n", "dropped", "double", "errors"))])
-    return _table([head, *lines])
-
-
-def _alignbench_table(models: dict[str, dict[str, Any]]) -> str:
-    from blossom_data.evaluate.aggregate import LANGUAGE, REASONING
-
-    categories = [
-        name for name in (*REASONING, *LANGUAGE) if any(name in told["categories"] for told in models.values())
+def _missing(models: dict[str, dict[str, Any]]) -> list[str]:
+    """The categories of AlignBench that a model has no verdict on."""
+    return [
+        f"{name}: no verdict on {', '.join(told['missing'])}" for name, told in models.items() if told.get("missing")
     ]
-    head = ["model", "overall", "reasoning", "language", *categories, "n", "-1 averaged in", "double", "errors"]
-    lines = []
-    for name, told in models.items():
-        scores = [_score(told[key]) for key in ("overall", "reasoning", "language")]
-        scores += [_score(told["categories"].get(category)) for category in categories]
-        lines.append([name, *scores, *(str(told[key]) for key in ("n", "averaged_in", "double", "errors"))])
-    notes = [f"{name}: no verdict on {', '.join(told['missing'])}" for name, told in models.items() if told["missing"]]
-    return "\n".join([_table([head, *lines]), *notes])
 
 
-def _table(rows: list[list[str]]) -> str:
-    """A Markdown table."""
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    rule = "|---|" + "---:|" * (len(rows[0]) - 1)
-    return "\n".join([lines[0], rule, *lines[1:]])
+def _compare(folders: list[Path], common: CommonOfLong) -> int:
+    from blossom_data.evaluate.report import compare, compared_tables, told
 
-
-def _score(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    if len(folders) < 2:
+        raise ConfigError("--compare takes two evaluations or more", hint="blossom-data evaluate --compare A B")
+    compared = compare(folders)
+    if common.is_json:
+        output.json_result(compared)
+    else:
+        output.result(told(*compared_tables(compared)))
+    return 0

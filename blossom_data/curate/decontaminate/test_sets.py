@@ -19,12 +19,17 @@ from blossom_data.errors import ConfigError, InputError
 from blossom_data.rows import BadRow, read_rows
 
 _BUNDLED = ("gsm8k-test", "mt-bench")
-_FILE_NAMES = {"mt-bench": ("mt_bench_question", "question"), "alignbench": ("data_v1.1_release",)}
+_FILE_NAMES = {
+    "mt-bench": ("mt_bench_question", "question"),
+    "alignbench": ("data_v1.1_release",),
+    "belle": ("belle_eval_set", "eval_set"),
+}
 """Names that a test set has where it is had from."""
 _HAD_FROM = {
     "gsm8k-test": "github.com/openai/grade-school-math, grade_school_math/data/test.jsonl",
     "mt-bench": "github.com/lm-sys/FastChat, fastchat/llm_judge/data/mt_bench/question.jsonl",
     "alignbench": "github.com/THUDM/AlignBench, data/data_v1.1_release.jsonl",
+    "belle": "github.com/LianjiaTech/BELLE, eval/eval_set.json",
     "math23k-test": "github.com/SCNU203/Math23k, math23k_test.json",
 }
 _ENDINGS = (".jsonl", ".json", ".parquet", ".jsonl.zst", ".jsonl.gz", "")
@@ -49,8 +54,12 @@ def check_name(name: str, bench_dir: Path | None) -> Path:
     Raises:
         ConfigError: nowhere.
     """
-    if (path := Path(name)).exists():
-        return path
+    path = Path(name)
+    return path if path.exists() else find_named(name, bench_dir)
+
+
+def find_named(name: str, bench_dir: Path | None) -> Path:
+    """Where the test set of this name lies, be there a file called so or not; raises as `check_name`."""
     for folder in [bench_dir] if bench_dir is not None else []:
         for stem in (name, name.replace("-", "_"), name.replace("-", "/", 1), *_FILE_NAMES.get(name, ())):
             for ending in _ENDINGS:

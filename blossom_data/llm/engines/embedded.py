@@ -51,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--slots", type=int, default=1, help="requests at once")
     parser.add_argument("--context", type=int, default=CONTEXT, help="tokens of one request with its reply")
+    parser.add_argument("--cache", choices=("f16", "f32"), default="f16", help="number format of the key-value cache")
     options = parser.parse_args(arguments)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.pthread_sigmask(signal.SIG_BLOCK, [number])
@@ -81,6 +82,8 @@ def _settings(options: argparse.Namespace) -> Any:
     settings.n_batch = _BATCH
     settings.cpuparams.n_threads = options.threads
     settings.cpuparams_batch.n_threads = options.threads
+    if options.cache == "f32":
+        settings.cache_type_k = settings.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_F32
     settings.warmup = False
     settings.ui = False
     settings.cors_origins = "http://127.0.0.1"

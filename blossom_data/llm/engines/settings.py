@@ -91,6 +91,31 @@ def plan_embedded(model: str, *, log: Path, may_download: bool = False, start_s:
     return LocalEngine(serving=serving, model=name, slots=slots)
 
 
+def plan_module(module: str, model: Path, *, log: Path, start_s: float = START_S) -> LocalEngine:
+    """The engine that a module of ours is: it serves the model folder `model`, one request at a time.
+
+    The name of the model holds the hash of its manifest, or of its settings where it has none: the ledger knows it by
+    that name, and another training is another model.
+    """
+    port = free_port()
+    marks = [model / name for name in ("manifest.json", "config.json") if (model / name).is_file()]
+    if not marks:
+        raise ConfigError(
+            f"{model} is no model folder: it has no config.json", hint="make one: blossom-data train export RUN -o DIR"
+        )
+    name = f"{model.resolve().name}-{_digest(marks[0])}"
+    argv = (sys.executable, "-m", module, str(model), "--port", str(port), "--name", name)
+    serving = Serving(
+        name="transformers",
+        is_ours=True,
+        argv=argv,
+        base_url=f"http://127.0.0.1:{port}/v1",
+        log=log,
+        start_s=start_s,
+    )
+    return LocalEngine(serving=serving, model=name, slots=1)
+
+
 def find_model(name: str, *, may_download: bool = False) -> Path:
     """The GGUF file that `name` means: a path, `tiny`, or `hf:ORG/REPO/FILE.gguf` on the hub.
 

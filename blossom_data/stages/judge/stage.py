@@ -12,7 +12,6 @@ what an answer says to its judge changes nothing about how the verdict is read.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,6 +22,7 @@ from blossom_data.llm.reply_models import ReplyNumber, ReplyText, read_reply, re
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.model_family import of_one_family
 from blossom_data.stages.typed_reply import ask_until_read
 
 REJECT_CODES = ("no_answer", "low_score", "unreadable", "content_filter", "no_annotation")
@@ -30,7 +30,6 @@ ASKED_AS = "judge-answer"
 """The stage of its Asks: `judge` is the one that compares translations."""
 LEAST, MOST = 1, 10
 _TAG = "judge:"
-_FAMILY = re.compile(r"[a-z]+")
 
 
 @reply_model
@@ -79,7 +78,7 @@ class Judge:
         if grade is None:
             raise Reject("no_annotation", f"none of {self.best_of} annotations came out right")
         yield Note(f"score {grade.score}")
-        if (family := _family(reply.model)) and family == _family(_author(best)):
+        if family := of_one_family(reply.model, _author(best)):
             yield Note(f"judge and author of one family ({family})")
         if grade.score < self.keep:
             told = f"score {grade.score} of {MOST}, wants {self.keep}: {grade.reason}"
@@ -151,9 +150,3 @@ def _author(record: Record) -> str:
     """The model that wrote the answer, as the lineage says."""
     written = (step.model for step in reversed(record.lineage) if step.stage in ("annotate", "verify-math"))
     return next((model for model in written if model), "")
-
-
-def _family(model: str) -> str:
-    """The family of a model by its name: `Qwen/Qwen2.5-72B-Instruct` is qwen, `gpt-4o` gpt."""
-    found = _FAMILY.match(model.rsplit("/", 1)[-1].lower())
-    return found[0] if found else ""

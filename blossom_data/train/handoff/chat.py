@@ -41,6 +41,10 @@ class Talker:
     def __init__(self, network: Any, encoder: Encoder, tokenizer: Any, stop_ids: Sequence[int]) -> None:
         self._network, self._encoder, self._tokenizer = network, encoder, tokenizer
         self._stop_ids = frozenset(stop_ids)
+        self.finish_reason = "stop"
+        """How the last reply ended: stop, or length where its budget was used up."""
+        self.usage = (0, 0)
+        """Tokens of its prompt, and of what was said."""
 
     @classmethod
     def open(cls, folder: Path, *, template: str = "") -> Talker:
@@ -78,12 +82,15 @@ class Talker:
         draw = torch.Generator(self._network.device).manual_seed(sampling.seed)
         said: list[int] = []
         shown = ""
+        self.finish_reason, self.usage = "length", (len(prompt), 0)
         for token in continued(
             self._network, prompt, budget=budget, stop_ids=self._stop_ids, choose=lambda it: _choose(it, sampling, draw)
         ):
             if token in self._stop_ids:
+                self.finish_reason = "stop"
                 break
             said.append(token)
+            self.usage = (len(prompt), len(said))
             text = self._tokenizer.decode(said, skip_special_tokens=True)
             # A character of several tokens is shown when it is whole.
             if not text.endswith(_UNFINISHED):

@@ -17,33 +17,40 @@ from typing import Any
 
 import orjson
 
-from blossom_data.train.handoff.gguf import find_converter, write_gguf
+from blossom_data.errors import ConfigError
+from blossom_data.train.handoff.gguf import find_converter, is_converter_there, write_gguf
+from blossom_data.train.handoff.gguf_writer import is_writable
 from blossom_data.train.handoff.merge import checkpoint_of, is_lora, network_of, provenance
+from blossom_data.train.handoff.modelfile import modelfile
+from blossom_data.train.handoff.proof import prove_template
+from blossom_data.train.handoff.space import write_space
 from blossom_data.train.model.folders import Building
 from blossom_data.train.parallel.checkpoint import Checkpoint
 from blossom_data.train.recipe.hub import base_folder
-from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.templates import described_template
 from blossom_data.train.template.tokens import load_tokenizer
-from blossom_data.train.template.writing import reply_head
 
 _NOT_HANDED_ON = ("generation_config.json",)
 _PIECES = "tokenizer.model"
 
 
-def export(run: Path, out: Path, *, gguf: bool = False, converter: Path | None = None) -> dict[str, Any]:
+def export(
+    run: Path, out: Path, *, gguf: bool = False, converter: Path | None = None, form: str = "", space: bool = False
+) -> dict[str, Any]:
     """Writes the newest model of the run, or that of the checkpoint folder, `run` to `out`.
 
     Args:
-        gguf: also write OUT.gguf beside it, with a converter of llama.cpp.
-        converter: that converter; None: one that is in PATH.
+        gguf: also write OUT.gguf beside it.
+        converter: a converter of llama.cpp for it; None: one that is in PATH, or else the families that we write.
+        form: number format of OUT.gguf, one of gguf_tensors.FORMATS; "" for that of the weights.
+        space: also write a web demo, app.py and requirements.txt, into `out`.
 
     Raises:
         ConfigError, InputError: no checkpoint, a damaged one, no converter, or `out` cannot be written.
     """
-    command = find_converter(converter) if gguf else []
     checkpoint = checkpoint_of(run)
     base = base_folder(checkpoint.manifest)
+    command = _converter_for(base, converter, form) if gguf else []
     tokenizer = load_tokenizer(base)
     template = checkpoint.manifest["template"]
     encoder = described_template(template, tokenizer)
@@ -56,42 +63,23 @@ def export(run: Path, out: Path, *, gguf: bool = False, converter: Path | None =
         tokenizer.chat_template = template["chat_template"]
         tokenizer.save_pretrained(str(building.folder))
         _hand_on_pieces(base, building.folder, tokenizer)
-        manifest = building.finish({"kind": "model", **provenance(checkpoint), "stop_ids": stop_ids})
-    written = {"out": str(out), "checkpoint": str(checkpoint.folder), "stop_ids": stop_ids, "gguf": ""}
-    if command:
-        written["gguf"] = str(write_gguf(command, out))
+        proof = prove_template(encoder, tokenizer, template["chat_template"])
+        if space:
+            write_space(building.folder, out.name)
+        manifest = building.finish({"kind": "model", **provenance(checkpoint), "stop_ids": stop_ids, "proof": proof})
+    written = {"out": str(out), "checkpoint": str(checkpoint.folder), "stop_ids": stop_ids, "gguf": "", "proof": proof}
+    if gguf:
+        written["gguf"] = str(write_gguf(command, out, form))
     return {**written, "files": [entry["file"] for entry in manifest["files"]]}
 
 
-def modelfile(encoder: Encoder, stop_tokens: list[str]) -> str:
-    """The Modelfile that gives Ollama the template: Go template text, stop tokens, default system text."""
-    template = encoder.template
-    joins, system = template.system.place != "turn", template.forms.get("system")
-    body, branch = "", "if"
-    for role, form in template.forms.items():
-        if joins and role == "system":
-            continue
-        before = _first_system(template.system.lead, template.system.join) if joins and role == "user" else ""
-        before = template.system.lead if role == "system" else before
-        content = f"{form.head}{form.lead}{before}{{{{ .Content }}}}{form.tail}{form.end}{form.after}"
-        body += f'{{{{ {branch} eq .Role "{role}" }}}}{content}'
-        branch = "else if"
-    start = ("{{ $first := true }}" if joins else "") + template.opening
-    intro = template.intro
-    if system is not None and template.system.default == "" and not joins:
-        intro += system.head + system.lead + template.system.lead + system.tail + system.end + system.after
-    unasked = intro and f"{{{{ if not .System }}}}{intro}{{{{ end }}}}"
-    text = f"{start}{unasked}{{{{ range .Messages }}}}{body}{{{{ end }}}}{{{{ end }}}}{reply_head(template)}"
-    lines = ["FROM .", f'TEMPLATE """{text}"""']
-    if template.system.default and system is not None:
-        lines.append(f'SYSTEM """{template.system.default}"""')
-    lines += [f'PARAMETER stop "{token}"' for token in stop_tokens]
-    return "\n".join(lines) + "\n"
-
-
-def _first_system(lead: str, join: str) -> str:
-    system = f"{{{{ if $.System }}}}{lead}{{{{ $.System }}}}{join}{{{{ end }}}}"
-    return f"{{{{ if $first }}}}{system}{{{{ end }}}}{{{{ $first = false }}}}"
+def _converter_for(base: Path, named: Path | None, form: str) -> list[str]:
+    """The command that converts a model such as `base`; none where it is written here."""
+    if named is not None and form:
+        raise ConfigError("--gguf-type is for what is written here; a converter has its own", hint="leave one out")
+    if named is None and is_writable(base) and (form or not is_converter_there()):
+        return []
+    return find_converter(named)
 
 
 def _stop_ids(trained: list[int], eos_id: int | None) -> list[int]:

@@ -1,10 +1,10 @@
-"""A GGUF file of an exported model, made by an installed converter of llama.cpp.
+"""A GGUF file of an exported model, made by an installed converter of llama.cpp, or here (gguf_writer.py).
 
     convert = find_converter(None)               ["/opt/bin/convert_hf_to_gguf.py"]
     write_gguf(convert, Path("models/blossom"))  models/blossom.gguf
 
 The converter is called as `CONVERTER FOLDER --outfile FILE`. FILE lies in a folder of its own until it is whole, so an
-older OUT.gguf stays when a conversion fails. Quantising is llama.cpp's part. Only families and tokenizers that the
+older OUT.gguf stays when a conversion fails. Only families and tokenizers that the
 converter knows can be converted.
 """
 
@@ -49,32 +49,50 @@ def find_converter(named: Path | None) -> list[str]:
     return [str(named.absolute())]
 
 
-def write_gguf(converter: list[str], model: Path) -> Path:
+def is_converter_there() -> bool:
+    """Whether one of CONVERTERS is in PATH."""
+    return any(map(shutil.which, CONVERTERS))
+
+
+def write_gguf(converter: list[str], model: Path, form: str = "") -> Path:
     """Converts the folder `model` to the file MODEL.gguf beside it; gives its path.
+
+    Args:
+        converter: the command of a converter; empty: it is written here, in the number format `form`.
 
     Raises:
         BlossomError: the converter failed, or what it wrote is no GGUF file.
+        ConfigError: the model cannot be written here.
     """
     model = model.resolve()
     target = model.with_name(f"{model.name}.gguf")
-    name = Path(converter[-1]).name
+    name = Path(converter[-1]).name if converter else "blossom-data"
     try:
         with tempfile.TemporaryDirectory(prefix=".gguf-", dir=model.parent) as folder:
             made = Path(folder) / "model.gguf"
-            done = subprocess.run(
-                [*converter, str(model), "--outfile", str(made)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                check=False,
-            )
-            if done.returncode:
-                raise _failed(name, done.returncode, done.stdout, model)
+            if converter:
+                _convert(converter, model, made)
+            else:
+                from blossom_data.train.handoff.gguf_writer import own_gguf
+
+                own_gguf(model, made, form=form)
             _seal(made, name, model)
             made.replace(target)
     except OSError as why:
         raise BlossomError(f"cannot write {target}: {why.strerror}", hint=f"the model in {model} is whole") from why
     return target
+
+
+def _convert(converter: list[str], model: Path, made: Path) -> None:
+    done = subprocess.run(
+        [*converter, str(model), "--outfile", str(made)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if done.returncode:
+        raise _failed(Path(converter[-1]).name, done.returncode, done.stdout, model)
 
 
 def _seal(made: Path, name: str, model: Path) -> None:

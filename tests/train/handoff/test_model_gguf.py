@@ -158,13 +158,21 @@ def test_what_a_converter_does_wrong_is_one_line_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bin", "model", "model.gguf"]
 
 
-def test_without_a_converter_the_error_says_what_to_get(place: Path, tmp_path: Path) -> None:
-    done = exported(place, "none", "--gguf", env={"PATH": str(tmp_path)})
-    assert done.code == 2, done
-    error, advice = done.err.splitlines()
-    assert "no GGUF converter" in error
-    assert "give --converter llama.cpp/convert_hf_to_gguf.py" in advice
-    assert not (place / "none").exists()
+def test_without_a_converter_it_is_written_here_in_the_format_that_is_wanted(place: Path, tmp_path: Path) -> None:
+    pytest.importorskip("gguf")
+    done = exported(place, "ours", "--gguf", "--space", "--json", env={"PATH": str(tmp_path)})
+    assert done.code == 0, done
+    assert (place / "ours.gguf").read_bytes()[:4] == b"GGUF"
+    small = exported(place, "small", "--gguf-type", "q8_0", env={"PATH": str(tmp_path)})
+    assert small.code == 0, small
+    assert (place / "small.gguf").stat().st_size < (place / "ours.gguf").stat().st_size
+    proof = done.json["proof"]
+    assert proof["same_text"] == proof["chats"] > 100
+    compile((place / "ours/app.py").read_text(), "app.py", "exec")
+    assert "gradio" in (place / "ours/requirements.txt").read_text()
+
+
+def test_a_converter_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no GGUF converter at"):
         find_converter(tmp_path / "nowhere.py")
     plain = script(tmp_path, "pass", name="converter")
