@@ -6,14 +6,15 @@ import importlib.util
 from pathlib import Path
 
 from blossom_data.cli.flags.endpoint import Asking
-from blossom_data.cli.flags.engine import EngineEndpoint, plan_engine
+from blossom_data.cli.flags.engine import EngineEndpoint, engine_log, plan_engine
 from blossom_data.config import Secret
 from blossom_data.errors import ConfigError, extra_hint
+from blossom_data.ledger.address import LedgerAddress
 from blossom_data.llm.engines.serve import START_S
 from blossom_data.llm.engines.settings import plan_embedded, plan_module
 
 
-def plan_checkpoint(model: Path, asking: Asking, *, ledger: Path, is_batched: bool) -> EngineEndpoint:
+def plan_checkpoint(model: Path, asking: Asking, *, ledger: LedgerAddress, is_batched: bool) -> EngineEndpoint:
     """The endpoint that `model`, a folder or a GGUF file, will be once it is served.
 
     Raises:
@@ -28,7 +29,7 @@ def plan_checkpoint(model: Path, asking: Asking, *, ledger: Path, is_batched: bo
         return served
     if is_batched:
         raise ConfigError("--batch is for providers; a checkpoint has no batches", hint="leave out --batch")
-    log = ledger.parent / f"{ledger.stem}.engine.log"
+    log = engine_log(ledger)
     start_s = float(flags.serve_start_s or START_S)
     if model.is_file():
         local = plan_embedded(str(model), log=log, start_s=start_s)

@@ -31,8 +31,8 @@ from blossom_data.evaluate.results import (
 from blossom_data.evaluate.suites import Chosen, parse_suites
 from blossom_data.evaluate.work import JUDGING, Manner, Planned, plan_work
 from blossom_data.executors.job import Job
+from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.place import find_ledger
-from blossom_data.ledger.snapshot import LedgerSnapshot
 from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import Replacement
 
@@ -122,7 +122,7 @@ def _scores(
     """Reads the answers, writes verdicts and scores, and gives the scores."""
     assert tested.out is not None and job.ledger is not None
     rival = str(read_scores(judging.against)["model"]) if judging.against is not None else ""
-    with closing(LedgerSnapshot(job.ledger)) as ledger:
+    with closing(open_snapshot(job.ledger)) as ledger:
         paths = write_judgements(tested.out, model, ledger.get, rival=rival)
     suites, told = {}, []
     for each in chosen:

@@ -80,6 +80,12 @@ class EngineEndpoint:
         return replace(endpoint, name="embedded", structured=structured, max_in_flight=in_flight)
 
 
+def engine_log(ledger: LedgerAddress) -> Path:
+    """Where an engine writes: beside the ledger that its replies go to."""
+    file = ledger if isinstance(ledger, Path) else DEFAULT_LEDGER
+    return file.parent / f"{file.stem}.engine.log"
+
+
 def plan_engine(
     flags: EngineFlags, *, model: str, base_url: str, ledger: LedgerAddress, is_batched: bool
 ) -> EngineEndpoint | None:
@@ -103,8 +109,7 @@ def plan_engine(
     from blossom_data.llm.engines.settings import plan_embedded, plan_served
 
     start_s = float(flags.serve_start_s or _START_S)
-    file = ledger if isinstance(ledger, Path) else DEFAULT_LEDGER
-    log = file.parent / f"{file.stem}.engine.log"
+    log = engine_log(ledger)
     if serve:
         if "{port}" not in serve and base_url:
             check_base_url(base_url)
