@@ -80,6 +80,7 @@ PANELS = (
             "demo": "Run the whole job offline on bundled rows, against a replayed recording.",
             "doctor": "Check configuration, keys, endpoint and machine; say how to mend what is wrong.",
             "show": "Look at the records of a data set, or at its rejects.",
+            "report": "Write all that is known of a data set as one HTML page.",
             "style": "Measure in how many voices the answers of a data set speak.",
             "schema": "Print the JSON Schema of a file that blossom-data reads, for editors.",
         },
