@@ -19,7 +19,24 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
 from pages_made import Page, reject, write_set
 
 ELEMENTS = {
-    *("html", "head", "meta", "title", "style", "body", "main", "section", "nav", "a", "h1", "h2", "h3", "h4", "p", "dl"),
+    *(
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "main",
+        "section",
+        "nav",
+        "a",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "p",
+        "dl",
+    ),
     *("dt", "dd", "div", "span", "i", "b", "small", "bdi", "code", "pre", "table", "thead", "tbody", "tr", "th", "td"),
     *("figure", "figcaption", "details", "summary", "svg", "g", "path", "rect", "line", "circle", "text", "tspan"),
 }
@@ -66,8 +83,14 @@ def write_hostile(folder: Path, corpus: list[str]) -> None:
             Record(f"{number}{short}", short, short, messages, short, short, (short, f"category:{short}"), steps)
         )
     # One large group, so that style is measured too.
-    kept += [Record(f"s{n}", corpus[7][:100], "en", (Message("user", f"{n}"), Message("assistant", "Yes."))) for n in range(40)]
-    kept += [Record(f"t{n}", corpus[8][:100], "en", (Message("user", f"{n}"), Message("assistant", "- a"))) for n in range(40)]
+    kept += [
+        Record(f"s{n}", corpus[7][:100], "en", (Message("user", f"{n}"), Message("assistant", "Yes.")))
+        for n in range(40)
+    ]
+    kept += [
+        Record(f"t{n}", corpus[8][:100], "en", (Message("user", f"{n}"), Message("assistant", "- a")))
+        for n in range(40)
+    ]
     lost = [
         reject(text[:60], text[:60], kept[place], text, detail=text[:300], file=text[:60], line=3, history=[text[:300]])
         for place, text in enumerate(corpus)

@@ -123,7 +123,11 @@ def test_no_text_of_the_chinese_page_is_left_in_english(
     page = page_of(chinese, "--lang", "zh")
     assert ("svg" in page.tags) == can_draw
     # Names of commands, codes and files stand in <code>; units and what the field writes alike in both languages stay.
-    own = {"user", "assistant", "gold"} | {"train", "pack", "prices", "price", "in", "out", "report"} | {"ASCII", "sha", "k"}
+    own = (
+        {"user", "assistant", "gold"}
+        | {"train", "pack", "prices", "price", "in", "out", "report"}
+        | {"ASCII", "sha", "k"}
+    )
     own |= {"blossom", "data", "dedup", "near", "decontaminate", "leak"}
     left = {
         word
@@ -176,7 +180,9 @@ def test_without_the_extra_the_tables_say_the_same(chinese: Path, monkeypatch: p
 def test_a_chart_is_one_of_this_page_and_no_colour_is_baked_in(chinese: Path) -> None:
     page = page_of(chinese)
     paints = {value for name, value in page.attributes if name in ("fill", "stroke")}
-    assert {paint for paint in paints if not paint.startswith("var(--") and paint not in ("none", "transparent")} == set()
+    assert {
+        paint for paint in paints if not paint.startswith("var(--") and paint not in ("none", "transparent")
+    } == set()
     assert {name for name, _ in page.attributes} & {"style", "xmlns", "xlink:href", "clip-path"} == set()
     assert "prefers-color-scheme:dark" in page.source and "@media print" in page.source
 
@@ -184,7 +190,10 @@ def test_a_chart_is_one_of_this_page_and_no_colour_is_baked_in(chinese: Path) ->
 def test_a_version_is_compared_with_the_one_before(tmp_path: Path) -> None:
     for last in (10, 14):
         write_set(tmp_path / "made", [record(n) for n in range(last - 10, last)])
-        assert run("publish", tmp_path / "made", "-o", tmp_path / "data", "--name", "sums", "-q", "--licence", "gsm8k=MIT") == 0
+        assert (
+            run("publish", tmp_path / "made", "-o", tmp_path / "data", "--name", "sums", "-q", "--licence", "gsm8k=MIT")
+            == 0
+        )
     page = page_of(tmp_path, dataset="data/sums")
     assert re.search(r"added\n4\nremoved\n4\nchanged\n0\nsame\n6", page.text)
     first = min(path.name for path in (tmp_path / "data/sums").iterdir() if path.name[0].isdigit())
@@ -227,7 +236,9 @@ def test_a_training_run_has_the_same_kind_of_page(tmp_path: Path) -> None:
         (["raw.jsonl"], "holds no record"),
     ],
 )
-def test_what_cannot_be_is_told_in_a_line(flags: list[str], told: str, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+def test_what_cannot_be_is_told_in_a_line(
+    flags: list[str], told: str, tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
     monkeypatch.chdir(tmp_path)
     write_set(Path("set"), [record(1)])
     Path("thesis.html").write_text("<title>Mine</title>")

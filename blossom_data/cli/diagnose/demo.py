@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from blossom_data.cli import output
+from blossom_data.cli.diagnose.report import NAME, dataset_page
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
@@ -17,6 +18,7 @@ from blossom_data.cli.flags.values import choice
 from blossom_data.cli.jobs import wants_to_follow
 from blossom_data.cli.pipelines.run import run_pipeline
 from blossom_data.cli.progress import Progress
+from blossom_data.cli.report_file import refuse_other_file, write_report
 from blossom_data.cli.run_summary import show_summary
 from blossom_data.report.codes import legend
 from blossom_data.shards import read_manifest
@@ -59,6 +61,9 @@ def command(
             common=common,
             is_replacing=replacing.is_replacing,
         )
+    page = out / NAME
+    refuse_other_file(page, out / "dataset")
+    write_report(page, dataset_page(out / "dataset"))
     if not common.is_quiet and not common.is_json:
         manifest = read_manifest(out / "dataset") or {}
         output.result("Caught, and asked again until it was right:")
@@ -68,6 +73,7 @@ def command(
         output.say(f"Look at it:   blossom-data show {out / 'dataset'}")
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
         output.say(f"Once more:    blossom-data demo -o {out}   (0 calls: every reply is in the ledger)")
+        output.say(f"The report:   {page.resolve().as_uri()}   (open it in a browser)")
     return code
 
 

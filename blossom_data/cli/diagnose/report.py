@@ -72,8 +72,17 @@ def command(
     return 0
 
 
-def dataset_page(dataset: Path, *, lang: str, spending: Spending, against: Path | None, counters: Counters) -> bytes:
+def dataset_page(
+    dataset: Path,
+    *,
+    lang: str = "en",
+    spending: Spending | None = None,
+    against: Path | None = None,
+    counters: Counters | None = None,
+) -> bytes:
     """The page of the data set at `dataset`; `against` without a value compares a version with the one before."""
+    from blossom_data.counters import Counters
+    from blossom_data.llm.money.spending import Spending
     from blossom_data.report.dataset.facts import read_facts, rows_of
     from blossom_data.report.dataset.page import page
     from blossom_data.report.dataset.purchases import read_purchases
@@ -85,7 +94,7 @@ def dataset_page(dataset: Path, *, lang: str, spending: Spending, against: Path 
     from blossom_data.shards import read_manifest
 
     manifest: dict[str, Any] = (read_manifest(dataset) if dataset.is_dir() else None) or {}
-    against = against or _version_before(dataset)
+    against, counters = against or _version_before(dataset), counters or Counters()
     facts = read_facts(dataset, counters.counted("reading", rows_of(dataset), total=count_records(dataset)))
     subject = Subject(
         name=str(manifest.get("name") or "/".join(dataset.resolve().parts[-2:]).lstrip("/")),
@@ -93,7 +102,7 @@ def dataset_page(dataset: Path, *, lang: str, spending: Spending, against: Path 
         facts=facts,
         rejects=read_rejects(reject_values(dataset)),
         voices=hear(facts.draw.groups()),
-        purchases=read_purchases(dataset, manifest, spending),
+        purchases=read_purchases(dataset, manifest, spending or Spending()),
         before=str(against.name) if against else "",
         difference=_difference(against, dataset, counters) if against else None,
     )

@@ -9,6 +9,8 @@ style sheet, so a chart follows dark mode and print.
 
 from __future__ import annotations
 
+import itertools
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -23,8 +25,8 @@ MOST_ROWS = 24
 KEPT = "kept"
 """The colour of what is kept; colours are named as in the style sheet."""
 _COLOURS = tuple(f"c{number}" for number in (0, 1, 4, 3, 5, 6, 2, 7))
-_LABELS = {"wide": 220, "narrow": 110}
-"""The most room for names of categories, in pixels."""
+_LABELS = {"wide": 32, "narrow": 16}
+"""Columns of a terminal that the name of a category takes at the most; to have the renderer cut it takes seconds."""
 _PADDING = {"left": 14, "right": 6, "top": 4, "bottom": 2}
 """To the left, what names need more in a reader's font than in the one that they are measured in."""
 _ROW, _HEIGHT = 24, 220
@@ -83,10 +85,11 @@ def bars(
     series = _distinct(row[1] for row in rows)
     shown = [(visible(name), visible(part), number) for name, part, number in rows if visible(name) in order]
     sums = {name: sum(number for one, _, number in shown if one == name) for name in order}
-    values = [{"name": n, "series": s, "number": v, "at": series.index(s)} for n, s, v in shown]
     drawn = _coloured(series, colours or {})
 
     def spec(screen: str) -> Spec:
+        labels = _labels(order, screen)
+        values = [{"name": labels[n], "series": s, "number": v, "at": series.index(s)} for n, s, v in shown]
         number = {
             "field": "number",
             "type": "quantitative",
@@ -94,9 +97,9 @@ def bars(
             "axis": {**_numbers(screen), "tickMinStep": 1},
             "scale": {"domain": [0, 1.1 * max(sums.values(), default=0) or 1]},
         }
-        y = _categories(order, screen)
+        y = _categories(labels)
         parts = {"x": number, "y": y, "color": _series(drawn), "order": {"field": "at"}}
-        told = [{"name": name, "number": total, "told": _short(total)} for name, total in sums.items()]
+        told = [{"name": labels[name], "number": total, "told": _short(total)} for name, total in sums.items()]
         behind = {"x": number, "y": y, "text": {"field": "told"}}
         layers = [
             {"data": {"values": values}, "mark": {"type": "bar", "height": {"band": 0.72}}, "encoding": parts},
@@ -137,16 +140,17 @@ def ranges(
     """
     shown = rows[:MOST_ROWS]
     order = _distinct(row[0] for row in shown)
-    values = [{"name": visible(n), "low": low, "mid": mid, "high": high} for n, low, mid, high in shown]
 
     def spec(screen: str) -> Spec:
+        labels = _labels(order, screen)
+        values = [{"name": labels[visible(n)], "low": a, "mid": b, "high": c} for n, a, b, c in shown]
         scale = {"domain": list(whole)} if whole else {"zero": True}
 
         def across(field: str) -> Spec:
             axis = {"title": x, "axis": _numbers(screen), "scale": scale}
             return {"field": field, "type": "quantitative", **axis}
 
-        y = _categories(order, screen)
+        y = _categories(labels)
         line = {"type": "rule", "strokeWidth": 5, "color": "var(--c0)", "opacity": 0.4, "strokeCap": "round"}
         point = {"type": "point", "filled": True, "size": 75, "color": "var(--c0)", "opacity": 1}
         layers = [
@@ -223,9 +227,32 @@ def _numbers(screen: str, *, ticks: int = 0, shape: str = "~s") -> Spec:
     return {"format": shape, "tickCount": ticks or (7 if screen == "wide" else 3), "domain": False, "ticks": False}
 
 
-def _categories(order: Sequence[str], screen: str) -> Spec:
-    axis = {"labelLimit": _LABELS[screen], "grid": False, "ticks": False, "domain": False, "labelPadding": 6}
-    return {"field": "name", "type": "nominal", "sort": list(order), "title": None, "axis": axis}
+def _categories(labels: Mapping[str, str]) -> Spec:
+    axis = {"labelLimit": 0, "grid": False, "ticks": False, "domain": False, "labelPadding": 6}
+    return {"field": "name", "type": "nominal", "sort": list(labels.values()), "title": None, "axis": axis}
+
+
+def _labels(names: Sequence[str], screen: str) -> dict[str, str]:
+    """What stands on the axis for each name: its beginning, told apart by a number from another of the same."""
+    labels: dict[str, str] = {}
+    for name in names:
+        label = _cut(name, _LABELS[screen])
+        if label in labels.values():
+            label = f"{label} #{len(labels) + 1}"
+        labels[name] = label
+    return labels
+
+
+def _cut(name: str, most: int) -> str:
+    """The beginning of a name that is no wider than `most` columns."""
+    if sum(map(_columns, name)) <= most:
+        return name
+    ends = itertools.accumulate(map(_columns, name))
+    return name[: sum(end < most for end in ends)] + "…"
+
+
+def _columns(letter: str) -> int:
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 def _coloured(names: Sequence[str], fixed: Mapping[str, str]) -> dict[str, str]:
