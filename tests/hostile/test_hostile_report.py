@@ -1,4 +1,4 @@
-"""Hostile texts in every field of a data set, and its report: all is shown as text, nothing runs, nothing is fetched."""
+"""Hostile texts in every field of a data set, and its report: all is text, nothing runs, nothing is fetched."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ MOST_ROWS = 24
 KEPT = "kept"
 """The colour of what is kept; colours are named as in the style sheet."""
 _COLOURS = tuple(f"c{number}" for number in (0, 1, 4, 3, 5, 6, 2, 7))
-_LABELS = {"wide": 32, "narrow": 16}
+_LABELS = {"wide": 32, "narrow": 18}
 """Columns of a terminal that the name of a category takes at the most; to have the renderer cut it takes seconds."""
 _PADDING = {"left": 14, "right": 6, "top": 4, "bottom": 2}
 """To the left, what names need more in a reader's font than in the one that they are measured in."""
