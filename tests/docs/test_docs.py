@@ -16,6 +16,7 @@ BOTH = {
     "README.md": "README.zh-CN.md",
     **{f"docs/{name}.md": f"docs/zh/{name}.md" for name in ("README", "install", "first-run", "cost", "training")},
     "docs/pipelines.md": "docs/zh/pipelines.md",
+    "docs/look.md": "docs/zh/look.md",
 }
 """A page, and the same page in Chinese."""
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_./:=-]*|\.\.\.|…")
