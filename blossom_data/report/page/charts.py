@@ -19,7 +19,7 @@ from blossom_data.report.page.html import Html, joined, tag, visible
 from blossom_data.report.page.svg import tidied
 
 Spec = dict[str, Any]
-WIDTHS = {"wide": 760, "narrow": 330}
+WIDTHS = {"wide": 830, "narrow": 330}
 MOST_ROWS = 24
 """Categories of a chart; its table has more."""
 KEPT = "kept"
@@ -57,9 +57,11 @@ def can_draw() -> bool:
     return find_spec("vl_convert") is not None
 
 
-def _drawn(label: str, spec: Callable[[str], Spec], colours: Mapping[str, str] | None = None) -> Html:
-    """The chart for each screen under its legend; "" where nothing can draw."""
-    if not can_draw():
+def _drawn(
+    label: str, spec: Callable[[str], Spec], colours: Mapping[str, str] | None = None, *, is_any: bool = True
+) -> Html:
+    """The chart for each screen under its legend; "" where nothing can draw, or there is nothing to be drawn."""
+    if not is_any or not can_draw():
         return Html("")
     import vl_convert
 
@@ -107,7 +109,7 @@ def bars(
         ]
         return {"height": {"step": _ROW}, "layer": layers}
 
-    return _drawn(label, spec, drawn)
+    return _drawn(label, spec, drawn, is_any=bool(rows))
 
 
 def histogram(label: str, rows: Sequence[tuple[str, str, float]], *, x: str, y: str) -> Html:
@@ -126,7 +128,7 @@ def histogram(label: str, rows: Sequence[tuple[str, str, float]], *, x: str, y: 
         }
         return {**_sized(screen), "data": {"values": values}, "mark": {"type": "bar"}, "encoding": encoding}
 
-    return _drawn(label, spec, drawn)
+    return _drawn(label, spec, drawn, is_any=bool(rows))
 
 
 def ranges(
@@ -159,7 +161,7 @@ def ranges(
         ]
         return {"height": {"step": _ROW}, "data": {"values": values}, "layer": layers}
 
-    return _drawn(label, spec)
+    return _drawn(label, spec, is_any=bool(rows))
 
 
 def lines(
@@ -206,7 +208,7 @@ def lines(
             layers.append({"data": places, "mark": rule, "encoding": {"x": across}})
         return {**_sized(screen), "layer": layers}
 
-    return _drawn(label, spec, colours)
+    return _drawn(label, spec, colours, is_any=bool(rows))
 
 
 def _time_format(values: Sequence[Spec]) -> str:
@@ -224,7 +226,9 @@ def _sized(screen: str) -> Spec:
 
 
 def _numbers(screen: str, *, ticks: int = 0, shape: str = "~s") -> Spec:
-    return {"format": shape, "tickCount": ticks or (7 if screen == "wide" else 3), "domain": False, "ticks": False}
+    count = ticks or (7 if screen == "wide" else 3)
+    nought = "datum.value === 0 ? '0' : datum.label"  # else it stands there as 0k
+    return {"format": shape, "labelExpr": nought, "tickCount": count, "domain": False, "ticks": False}
 
 
 def _categories(labels: Mapping[str, str]) -> Spec:

@@ -84,8 +84,8 @@ def funnel(words: Words, subject: Subject) -> Section | None:
         for source, counts in ordered
     ]
     chart = bars(words("Records by source"), rows, x=words("records"), colours={kept: KEPT})
-    right = range(1, len(head))
-    parts = [figure(words, words("Records by source: kept, or lost at a stage"), chart, head, table, numbers=[*right])]
+    caption = words("Records by source: kept, or lost at a stage")
+    parts = [figure(words, caption, chart, head, table, numbers=[*range(1, len(head))])] if table else []
     return Section("funnel", words("What became of the records"), [*_stages(words, subject), *parts])
 
 
