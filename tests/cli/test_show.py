@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from terminal import on_terminal
 
-from blossom_data.cli.record_view import draw
+from blossom_data.cli.diagnose.record_view import draw
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message, Record
 from blossom_data.report.changes import changes

@@ -224,6 +224,19 @@ def test_a_training_run_has_the_same_kind_of_page(tmp_path: Path) -> None:
     assert run("report", tmp_path / "run", "--against", tmp_path / "run", "-o", tmp_path / "r.html") == 2
 
 
+def test_the_data_set_of_a_pipeline_is_told_at_the_list_prices_of_its_endpoints(tmp_path: Path) -> None:
+    (tmp_path / "p.toml").write_text(
+        'name = "p"\nout = "set"\n[endpoint]\nbase_url = "https://api.openai.com/v1"\nmodel = "gpt-4o-mini"\n'
+        '[[source]]\nkind = "gsm8k"\npath = "bundled:gsm8k.jsonl"\n'
+    )
+    assert run("report", tmp_path / "p.toml", "-o", tmp_path / "r.html") == 2, "it has made no set yet"
+    bought = {"stage": "annotate", "model": "gpt-4o-mini", "replies": 9, "tokens_in": 2_000_000, "tokens_out": 0}
+    write_set(tmp_path / "set", [record(n) for n in range(3)], asked=[bought])
+    told = page_of(tmp_path, dataset="p.toml").text
+    assert "genai-prices" in told and re.search(r"cost\n\$[0-9.]+\nat list price", told)
+    assert re.search("unknown", page_of(tmp_path, dataset="set").text)
+
+
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
@@ -231,6 +244,7 @@ def test_a_training_run_has_the_same_kind_of_page(tmp_path: Path) -> None:
         (["set", "-o", "thesis.html"], "is there and no report"),
         (["set", "-o", "none/r.html"], "there is no folder"),
         (["set", "-o", "."], "is a folder"),
+        (["set", "-o", "-"], "not to standard output"),
         (["set", "--lang", "fr"], "'fr' is not one of"),
         (["set", "--price-in", "1"], "belong together"),
         (["raw.jsonl"], "holds no record"),

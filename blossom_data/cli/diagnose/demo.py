@@ -10,6 +10,7 @@ import typer
 
 from blossom_data.cli import output
 from blossom_data.cli.diagnose.report import NAME, dataset_page
+from blossom_data.cli.diagnose.report_file import refuse_other_file, write_report
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
@@ -18,7 +19,6 @@ from blossom_data.cli.flags.values import choice
 from blossom_data.cli.jobs import wants_to_follow
 from blossom_data.cli.pipelines.run import run_pipeline
 from blossom_data.cli.progress import Progress
-from blossom_data.cli.report_file import refuse_other_file, write_report
 from blossom_data.cli.run_summary import show_summary
 from blossom_data.report.codes import legend
 from blossom_data.shards import read_manifest

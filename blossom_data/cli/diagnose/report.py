@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from blossom_data.cli.diagnose.report_file import refuse_other_file, tell_report, write_report
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.money import Prices, build_prices
 from blossom_data.cli.flags.values import choice
-from blossom_data.cli.report_file import refuse_other_file, tell_report, write_report
 from blossom_data.cli.work_bar import working
 from blossom_data.errors import ConfigError
 from blossom_data.report.page.words import LANGS

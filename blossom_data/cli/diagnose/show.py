@@ -98,8 +98,8 @@ def _show(pages: list[Page]) -> None:
     if not is_steerable(sys.stdout):
         output.paged("\n\n".join(map(str, pages)))
         return
+    from blossom_data.cli.diagnose.record_view import draw
     from blossom_data.cli.live_view import Screen
-    from blossom_data.cli.record_view import draw
 
     output.paged_drawn(draw(pages, Screen(sys.stdout).size.width))
 

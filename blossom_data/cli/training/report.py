@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
+from blossom_data.cli.diagnose.report_file import tell_report, write_report
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice
-from blossom_data.cli.report_file import tell_report, write_report
 from blossom_data.report.page.words import LANGS
 
 

@@ -16,6 +16,8 @@ _HEAD_BYTES = 4096
 
 def refuse_other_file(out: Path, dataset: Path) -> None:
     """Raises ConfigError where a report at `out` would replace another file, or stand in a data set's folder."""
+    if str(out) == "-":
+        raise ConfigError("a report goes into a file, not to standard output", hint="name one: -o report.html")
     if out.is_dir():
         raise ConfigError(f"{out} is a folder", hint=f"name a file: -o {shlex.quote(str(out / 'report.html'))}")
     if not out.parent.is_dir():
