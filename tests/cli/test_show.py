@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from command import user, write_lines
 from forked import blossom
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rich.cells import cell_len
 from terminal import on_terminal
 
-from blossom_data.cli.diagnose.record_view import draw
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message, Record
 from blossom_data.report.changes import changes
-from blossom_data.report.pages import record_page, reject_page
 from blossom_data.report.where import KEYS, parse_where
 from blossom_data.shards import DatasetWriter
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "hostile"))
-from hostile_texts import TEXTS, steering
 
 SHOW = [sys.executable, "-m", "blossom_data", "show"]
 ENGLISH = "Natalia sold clips to 48 of her friends in April."
@@ -164,20 +156,6 @@ def test_the_pieces_of_a_difference_are_both_texts(before: str, after: str) -> N
 
 def test_a_long_text_is_told_apart_as_a_whole() -> None:
     assert [span.sign for span in changes("a " * 3_000, "b " * 3_000)] == ["-", "+"]
-
-
-@pytest.mark.parametrize("columns", [30, 72, 140])
-@pytest.mark.parametrize("text", [text for text in TEXTS.values() if "\0" not in text])
-def test_no_text_steers_what_is_drawn_or_breaks_its_width(text: str, columns: int) -> None:
-    text = text[:3_000]
-    turns: list[dict[str, Any]] = [{"role": "user", "content": text}, {"role": "assistant", "content": text + "."}]
-    row = {"id": text[:20], "source": text, "lang": text, "messages": turns, "tags": [text], "gold": text}
-    old = {"id": "o", "messages": [{"role": "user", "content": f"x {text}"}]}
-    reject = {"id": text, "stage": text, "code": text, "detail": text, "reply": text, "record": row, "history": [text]}
-    pages = [record_page(row, old), record_page(row, old, is_diff=True), reject_page(reject), record_page({"a": text})]
-    shown = re.sub("\x1b\\[[0-9;]*m", "", draw(pages, columns))
-    assert not steering(shown)
-    assert all(cell_len(line) <= columns for line in shown.split("\n"))
 
 
 def test_a_version_says_where_rejects_are(place: Path) -> None:
