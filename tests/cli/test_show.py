@@ -140,6 +140,7 @@ def test_a_difference_is_marked_word_by_word(place: Path) -> None:
     done = blossom("show", "set", "--id", "b", "--original", "en.jsonl", "--diff", cwd=place)
     assert "Another one[-.-]{+!+}" in done.out
     assert blossom("show", "set", "--diff", cwd=place).code == 2
+    assert blossom("show", "set", "--rejected", "all", "--thinking", cwd=place).code == 2
     drawn = on_terminal(
         [*SHOW, "set", "--id", "b", "--original", "en.jsonl", "--diff"], cwd=place, columns=90, is_stdout_too=True
     )

@@ -241,6 +241,7 @@ def test_the_data_set_of_a_pipeline_is_told_at_the_list_prices_of_its_endpoints(
     ("flags", "told"),
     [
         (["set", "-o", "set/r.html"], "is a data set"),
+        (["set", "-o", "set/rejects/r.html"], "is a data set"),
         (["set", "-o", "thesis.html"], "is there and no report"),
         (["set", "-o", "none/r.html"], "there is no folder"),
         (["set", "-o", "."], "is a folder"),
@@ -254,13 +255,13 @@ def test_what_cannot_be_is_told_in_a_line(
     flags: list[str], told: str, tmp_path: Path, monkeypatch: Any, capsys: Any
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_set(Path("set"), [record(1)])
+    write_set(Path("set"), [record(1)], [reject("annotate", "empty", record(2))])
     Path("thesis.html").write_text("<title>Mine</title>")
     Path("raw.jsonl").write_text('{"question": "?"}\n')
     assert run("report", *flags) == 2
     assert told in capsys.readouterr().err
     assert Path("thesis.html").read_text() == "<title>Mine</title>"
-    assert sorted(path.name for path in Path("set").glob("*.html")) == []
+    assert sorted(Path("set").rglob("*.html")) == []
 
 
 def test_lengths_keep_their_quantiles_and_names_their_bound() -> None:

@@ -62,7 +62,7 @@ def command(
             is_replacing=replacing.is_replacing,
         )
     page = out / NAME
-    refuse_other_file(page, out / "dataset")
+    refuse_other_file(page)
     write_report(page, dataset_page(out / "dataset"))
     if not common.is_quiet and not common.is_json:
         manifest = read_manifest(out / "dataset") or {}

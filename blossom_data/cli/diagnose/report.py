@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from blossom_data.llm.money.spending import Spending
 
 NAME = "report.html"
+_NAME_CHARACTERS = 200
 
 
 @as_command("report")
@@ -57,7 +58,7 @@ def command(
     if target.suffix == ".toml" and target.is_file():
         dataset, spending = _of_pipeline(target, spending)
     dataset = located(dataset)
-    refuse_other_file(out, dataset)
+    refuse_other_file(out)
     if _is_run(dataset):
         if against is not None:
             raise ConfigError("--against compares data sets, not training runs", hint="leave it out")
@@ -97,7 +98,7 @@ def dataset_page(
     against, counters = against or _version_before(dataset), counters or Counters()
     facts = read_facts(dataset, counters.counted("reading", rows_of(dataset), total=count_records(dataset)))
     subject = Subject(
-        name=str(manifest.get("name") or "/".join(dataset.resolve().parts[-2:]).lstrip("/")),
+        name=str(manifest.get("name") or "/".join(dataset.resolve().parts[-2:]).lstrip("/"))[:_NAME_CHARACTERS],
         manifest=manifest,
         facts=facts,
         rejects=read_rejects(reject_values(dataset)),

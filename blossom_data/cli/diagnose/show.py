@@ -72,6 +72,9 @@ def command(
         raise ConfigError("--diff compares with another data set", hint="name it: --original DATASET")
     wanted = parse_where(where)
     rejected = rejected or (_ALL if wanted.is_of_rejects else None)
+    if rejected and (is_diff or with_thinking):
+        flag = "--diff" if is_diff else "--thinking"
+        raise ConfigError(f"{flag} is for records, not for rejects", hint=f"leave {flag} out")
     rows = _rejects(dataset, rejected) if rejected else _values(located(dataset))
     rows = (row for row in rows if wanted.holds(row, is_reject=bool(rejected)))
     if record_id:
