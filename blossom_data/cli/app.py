@@ -87,6 +87,7 @@ PANELS = (
             "show": "Look at the records of a data set, or at its rejects.",
             "view": "Look at data sets in the browser; filter, search, compare, mark records.",
             "chat": "Talk to a model: an endpoint, a GGUF file, or a folder of `train export`.",
+            "report": "Write all that is known of a data set as one HTML page.",
             "style": "Measure in how many voices the answers of a data set speak.",
             "schema": "Print the JSON Schema of a file that blossom-data reads, for editors.",
         },

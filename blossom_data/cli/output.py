@@ -117,6 +117,15 @@ def paged(text: str) -> None:
         result(text)
 
 
+def paged_drawn(text: str) -> None:
+    """The result on a terminal, page by page, as rich drew it out of cleaned texts."""
+    import pydoc
+
+    # A pager that passes colours on, and stays out of the way of what fits on the screen.
+    os.environ.setdefault("LESS", "-RFX")
+    pydoc.pager(text)
+
+
 def json_result(value: dict[str, Any]) -> None:
     """The result as one JSON object on stdout."""
     _write(escaped(value) + "\n")

@@ -130,6 +130,16 @@ def no_data(folder: Path) -> InputError:
 
 def _read_shards(folder: Path, shards: object, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     """The rows of a finished data set; a shard that is not the one its manifest names ends the reading."""
+    for path in verified_shards(folder, shards):
+        yield from _read_file(path, wanted)
+
+
+def verified_shards(folder: Path, shards: object) -> Iterator[Path]:
+    """The files that `shards` of a manifest names in `folder`, each found to be the very one.
+
+    Raises:
+        InputError: one is missing or another; or none are named.
+    """
     try:
         named = [(str(shard["file"]), str(shard["sha256"])) for shard in shards]  # type: ignore[attr-defined]
     except (TypeError, KeyError) as why:
@@ -144,7 +154,7 @@ def _read_shards(folder: Path, shards: object, wanted: Wanted | None) -> Iterato
                     f"the shard {label(path)} is not the one that its manifest names: it was changed or damaged",
                     hint="make the data set again, or pass the shard's own path to read it as it is",
                 )
-        yield from _read_file(path, wanted)
+        yield path
 
 
 def _read_file(path: Path, wanted: Wanted | None) -> Iterator[Row | BadRow]:

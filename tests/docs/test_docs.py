@@ -19,6 +19,7 @@ BOTH = {
     "docs/view.md": "docs/zh/view.md",
     "docs/synthesize.md": "docs/zh/synthesize.md",
     "docs/evaluate.md": "docs/zh/evaluate.md",
+    "docs/look.md": "docs/zh/look.md",
 }
 """A page, and the same page in Chinese."""
 _PLACEHOLDER = re.compile(r"[A-Z][A-Z0-9_./:=-]*|\.\.\.|…")

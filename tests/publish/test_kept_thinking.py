@@ -75,7 +75,8 @@ def test_a_version_has_the_wide_schema_where_any_record_needs_it(tmp_path: Path)
 
 def test_thinking_is_shown_and_part_of_the_id_only_where_it_is(tmp_path: Path) -> None:
     write_lines(tmp_path / "in.jsonl", rows())
-    shown = blossom("show", "in.jsonl", cwd=tmp_path)
+    folded, shown = (blossom("show", "in.jsonl", *flags, cwd=tmp_path) for flags in ((), ("--thinking",)))
+    assert "assistant (thinking: " in folded.out, folded
     assert "assistant (thinking)" in shown.out, shown
     plain, kept = Message("assistant", "4."), Message("assistant", "4.", "Hm.")
     assert content_id("", "", (plain,), "") != content_id("", "", (kept,), "")

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from blossom_data.cli import output
+from blossom_data.cli.diagnose.report import NAME, dataset_page
+from blossom_data.cli.diagnose.report_file import refuse_other_file, write_report
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
@@ -60,6 +62,9 @@ def command(
             is_replacing=replacing.is_replacing,
         )
         made = _synthesize(out / "synthesis", endpoint.base_url, MODEL, is_replacing=replacing.is_replacing)
+    page = out / NAME
+    refuse_other_file(page)
+    write_report(page, dataset_page(out / "dataset"))
     if not common.is_quiet and not common.is_json:
         manifest = read_manifest(out / "dataset") or {}
         output.result("Caught, and asked again until it was right:")
@@ -70,6 +75,7 @@ def command(
         output.say(f"Look at it:   blossom-data show {out / 'dataset'}")
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
         output.say(f"Once more:    blossom-data demo -o {out}   (0 calls: every reply is in the ledger)")
+        output.say(f"The report:   {page.resolve().as_uri()}   (open it in a browser)")
     return code
 
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from blossom_data.cli import output
+from blossom_data.cli.diagnose.report_file import tell_report, write_report
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
-from blossom_data.errors import InputError
-from blossom_data.shards import read_manifest, write_atomic
+from blossom_data.cli.flags.values import choice
+from blossom_data.report.page.words import LANGS
 
 
 @as_command("report")
@@ -21,21 +21,18 @@ def command(
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="HTML file; RUN/report.html without it.")
     ] = None,
+    lang: Annotated[str, choice("--lang", among=LANGS, help="Language of the page.")] = "en",
 ) -> int:
     """Draw loss, learning rate, throughput and sampled replies of RUN, finished or not, as one HTML file.
 
+    Charts come with the extra `report`; without it the same page has tables alone.
+
     Example: blossom-data train report runs/blossom
     """
-    from blossom_data.train.loop.metrics import SAMPLES, read_lines, read_metrics
-    from blossom_data.train.loop.page import page
+    from blossom_data.train.loop.page import run_page
 
-    lines = read_metrics(run)
-    if not lines:
-        raise InputError(f"{run} holds no metrics", hint="name the folder of a run")
+    made = run_page(run, lang=lang)
     target = out or run / "report.html"
-    write_atomic(target, page(lines, read_manifest(run), read_lines(run / SAMPLES)).encode())
-    if common.is_json:
-        output.json_result({"out": str(target), "lines": len(lines)})
-    elif not common.is_quiet:
-        output.result(f"{target}: {len(lines):,} lines of metrics")
+    write_report(target, made)
+    tell_report(target, made, common)
     return 0

@@ -1,115 +1,125 @@
-"""The report of a run: loss, learning rate, throughput and sampled replies, as one HTML file without scripts.
+"""The report of a run: loss, learning rate, throughput and sampled replies, as one HTML page without scripts.
 
-    page(read_metrics(run), read_manifest(run), read_lines(run / "samples.jsonl"))      "<!doctype html>..."
-
-Everything that comes out of a file is escaped; nothing is loaded from anywhere.
+run_page(Path("runs/blossom"), lang="zh")      b"<!doctype html>..."
 """
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
-from blossom_data.shards import steerless
+from blossom_data.errors import InputError
+from blossom_data.report.page.charts import can_draw
+from blossom_data.report.page.charts import lines as line_chart
+from blossom_data.report.page.figures import Section, contents, figure, limited, note
+from blossom_data.report.page.html import Html, blocks, data, document, tag
+from blossom_data.report.page.words import Words
+from blossom_data.shards import read_manifest
+from blossom_data.train.loop.metrics import SAMPLES, read_lines, read_metrics
 
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM, _TOP = 820, 240, 64, 26, 12
-_MOST_POINTS = 800
+_MOST_POINTS = 300
 _LAST_REPLIES = 4
-_COLOURS = ("#2563eb", "#d97706")
-_STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:860px;margin:2em auto;padding:0 1em;color:#1f2937}
-table{border-collapse:collapse}td,th{padding:.2em .9em .2em 0;text-align:left}th{font-weight:600}
-svg{width:100%;height:auto}text{font:11px system-ui,sans-serif;fill:#6b7280}h2{font-size:1.05em;margin:1.6em 0 .2em}
-pre{white-space:pre-wrap;margin:0}td,th{vertical-align:top}
-@media(prefers-color-scheme:dark){body{background:#111827;color:#e5e7eb}text{fill:#9ca3af}}"""
+_MOST_PROMPTS = 20
+_MOST_CHARACTERS = 4_000
 Point = tuple[float, float]
+Lines = Sequence[Mapping[str, Any]]
+
+
+def run_page(run: Path, *, lang: str = "en") -> bytes:
+    """The page of the run in the folder `run`, finished or not.
+
+    Raises:
+        InputError: it holds no metrics.
+    """
+    lines = read_metrics(run)
+    if not lines:
+        raise InputError(f"{run} holds no metrics", hint="name the folder of a run")
+    return page(lines, read_manifest(run), read_lines(run / SAMPLES), name=run.resolve().name, lang=lang)
 
 
 def page(
-    lines: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any] | None, samples: Sequence[Mapping[str, Any]] = ()
-) -> str:
+    lines: Lines, manifest: Mapping[str, Any] | None, samples: Lines = (), *, name: str = "", lang: str = "en"
+) -> bytes:
     """The page of a run's metrics and sampled replies; `manifest` is that of a finished run."""
+    words = Words(lang)
     train = [line for line in lines if line.get("kind") == "train"]
     held_out = [line for line in lines if line.get("kind") == "eval"]
-    borders = [b["step"] for a, b in pairwise(train) if a.get("stage") != b.get("stage")]
-    loss = [("training", _points(train, "loss"))]
-    if held_out:
-        loss.append(("held out", _points(held_out, "loss")))
-    charts = [
-        ("Loss", loss),
-        ("Learning rate", [("", _points(train, "learning_rate"))]),
-        ("Tokens a second", [("", _points(train, "tokens_per_s"))]),
-        ("Norm of the gradient", [("", _points(train, "grad_norm"))]),
+    sections = [_facts(words, train, manifest), *_charts(words, train, held_out), *_replies(words, samples)]
+    head = [
+        tag("h1", data(name or words("Training run"))),
+        tag("p", words("Training run"), cls="soft"),
+        contents(words, sections),
+        Html("") if can_draw() else note(words("Tables alone: charts come with the extra report.")),
     ]
-    if margins := _points(train, "reward_margin"):
-        charts.insert(1, ("Reward of the chosen over the rejected", [("", margins)]))
-    body = "".join(f"<h2>{title}</h2>{chart(series, borders)}" for title, series in charts)
-    return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Training run</title><style>{_STYLE}</style>'
-        f"<h1>Training run</h1>{_facts(train, manifest)}{body}{_replies(samples)}</html>\n"
-    )
+    title = words("{name}: training run", name=name) if name else words("Training run")
+    return document(lang=words.html_lang, title=title, body=[*head, *(section.html() for section in sections)])
 
 
-def chart(series: Sequence[tuple[str, Sequence[Point]]], borders: Sequence[float] = ()) -> str:
-    """Lines over steps as one SVG; `borders` are the steps at which a stage begins."""
-    points = [point for _, line in series for point in line]
-    if not points:
-        return "<p>nothing was logged</p>"
-    low_x, high_x = min(x for x, _ in points), max(x for x, _ in points)
-    low_y, high_y = min(y for _, y in points), max(y for _, y in points)
-    pad = (high_y - low_y) * 0.05 or abs(high_y) * 0.05 or 1.0
-    low_y, high_y = low_y - pad, high_y + pad
-
-    def place(x: float, y: float) -> str:
-        across = (x - low_x) / ((high_x - low_x) or 1)
-        up = (y - low_y) / (high_y - low_y)
-        return f"{_LEFT + across * (_WIDTH - _LEFT - 8):.1f},{_HEIGHT - _BOTTOM - up * (_HEIGHT - _BOTTOM - _TOP):.1f}"
-
-    parts = []
-    for number in range(5):
-        value = low_y + (high_y - low_y) * number / 4
-        x, y = place(low_x, value).split(",")
-        parts.append(f'<line x1="{x}" y1="{y}" x2="{_WIDTH - 8}" y2="{y}" stroke="#9ca3af" stroke-opacity=".3"/>')
-        parts.append(f'<text x="{_LEFT - 8}" y="{float(y) + 4:.1f}" text-anchor="end">{value:.3g}</text>')
-    for step, anchor in ((low_x, "start"), (high_x, "end")):
-        x = place(step, low_y).split(",")[0]
-        parts.append(f'<text x="{x}" y="{_HEIGHT - 8}" text-anchor="{anchor}">{step:,.0f}</text>')
-    for step in borders:
-        x = place(step, low_y).split(",")[0]
-        dashes = 'stroke="#6b7280" stroke-dasharray="3 3"'
-        parts.append(f'<line x1="{x}" y1="{_TOP}" x2="{x}" y2="{_HEIGHT - _BOTTOM}" {dashes}/>')
-    for number, (name, line) in enumerate(series):
-        colour = _COLOURS[number % len(_COLOURS)]
-        drawn = " ".join(place(x, y) for x, y in line)
-        parts.append(f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        if name:
-            parts.append(f'<text x="{_WIDTH - 90}" y="{_TOP + 14 * number + 6}" style="fill:{colour}">{name}</text>')
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">{"".join(parts)}</svg>'
+def _charts(words: Words, train: Lines, held_out: Lines) -> list[Section]:
+    """What was measured over the steps."""
+    borders = [float(b["step"]) for a, b in pairwise(train) if a.get("stage") != b.get("stage")]
+    loss = {words("training"): _points(train, "loss"), words("held out"): _points(held_out, "loss")}
+    loss_told = words("Loss over the steps; a dashed line is where a stage begins")
+    drawn = [
+        ("loss", words("Loss"), loss_told, words("loss"), loss),
+        *(
+            (key.replace("_", "-"), words(title), words(title), words(unit), {words(title): _points(train, key)})
+            for key, title, unit in _OVER_STEPS
+        ),
+    ]
+    return [
+        _chart(words, name, title, caption, unit, {label: line for label, line in series.items() if line}, borders)
+        for name, title, caption, unit, series in drawn
+        if name != "reward-margin" or any(series.values())
+    ]
 
 
-def _replies(samples: Sequence[Mapping[str, Any]]) -> str:
+def _chart(
+    words: Words, name: str, title: str, caption: str, unit: str, series: dict[str, list[Point]], borders: list[float]
+) -> Section:
+    if not series:
+        return Section(name, title, [note(words("nothing was logged"))])
+    rows = [(step, label, value) for label, line in series.items() for step, value in line]
+    chart = line_chart(title, rows, x=words("step"), y=unit, borders=borders, shape=_SHAPES.get(name, "~s"))
+    values = {label: [value for _, value in line] for label, line in series.items()}
+    table = [
+        [label, *(f"{value:.4g}" for value in (each[0], each[-1], min(each), max(each)))]
+        for label, each in values.items()
+    ]
+    head = [words("series"), words("first"), words("last"), words("least"), words("most")]
+    return Section(name, title, [figure(words, caption, chart, head, table, numbers=[1, 2, 3, 4])])
+
+
+def _replies(words: Words, samples: Lines) -> list[Section]:
     """The prompts with their reference, and what was replied at the first and the last steps."""
     by_prompt: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for sample in samples:
         by_prompt.setdefault((str(sample.get("stage")), str(sample.get("document"))), []).append(sample)
-    parts = ["<h2>Replies to held-out prompts</h2>"] if by_prompt else []
-    for (stage, _), told in by_prompt.items():
-        shown = [told[0], *told[1:][-_LAST_REPLIES:]]
-        rows = [("prompt", shown[0].get("prompt")), ("reference", shown[0].get("reference"))]
-        rows += [(f"step {one['step']:,}{'' if one.get('stopped') else ', cut'}", one.get("reply")) for one in shown]
-        cells = "".join(f"<tr><th>{name}</th><td><pre>{_plain(text)}</pre></td></tr>" for name, text in rows)
-        parts.append(f"<p>stage {_plain(stage)}</p><table>{cells}</table>")
-    return "".join(parts)
+    content = []
+    for (stage, _), told in [*by_prompt.items()][:_MOST_PROMPTS]:
+        content.append(tag("h3", words("stage {stage}", stage=stage)))
+        content.append(
+            blocks({words("prompt"): _text(told[0], "prompt"), words("reference"): _text(told[0], "reference")})
+        )
+        content.append(
+            blocks({_step(words, one): _text(one, "reply") for one in [told[0], *told[1:][-_LAST_REPLIES:]]})
+        )
+    return [Section("replies", words("Replies to held-out prompts"), content)] if content else []
 
 
-def _plain(text: Any) -> str:
-    """Text of a file as HTML that shows it and nothing else."""
-    return html.escape(steerless(str(text)))
+def _step(words: Words, sample: Mapping[str, Any]) -> str:
+    step = f"{sample['step']:,}"
+    return words("step {step}", step=step) if sample.get("stopped") else words("step {step}, cut", step=step)
 
 
-def _points(lines: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
+def _text(sample: Mapping[str, Any], key: str) -> str:
+    return str(sample.get(key))[:_MOST_CHARACTERS]
+
+
+def _points(lines: Lines, key: str) -> list[Point]:
     """(step, value) of the lines that have `key`, thinned by means to what a screen can show."""
     found = [
         (float(line["step"]), float(line[key]))
@@ -121,20 +131,27 @@ def _points(lines: Sequence[Mapping[str, Any]], key: str) -> list[Point]:
     return [(sum(x for x, _ in part) / len(part), sum(y for _, y in part) / len(part)) for part in groups]
 
 
-def _facts(train: Sequence[Mapping[str, Any]], manifest: Mapping[str, Any] | None) -> str:
-    facts: list[tuple[str, str]] = []
+def _facts(words: Words, train: Lines, manifest: Mapping[str, Any] | None) -> Section:
+    facts: list[tuple[object, object]] = []
     if manifest:
-        facts += [(name, str(manifest.get(key))) for name, key in _TOLD if manifest.get(key) is not None]
+        facts += [(words(name), data(manifest.get(key))) for name, key in _TOLD if manifest.get(key) is not None]
         for stage in manifest.get("stages", []):
             told = ", ".join(f"{key} {value:,}" for key, value in stage.items() if isinstance(value, int) and value)
-            facts.append((f"stage {stage.get('name')}", told))
+            facts.append((words("stage {stage}", stage=stage.get("name")), tag("code", told)))
     if train:
         last = train[-1]
-        facts.append(("last step", f"{last['step']:,}: loss {last['loss']:.4f}"))
-    rows = "".join(f"<tr><th>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>" for name, value in facts)
-    return f"<table>{rows}</table>"
+        told = words("{step}: loss {loss}", step=f"{last['step']:,}", loss=f"{last['loss']:.4f}")
+        facts.append((words("last step"), told))
+    return Section("run", words("The run"), [limited(words, [words("fact"), words("value")], facts)])
 
 
+_OVER_STEPS = (
+    ("reward_margin", "Reward of the chosen over the rejected", "reward"),
+    ("learning_rate", "Learning rate", "Learning rate"),
+    ("tokens_per_s", "Tokens a second", "tokens a second"),
+    ("grad_norm", "Norm of the gradient", "norm"),
+)
+_SHAPES = {"learning-rate": "~e"}
 _TOLD = (
     ("base model", "base_model"),
     ("steps", "steps"),

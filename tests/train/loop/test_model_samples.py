@@ -90,7 +90,7 @@ def test_samples_without_held_out_documents_are_refused(tmp_path: Path) -> None:
 def test_the_report_shows_replies_and_runs_nothing_of_them() -> None:
     hostile = "<script>x()</script>\u202e</pre>"
     told = {"stage": "one", "document": "d", "prompt": "P?", "reference": "R", "stopped": False, "reply": hostile}
-    shown = page([], None, [{**told, "step": step} for step in range(10, 110, 10)])
+    shown = page([], None, [{**told, "step": step} for step in range(10, 110, 10)]).decode()
     assert "step 10, cut" in shown
     assert "step 100, cut" in shown
     assert "step 20" not in shown

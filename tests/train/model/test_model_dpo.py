@@ -295,4 +295,4 @@ def test_a_file_of_pairs_is_packed_by_the_run_and_shown_in_its_report(place: Pat
     done = blossom("train", "run", "file.toml", "-o", "file", cwd=place)
     assert done.code == 0, done
     assert "48 pairs" in done.out
-    assert "Reward of the chosen over the rejected" in page(read_metrics(place / "file"), None)
+    assert "Reward of the chosen over the rejected" in page(read_metrics(place / "file"), None).decode()
