@@ -29,6 +29,7 @@ from blossom_data.ledger.place import ledger_named, name_in, refuse_emptied
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
 from blossom_data.report.card import render_card
+from blossom_data.report.judged import split_judged
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import CARD, DatasetWriter, refuse_foreign_folder
 
@@ -254,7 +255,7 @@ def describe(job: Job, books: Books) -> dict[str, Any]:
         "rejected": dict(sorted(counters.rejected.items())),
         "failed": dict(sorted(counters.failed.items())),
         "passed": passed_measures(job) | {stage: counters.passed[stage] for stage in job.stages},
-        **split_notes(books.describe()),
+        **split_judged(split_notes(books.describe())),
     }
 
 

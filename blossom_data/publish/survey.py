@@ -23,6 +23,7 @@ from blossom_data.errors import InputError
 from blossom_data.mix.keys import prompt_key
 from blossom_data.publish.reading import Part, finished_manifest, read_part
 from blossom_data.records import Record
+from blossom_data.report.judged import merge_judged
 from blossom_data.report.verify import merge_reports
 from blossom_data.rows import SeenIds
 from blossom_data.rows.facts import fingerprint
@@ -129,7 +130,7 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
     asked: Counter[tuple[str, str, str]] = Counter()
     sources: dict[bytes, dict[str, Any]] = {}
     prompts: dict[str, str] = {}
-    inputs, verified = [], []
+    inputs, verified, judged = [], [], []
     for part in parts:
         manifest = finished_manifest(part)
         for name in _SUMS:
@@ -144,6 +145,8 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         for name, prompt in (manifest.get("prompts") or {}).items():
             key = name if prompts.get(name, prompt) == prompt else f"{name} ({part.config or part.path.name})"
             prompts[key] = prompt
+        if "judged" in manifest:
+            judged.append(manifest["judged"])
         if "verify" in manifest:
             verified.append(manifest["verify"])
         inputs.append({**fingerprint(part.path), "stage": str(manifest.get("stage", "")), "config": part.config})
@@ -158,4 +161,5 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         "prompts": dict(sorted(prompts.items())),
         "inputs": inputs,
         **({"verify": merge_reports(verified)} if verified else {}),
+        **({"judged": merge_judged(judged)} if judged else {}),
     }

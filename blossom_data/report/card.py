@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from blossom_data.languages.tags import hub_codes
-from blossom_data.report import verify
+from blossom_data.report import judged, verify
 from blossom_data.report.licences import hub_licence
 from blossom_data.report.markdown import escaped
 
@@ -86,6 +86,7 @@ def render_card(about: Mapping[str, Any], name: str) -> bytes:
     lines += _table("By language", ["language", "records"], sorted(about.get("by_lang", {}).items()))
     lines += _table("Sources", ["source", "licence", "from", "revision or sha256", "records"], _sources(about))
     lines += _table("Answers that equal their gold label", verify.HEAD, _verified(about))
+    lines += _table("Translations shown to a judge", judged.HEAD, _judged(about))
     lines += _table("Made by", ["stage", "version", "model", "prompt", "records"], _made_by(about))
     asked = [(row["stage"], row["model"], row["replies"]) for row in about.get("asked", ())]
     lines += _table("Replies behind these records", ["stage", "model", "replies"], asked)
@@ -182,6 +183,10 @@ def _verified(about: Mapping[str, Any]) -> list[tuple[str, ...]]:
     return verify.yield_rows(about["verify"]) if "verify" in about else []
 
 
+def _judged(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return judged.judged_rows(about["judged"]) if "judged" in about else []
+
+
 def _limits(about: Mapping[str, Any]) -> list[str]:
     """What a user of the data must know, as far as the manifest tells."""
     stages = {step["stage"] for step in about.get("made_by", ())} | set(about.get("passed", ()))
@@ -189,9 +194,10 @@ def _limits(about: Mapping[str, Any]) -> list[str]:
     if "annotate" in stages:
         limits.append("Every assistant turn was written by a language model; the original answers were dropped.")
     if "translate" in stages:
+        seconded = ", and where these are weak by a second question to a model" if "judged" in about else ""
         limits.append(
             "Translations were made by a language model and checked by rules (language, structure, numbers, code, "
-            "refusals, answers in place of translations), not read by people."
+            f"refusals, answers in place of translations){seconded}, not read by people."
         )
     if "verify-math" in stages:
         limits.append(
