@@ -51,6 +51,9 @@ def build_stage(name: str, settings: Mapping[str, Any], *, folder: Path | None =
     for key in (*_PROMPTS, "other_prompt"):
         if values.get(key):
             values[key] = load_prompt(str(values[key]), folder=folder)
+    if isinstance(judge := values.get("judge_prompt"), Prompt):
+        # It is filled for the first time behind a translation that was paid for.
+        judge.fill(document="")
     stage: Stage = kind(**values)
     return stage
 

@@ -120,10 +120,12 @@ def test_unreadable_verdicts_are_rejects_with_a_code_of_their_own(tmp_path: Path
         (("--judge-prompt", "judge_translation"), "does nothing without a judge"),
         (("--judge-model", "critic"), "does nothing without a judge"),
         (("--judge", "soft", "--judge-prompt", "none.toml"), "cannot read prompt none.toml"),
+        (("--judge", "soft", "--judge-prompt", "in.toml"), "takes ['source'], was given ['document']"),
     ],
 )
 def test_a_judge_that_is_not_set_right_is_one_line(tmp_path: Path, flags: tuple[str, ...], told: str) -> None:
     write_lines(tmp_path / "in.jsonl", ROWS[:1])
+    (tmp_path / "in.toml").write_text("version = 1\nplaceholders = ['source']\nuser = '${source}'\n")
     with Loopback(respond=respond) as server:
         done = translate(tmp_path, server, *flags)
         assert server.requests == []
