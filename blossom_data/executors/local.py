@@ -35,6 +35,7 @@ from blossom_data.shards import CARD, DatasetWriter, refuse_foreign_folder
 
 if TYPE_CHECKING:
     from blossom_data.llm.batch.asker import BatchAsker
+    from blossom_data.llm.money.account import Account
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
 
@@ -120,8 +121,7 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
             from blossom_data.llm.money.account import Account
             from blossom_data.llm.pool import Pool
 
-            # A batch is paid for as a whole, by the engine; what is asked online is paid try by try.
-            account = None if job.batch else Account(_budget(job, ledger), job.counters, ledger)
+            account = Account(_budget(job, ledger), job.counters, ledger)
             pool = Pool(
                 job.endpoints,
                 counters=job.counters,
@@ -137,19 +137,17 @@ async def _drive(job: Job, ledger: Ledger, blocks: Blocks, books: Books) -> None
 
                 asker = await stack.enter_async_context(Served(job.serving, pool, counters=job.counters))
             if job.batch is not None and job.ledger is not None:
-                asker = await stack.enter_async_context(_batches(job, pool, ledger))
+                asker = await stack.enter_async_context(_batches(job, pool, ledger, account))
                 workers = job.batch.workers
         if job.before_buying is not None:
             asker = Announced(asker, job.before_buying)
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
-        budget = _budget(job, ledger) if job.batch else None
         engine = Engine(
             ledger=ledger,
             asker=asker,
             counters=job.counters,
             workers=workers,
-            budget=budget,
             watch=KeptGate(job.stages, job.stop_when_kept_below),
             trusts_finish=job.trust_finish,
             endpoints=job.endpoints,
@@ -168,7 +166,7 @@ def _patience(job: Job) -> Patience | None:
     return Patience(revive_s=REVIVE_S)
 
 
-def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
+def _batches(job: Job, pool: Pool, ledger: Ledger, account: Account) -> BatchAsker:
     """The Asker of a run with --batch; what is out is kept in the ledger's own file."""
     from blossom_data.llm.batch.asker import BatchAsker
     from blossom_data.llm.batch.store import BatchStore
@@ -181,6 +179,7 @@ def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
         store=BatchStore(job.ledger),
         settings=job.batch,
         counters=job.counters,
+        account=account,
     )
 
 
