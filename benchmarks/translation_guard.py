@@ -1,10 +1,12 @@
 """Scores the translation checks on the labelled suite and on real data.
 
-    python benchmarks/translation_guard.py [--show bad|good] [--kind KIND] [--cases DIR]
+    python benchmarks/translation_guard.py [--show bad|good] [--kind KIND] [--cases DIR] [--judge perfect]
 
 Prints recall by kind, false rejects (hard) and flags (hard or soft) on good outputs, both again with a share of the
 word tables' entries gone, the wire-level score, microseconds per pair, the time for 1 MB of hostile text, and what
-real data gives. It calls no model.
+real data gives. With `--judge perfect` it prints what `translate --judge soft` is worth with a judge that is never
+wrong: the share of texts that are shown to it, what is caught and flagged then, and how much of real sets it would see.
+It calls no model.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ from blossom_data.stages.translate.guard.act import zh_en
 from blossom_data.stages.translate.guard.pairs import check_pair
 from blossom_data.stages.translate.guard.shape import MAX_CHARS
 from blossom_data.stages.translate.guard.vocabulary import verbs, words
+from blossom_data.stages.translate.judge.injection import speech_to_judge
+from blossom_data.stages.translate.judge.judging import SOFT, Judging
+from blossom_data.stages.translate.judge.kinds import chats_of, kind_of
 from blossom_data.stages.translate.protocol import Request, letter_id
 from blossom_data.stages.translate.segments import plan_record
 from blossom_data.stages.translate.stage import Translate
@@ -223,17 +228,74 @@ def score_ladder() -> None:
     print(f"accepted after tries ran out: {accepted}")
 
 
+def shown_for(case: dict[str, Any]) -> str:
+    """What becomes of a case before a judge: hard, unasked, accepted, or what it is shown to the judge for."""
+    source, target = languages(case)
+    found = check_pair(case["source"], case["output"], source_lang=source, target_lang=target)
+    if any(finding.is_hard for finding in found):
+        return "hard"
+    plan = plan_record([Message("user", case["source"])], source)
+    chats = chats_of(plan, source)
+    # Of a text of several lines it is not known which line of the output belongs to which: it is looked for in all.
+    kinds = [kind_of(segment, case["output"], chats) for segment in plan.segments]
+    kind = f"soft {found[0].code}" if found else next(filter(None, kinds), "accepted")
+    return "unasked" if kind != "accepted" and speech_to_judge(case["source"], case["output"]) else kind
+
+
+def score_judge(cases: list[dict[str, Any]]) -> None:
+    """What is shown to a judge that knows the labels, and what is caught and flagged behind it."""
+    tally: dict[str, Counter[str]] = {"good": Counter(), "bad": Counter()}
+    for case in cases:
+        tally[case["label"]][shown_for(case)] += 1
+    unshown = ("hard", "unasked", "accepted")
+    for label, counts in tally.items():
+        total = max(1, counts.total())
+        shown = {kind: times for kind, times in counts.most_common() if kind not in unshown}
+        told = ", ".join(f"{kind} {times}" for kind, times in shown.items())
+        share = 100 * sum(shown.values()) / total
+        print(f"shown to a judge, {label} outputs: {sum(shown.values())}/{total} = {share:.1f} % ({told})")
+    bad, good = tally["bad"], tally["good"]
+    caught = 100 - 100 * bad["accepted"] / max(1, bad.total())
+    flagged = 100 * (good["hard"] + good["unasked"]) / max(1, good.total())
+    print(f"with a perfect judge: caught {caught:.2f} % of {bad.total()}, flagged {flagged:.2f} % of {good.total()}")
+
+
+def score_shares() -> None:
+    """The share of the segments of real sets that `--judge soft` shows, as far as their sources tell."""
+    judging = Judging(load_prompt("judge_translation"), SOFT, 1)
+    for name, lang in (
+        ("raw/alpaca_en_2000.jsonl", "en"),
+        ("gsm8k/train.jsonl", "en"),
+        ("math23k/math23k.jsonl", "zh"),
+    ):
+        if not (SHARED / name).is_file():
+            continue
+        expected = segments = 0.0
+        for row in read_rows(name)[:3000]:
+            text = "\n".join(filter(None, map(row.get, ("instruction", "input", "question", "original_text"))))
+            plan = plan_record([Message("user", text)], lang)
+            chats = chats_of(plan, lang)
+            segments += len(plan.segments)
+            expected += sum(judging.share_shown(segment, chats) for segment in plan.segments)
+        print(f"{name}: {100 * expected / max(1, segments):.1f} % of {segments:.0f} segments shown, as a plan expects")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=Path, default=HERE / "translation_cases")
     parser.add_argument("--show", choices=["bad", "good", "wire"], default="")
     parser.add_argument("--kind", default="")
     parser.add_argument("--quick", action="store_true", help="the suite only")
+    parser.add_argument("--judge", choices=["perfect"], help="score the checks together with a judge")
     args = parser.parse_args()
     cases = read_cases(args.cases)
     value = [case for case in cases if case["level"] == "value"]
     score_value(value, args.show, args.kind)
     score_wire([case for case in cases if case["level"] == "wire"], args.show)
+    if args.judge:
+        score_judge(value)
+        score_shares()
+        return
     if not args.quick:
         score_forgotten(value)
         score_ladder()

@@ -101,6 +101,21 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What a stage is likely to ask about one record beside its own questions, for a plan; numbers are expectations."""
+
+    stage: str
+    """The stage of these Asks, and their model role."""
+    calls: float
+    tokens_in: float
+    """Of all the calls together."""
+    tokens_last: float
+    """Of their last messages alone, which the length of a reply is guessed from."""
+    model: str = ""
+    """Another model of the endpoint; "" for its own."""
+
+
 Question: TypeAlias = "Ask | Sequence[Ask] | Note"
 Steps: TypeAlias = "Generator[Question, Any, Record | tuple[Record, ...]]"
 

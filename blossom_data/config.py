@@ -19,6 +19,8 @@ from blossom_data.redaction.urls import MASK, shown_url
 
 STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 STAGES = ("translate", "annotate", "verify-math")
+JUDGE_MODES = ("off", "soft", "all")
+"""Which translations a second model compares with their source: none, what the checks doubt or are weak in, all."""
 MEASURES = ("dedup", "decontaminate")
 """What looks at a whole set, before the first stage (curate/); its rejects are told under these names."""
 _OWN_FIELDS = (

@@ -21,7 +21,6 @@ from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Interrupted, RecordRefused
 from blossom_data.in_order import InOrder
 from blossom_data.ledger.store import Ledger
-from blossom_data.llm.money.budget import Budget
 from blossom_data.llm.reply.watch import ReplyWatch
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
@@ -155,7 +154,6 @@ class Engine:
 
     Args:
         workers: records driven at once; more than the calls in flight, for some wait for the disk or out a refusal.
-        budget: asked before each call, counts what it cost; None where the asker does so (llm/money/account.py).
         watch: sees each outcome at once, and gives the error that is to stop the run, or None.
         trusts_finish: an answer of which the endpoint does not say how it ended counts as whole.
         endpoints: who answers; what they add to every request is part of the ledger keys.
@@ -170,12 +168,11 @@ class Engine:
         counters: Counters,
         workers: int,
         window: int = 0,
-        budget: Budget | None = None,
         watch: Callable[[Outcome], BlossomError | None] = lambda outcome: None,
         trusts_finish: bool = False,
         endpoints: Sequence[Endpoint] = (),
     ) -> None:
-        self.ledger, self.asker, self.counters, self.budget = ledger, asker, counters, budget
+        self.ledger, self.asker, self.counters = ledger, asker, counters
         self._watch, self._trusts_finish, self._watch_replies = watch, trusts_finish, ReplyWatch(counters)
         self.workers, self.window = workers, window or max(_WINDOW_LEAST, _WINDOW_ROUNDS * workers)
         self._endpoints = endpoints
@@ -348,16 +345,11 @@ class Engine:
         return self._count_use(ask, model, reply, outcome)
 
     async def _buy(self, key: bytes, ask: Ask, model: str) -> Reply:
-        hold = await self.budget.reserve(ask, model) if self.budget else None
-        usage = None
         try:
-            usage = (reply := await self.asker.complete(ask)).usage
+            reply = await self.asker.complete(ask)
         except RecordRefused as why:
             self.ledger.note_failure(key, ask.stage, why.status, str(why), why.body)
             raise
-        finally:
-            if self.budget and hold:
-                self.counters.count_cost(self.budget.settle(hold, usage, model))
         await self.ledger.put(key, ask, reply)
         return replace(reply, key=key.hex())
 

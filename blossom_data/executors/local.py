@@ -31,12 +31,14 @@ from blossom_data.ledger.place import database_named, ledger_named, name_in, ref
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
 from blossom_data.report.card import render_card
+from blossom_data.report.judged import split_judged
 from blossom_data.report.verify import split_notes
 from blossom_data.shards import CARD, DatasetWriter, refuse_foreign_folder
 from blossom_data.synthesize.rounds import RoundsFeed
 
 if TYPE_CHECKING:
     from blossom_data.llm.batch.asker import BatchAsker
+    from blossom_data.llm.money.account import Account
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
 
@@ -126,8 +128,7 @@ async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[
             from blossom_data.llm.money.account import Account
             from blossom_data.llm.pool import Pool
 
-            # A batch is paid for as a whole, by the engine; what is asked online is paid try by try.
-            account = None if job.batch else Account(_budget(job, ledger), job.counters, ledger)
+            account = Account(_budget(job, ledger), job.counters, ledger)
             pool = Pool(
                 job.endpoints,
                 counters=job.counters,
@@ -143,19 +144,17 @@ async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[
 
                 asker = await stack.enter_async_context(Served(job.serving, pool, counters=job.counters))
             if job.batch is not None and job.ledger is not None:
-                asker = await stack.enter_async_context(_batches(job, pool, ledger))
+                asker = await stack.enter_async_context(_batches(job, pool, ledger, account))
                 workers = job.batch.workers
         if job.before_buying is not None:
             asker = Announced(asker, job.before_buying)
         if job.buys is not None:
             asker = Thrifty(asker, job.buys)
-        budget = _budget(job, ledger) if job.batch else None
         engine = Engine(
             ledger=ledger,
             asker=asker,
             counters=job.counters,
             workers=workers,
-            budget=budget,
             watch=KeptGate(job.stages, job.stop_when_kept_below),
             trusts_finish=job.trust_finish,
             endpoints=job.endpoints,
@@ -178,7 +177,7 @@ def _patience(job: Job) -> Patience | None:
     return Patience(revive_s=REVIVE_S)
 
 
-def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
+def _batches(job: Job, pool: Pool, ledger: Ledger, account: Account) -> BatchAsker:
     """The Asker of a run with --batch; what is out is kept in the ledger's own file."""
     from blossom_data.ledger.sqlite import SqliteLedger
     from blossom_data.llm.batch.asker import BatchAsker
@@ -194,6 +193,7 @@ def _batches(job: Job, pool: Pool, ledger: Ledger) -> BatchAsker:
         store=BatchStore(job.ledger),
         settings=job.batch,
         counters=job.counters,
+        account=account,
     )
 
 
@@ -270,7 +270,7 @@ def describe(job: Job, books: Books) -> dict[str, Any]:
         "rejected": dict(sorted(counters.rejected.items())),
         "failed": dict(sorted(counters.failed.items())),
         "passed": passed_measures(job) | {stage: counters.passed[stage] for stage in job.stages},
-        **split_notes(books.describe()),
+        **split_judged(split_notes(books.describe())),
     }
 
 

@@ -8,9 +8,10 @@ history where there is one, else with a stated guess.
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from blossom_data.counters import Counters
 from blossom_data.engine import Engine, Outcome, Rejected, Settled
 from blossom_data.executors.accounting import Tally
 from blossom_data.executors.blocks import Blocks
+from blossom_data.executors.foreseen import Beside
 from blossom_data.executors.job import Job, NoLedger
 from blossom_data.executors.limits import ASKED_BY
 from blossom_data.ledger.opening import look_into, open_snapshot
@@ -88,6 +90,8 @@ class _StagePlan:
     tokens_in: int = 0
     tokens_last: int = 0
     """Tokens of the last message of each call, which answers are guessed from."""
+    model: str = ""
+    """Another model of the endpoint; "" for the one of the stage."""
 
 
 @dataclass(slots=True)
@@ -100,6 +104,7 @@ class _Plan:
     """Replies behind the shards that are taken over as they are."""
     left_out: Counter[str] = field(default_factory=Counter)
     """Records that measures of the whole set leave out, by "measure/code"."""
+    beside: Beside = field(default_factory=Beside)
 
 
 def plan_job(job: Job) -> dict[str, Any]:
@@ -137,8 +142,7 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
             await _note(item.record, stages, saved, engine, planner, job)
     history = look_into(job.ledger) if job.ledger is not None else None
     rows, saved_rows = (
-        [_stage_row(name, stage, planner, job, history) for name, stage in each.stages.items()]
-        for each in (plan, saved)
+        [_stage_row(name, stage, planner, job, history) for name, stage in _with_beside(each)] for each in (plan, saved)
     )
     return {
         "records": plan.records,
@@ -218,6 +222,16 @@ def _plan_rounds(job: Job, ledger: Ledger, expected: Sequence[Expected]) -> dict
     }
 
 
+def _with_beside(plan: _Plan) -> Iterator[tuple[str, _StagePlan]]:
+    """The stages in order, each with what it asks beside its own questions behind it."""
+    for name, stage in plan.stages.items():
+        yield name, stage
+        for other, each in plan.beside.rows(name):
+            records, calls = math.ceil(each.records) + each.known, math.ceil(each.calls)
+            tokens = round(each.tokens_in), round(each.tokens_last)
+            yield other, _StagePlan(records, each.known, calls, *tokens, each.model)
+
+
 async def _note(
     record: Record, stages: Sequence[Stage], plan: _Plan, engine: Engine, planner: _Planner, job: Job
 ) -> None:
@@ -226,7 +240,7 @@ async def _note(
     try:
         _note_done(await engine.one(record, stages), stages, plan)
     except _NeedsCall:
-        _note_missing(planner.asked[0], record, stages, plan, job.buys)
+        _note_missing(planner.asked, record, stages, plan, job.buys)
     planner.asked.clear()
 
 
@@ -239,6 +253,7 @@ def _note_done(outcome: Outcome, stages: Sequence[Stage], plan: _Plan) -> None:
         reached = passed[stage.name] + stopped[stage.name]
         plan.stages[stage.name].records += reached
         plan.stages[stage.name].known += reached
+    plan.beside.note(outcome)
 
 
 def _note_settled(settled: Settled, plan: _Plan) -> None:
@@ -257,8 +272,11 @@ def _note_settled(settled: Settled, plan: _Plan) -> None:
         stage.known += tally["passed"][name] + rejected
 
 
-def _note_missing(ask: Ask, record: Record, stages: Sequence[Stage], plan: _Plan, buys: frozenset[str] | None) -> None:
+def _note_missing(
+    asked: Sequence[Ask], record: Record, stages: Sequence[Stage], plan: _Plan, buys: frozenset[str] | None
+) -> None:
     """Books the call that is missing, and one for each user turn of the stages after it."""
+    ask = asked[0]
     names = [stage.name for stage in stages]
     asking = ASKED_BY.get(ask.stage, ask.stage)
     here = names.index(asking) if asking in names else 0
@@ -274,12 +292,15 @@ def _note_missing(ask: Ask, record: Record, stages: Sequence[Stage], plan: _Plan
         elif buys is not None and asking not in buys:
             # The record ends there: nothing after it can be asked.
             break
+        elif place == here and plan.beside.is_missing(asked):
+            row.known += width
         elif place == here or stage.name not in _ASKS_NOTHING:
             # Whether verify-math samples again shows only when there is an answer.
             times = width * (turns if stage.name in _PER_TURN else 1) * getattr(stage, "calls", 1)
             row.calls += times
             row.tokens_in += sent * times
             row.tokens_last += last * times
+            plan.beside.expect(stage, record, width)
         width *= 2 if getattr(stage, "keep_source", False) else 1
 
 
@@ -290,7 +311,7 @@ def _stage_row(name: str, stage: _StagePlan, planner: _Planner, job: Job, histor
     mean = sum(row.tokens_out for row in rows) / replies if replies else None
     out = mean * stage.calls if mean is not None else GUESS_OUT.get(name, 1.0) * stage.tokens_last
     low, high = (0.8, 1.25) if mean is not None else (0.5, 2.0)
-    model = planner.model_for(name)
+    model = stage.model or planner.model_for(name)
     price = job.spending.price_of(model) if job.endpoints else None
     outs = (round(out * low), round(out * high))
     return {

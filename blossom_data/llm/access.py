@@ -32,8 +32,11 @@ _MONEY = re.compile(
     r"|\b(?:balance|credits?|funds)\b.{0,40}\b(?:insufficient|low|exhausted|depleted|used up|run out|negative|"
     r"not enough|not sufficient|empty|zero)\b"
     r"|\b(?:recharge|top[ -]?up)\b|\b(?:add|buy|purchase)\b.{0,20}\bcredits\b|\bpayment\b|\bbilling\b.{0,20}\blimit\b"
+    r"|\bused (?:up|all)\b.{0,30}\b(?:quota|credits?|balance)\b"
     r"|\bfree (?:tier|quota)\b.{0,40}\bexhausted\b|\b(?:spending|spend|usage) limits?\b"
-    r"|欠费|余额|充值|续费|额度(?:已|不足|用|耗)|账户?.{0,8}(?:停用|冻结)|资源包|点数不足",
+    r"|欠费|余额|充值|续费|额度(?:已|不足|用|耗)|账户?.{0,8}(?:停用|冻结)|资源包|点数不足|免费.{0,6}(?:用完|耗尽|已用)"
+    r"|欠費|餘額|儲值|額度(?:已|不足|用|耗)|點數不足"
+    r"|残高|チャージ|クレジット.{0,12}(?:不足|切れ|使い切)|잔액|크레딧.{0,8}(?:부족|소진)|충전",
     re.IGNORECASE,
 )
 _RATE = re.compile(
@@ -45,12 +48,19 @@ _KEY = re.compile(
     r"\b(?:invalid|incorrect|wrong|expired|missing|no|revoked)[ _-](?:\w+[ _-])?"
     r"(?:api[ _-]?key|access key|credentials?)\b"
     r"|\binvalid (?:access |auth |bearer )?token\b(?! id)"
-    r"|\b(?:api[ _-]?key|access token|credentials?)\b.{0,30}\b(?:invalid|incorrect|expired|not valid|missing|revoked)\b"
+    r"|\b(?:api|access|auth|bearer)[ _-]token\b.{0,30}\b(?:invalid|expired|not valid|missing|revoked|disabled)\b"
+    r"|\b(?:api[ _-]?key|access token|credentials?)\b.{0,30}\b(?:invalid|incorrect|expired|not valid|missing|revoked"
+    r"|disabled)\b"
     r"|\bunauthori[sz]ed\b|\bauthentication (?:failed|error|fails)\b|\bnot authenticated\b|\blogin fail"
-    r"|鉴权|认证失败|未授权|(?:令牌|密钥).{0,8}(?:无效|过期|错误|不正确)|无效的?(?:令牌|密钥)",
+    r"|鉴权|认证失败|未授权|无权(?:限|访问|使用)|没有.{0,12}(?:授权|权限)"
+    r"|(?:令牌|密钥|\btoken|\bapi[ _-]?key).{0,8}(?:无效|过期|失效|错误|不正确|不存在)|无效的?(?:令牌|密钥)",
     re.IGNORECASE,
 )
-_FIREWALL = re.compile(rb"error code: 1\d{3}|attention required|just a moment|cloudflare|captcha", re.IGNORECASE)
+_FIREWALL = re.compile(
+    rb"error code: 1\d{3}|attention required|just a moment|cloudflare|captcha|\b(?:allow|white)[- ]?list"
+    rb"|unsupported_country|\b(?:country|region|territory|location)\b.{0,40}\bnot (?:supported|allowed|available)\b",
+    re.IGNORECASE,
+)
 
 
 def why_no_access(status: int, codes: Set[str], message: str, body: bytes) -> str:
@@ -60,7 +70,7 @@ def why_no_access(status: int, codes: Set[str], message: str, body: bytes) -> st
         return "money"
     if status == 403 and (_FIREWALL.search(body[:4096]) or body.lstrip()[:1] == b"<"):
         return "blocked"
-    if codes & _KEY_CODES or (status in (200, 400) and _KEY.search(message)):
+    if codes & _KEY_CODES or (status != 429 and _KEY.search(message)):
         return "key"
     return "key" if status in (401, 403) else ""
 

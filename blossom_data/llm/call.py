@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 
 from blossom_data.asks import Ask, Reply
@@ -10,6 +11,11 @@ from blossom_data.llm.money.budget import Hold
 
 _LARGEST_CAP_TOKENS = 131_072
 """No answer is longer; one that is cut there repeats itself without end."""
+TOO_LARGE = re.compile(
+    r"\bmax_(?:completion_)?tokens\b|\bcontext\b|\btoo (?:large|long|many tokens)\b|\bexceed|上下文|超过|超出",
+    re.IGNORECASE,
+)
+"""What a refusal says of a cap that is larger than the endpoint allows."""
 
 
 @dataclass(slots=True)
@@ -56,9 +62,13 @@ class Call:
 
     def is_cut_by(self, hold: Hold, reply: Reply) -> bool:
         """Whether the budget's own cap cut `reply`, and a larger one may bring more."""
-        if not hold.is_ours or reply.finish_reason != "length" or 2 * hold.cap > _LARGEST_CAP_TOKENS:
-            return False
         is_allowed = not self.too_large or 2 * hold.cap < self.too_large
         is_longer = not reply.usage.is_estimated or self.cut is None or len(reply.text) > 1.2 * len(self.cut.text)
-        is_at_cap = reply.usage.is_estimated or reply.usage.tokens_out >= 0.9 * hold.cap
-        return is_allowed and is_longer and is_at_cap
+        return is_allowed and is_longer and is_cut(hold, reply)
+
+
+def is_cut(hold: Hold, reply: Reply) -> bool:
+    """Whether the budget's own cap cut `reply`, and a larger one may be given."""
+    if not hold.is_ours or reply.finish_reason != "length" or 2 * hold.cap > _LARGEST_CAP_TOKENS:
+        return False
+    return reply.usage.is_estimated or reply.usage.tokens_out >= 0.9 * hold.cap

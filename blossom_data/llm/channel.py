@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 import time
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
@@ -20,7 +19,7 @@ from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, NetworkError, RecordRefused
 from blossom_data.llm.access import what_to_do
-from blossom_data.llm.call import Call
+from blossom_data.llm.call import TOO_LARGE, Call
 from blossom_data.llm.client import Client
 from blossom_data.llm.dialect import Dialect, more_room, not_taken
 from blossom_data.llm.money.account import Account
@@ -38,10 +37,6 @@ _BODY_CHARS = 4000
 _TYPICAL_TOKENS_OUT = 300.0
 _CHANCE_IN_A_ROW = 2
 _UNTOLD_IN_A_ROW = 20
-_TOO_LARGE = re.compile(
-    r"\bmax_(?:completion_)?tokens\b|\bcontext\b|\btoo (?:large|long|many tokens)\b|\bexceed|上下文|超过|超出",
-    re.IGNORECASE,
-)
 
 
 class Channel:
@@ -141,7 +136,7 @@ class Channel:
             if outcome.action is Action.ENDPOINT:
                 raise self._shut(await self._mismatch(outcome))
             if outcome.action is Action.REFUSED:
-                if self._account is not None and call.cut is not None and _TOO_LARGE.search(outcome.detail):
+                if self._account is not None and call.cut is not None and TOO_LARGE.search(outcome.detail):
                     # No larger cap than that is allowed: what was cut is all that this endpoint can give.
                     self.governor.answered()
                     self._account.keep_cut(call.cut, ask, model)
@@ -244,7 +239,7 @@ class Channel:
             call.learnt.add(what)
             return True
         hold = call.hold
-        is_large = failure.action is Action.REFUSED and _TOO_LARGE.search(failure.detail) is not None
+        is_large = failure.action is Action.REFUSED and TOO_LARGE.search(failure.detail) is not None
         if self._account is None or hold is None or not hold.is_ours or not is_large or call.cut is not None:
             return False
         if hold.cap // 2 < LEAST_CAP_TOKENS:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import orjson
 
@@ -160,6 +161,9 @@ _LOADING = re.compile(
 )
 _CODE_NAMES = ("code", "type", "status", "status_code", "error_code", "errcode", "err_code")
 MESSAGE_NAMES = ("message", "msg", "detail", "error", "error_msg", "errmsg", "error_message", "status_msg")
+_WRAPPERS = ("error", "errors", "base_resp", "response", "result", "header", "status", "data")
+"""What gateways put an error into."""
+_WRAPPED = 4
 _CONTENT = ("content_filter", "content policy", "content_policy", "moderation", "flagged", "safety")
 
 
@@ -241,15 +245,30 @@ def read_error(body: bytes) -> tuple[str, set[str]]:
         found = found["error"]
     if not isinstance(found, dict):
         return excerpt(body), codes
-    if isinstance(inner := found.get("base_resp"), dict):
-        found = inner
+    told = find_error(found) or found
     for name in _CODE_NAMES:
-        if isinstance(code := found.get(name), str | int) and not isinstance(code, bool):
+        if isinstance(code := told.get(name), str | int) and not isinstance(code, bool):
             codes.add(str(code).lower())
     for name in MESSAGE_NAMES:
-        if isinstance(message := found.get(name), str) and message:
+        if isinstance(message := told.get(name), str) and message:
             return excerpt(message.encode("utf-8", "replace")), codes
     return excerpt(body), codes
+
+
+def find_error(found: object, levels: int = _WRAPPED) -> dict[str, Any] | None:
+    """The object that holds a message, in `found` or in what wraps it, its keys in lower case; None where none does.
+
+    {"Response": {"Error": {"Code": "AuthFailure", "Message": "..."}}}  ->  {"code": "AuthFailure", "message": "..."}
+    """
+    if isinstance(found, list) and found:
+        found = {"message": found[0]} if isinstance(found[0], str) else found[0]
+    if not isinstance(found, dict) or not levels:
+        return None
+    lowered = {str(key).lower(): value for key, value in found.items()}
+    if any(isinstance(told := lowered.get(name), str) and told for name in MESSAGE_NAMES):
+        return lowered
+    inner = (find_error(lowered.get(name), levels - 1) for name in _WRAPPERS)
+    return next((each for each in inner if each), None)
 
 
 def encode_part(found: object) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
-from blossom_data.llm.policy import MESSAGE_NAMES, Action, Failure, classify_hidden, excerpt
+from blossom_data.llm.policy import Action, Failure, classify_hidden, excerpt, find_error
 from blossom_data.llm.reply.message_parts import UNKNOWN, finish_kind, read_content
 
 _MOST_TOKENS = 1_000_000_000
@@ -121,7 +121,7 @@ def _hidden_error(whole: Mapping[str, Any]) -> object:
     """The error that stands in place of the choices, None where there is none."""
     if whole.get("error"):
         return whole["error"]
-    is_told = "choices" not in whole and any(isinstance(whole.get(name), str) for name in MESSAGE_NAMES)
+    is_told = "choices" not in whole and find_error(whole) is not None
     return whole if is_told or whole.get("success") is False or "base_resp" in whole else None
 
 

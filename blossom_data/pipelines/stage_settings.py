@@ -9,12 +9,22 @@ What a table leaves out is the stage's own default, so none is repeated here.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AliasChoices, Field, Strict, with_config
+from pydantic import AliasChoices, BeforeValidator, Field, Strict, with_config
 
-from blossom_data.settings_types import STRICT, Count, Flag, FreeText, Language, Text, Whole
+from blossom_data.config import JUDGE_MODES
+from blossom_data.settings_types import STRICT, Count, Flag, FreeText, Language, OneOf, Text, Whole, refuse
 
+
+def _no_prompt(value: Any) -> Any:
+    if isinstance(value, str) and value not in JUDGE_MODES:
+        hint = f'a prompt of its own: judge = "soft" and judge_prompt = "{value}"' if value else 'judge = "off"'
+        raise refuse(f"judge is {value!r}, and may be {', '.join(JUDGE_MODES)}", hint)
+    return value
+
+
+JudgeMode = Annotated[str, OneOf(*JUDGE_MODES), BeforeValidator(_no_prompt)]
 Temperature = Annotated[float, Strict(), Field(ge=0, le=2)]
 
 
@@ -31,8 +41,12 @@ class TranslateSettings:
     """BCP-47 tag of the language to translate into; zh without it."""
     tries: Whole | None = None
     """Times a document is asked for whole before its segments are asked for one by one."""
-    judge: FreeText | None = None
-    """Prompt of the judge that decides soft findings; none: they are quarantined."""
+    judge: JudgeMode | None = None
+    """Second opinion of a model: off, soft (what the checks doubt or are weak in) or all."""
+    judge_prompt: Text | None = None
+    """Prompt name or .toml file that the judge is asked by, looked for beside the pipeline first."""
+    judge_model: Text | None = None
+    """Another model of the endpoint as the judge."""
     fallback_model: FreeText | None = None
     """Another model of the endpoint for the last try."""
     keep_source: Flag | None = None

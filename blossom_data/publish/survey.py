@@ -23,6 +23,7 @@ from blossom_data.errors import InputError
 from blossom_data.mix.keys import prompt_key
 from blossom_data.publish.reading import Part, finished_manifest, located, read_part
 from blossom_data.records import Record
+from blossom_data.report.judged import merge_judged
 from blossom_data.report.verify import merge_reports
 from blossom_data.review import Review, review_facts
 from blossom_data.rows import SeenIds
@@ -141,7 +142,7 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
     asked: Counter[tuple[str, str, str]] = Counter()
     sources: dict[bytes, dict[str, Any]] = {}
     prompts: dict[str, str] = {}
-    inputs, verified = [], []
+    inputs, verified, judged = [], [], []
     for part in parts:
         manifest = finished_manifest(part)
         for name in _SUMS:
@@ -157,6 +158,8 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
             key = name if prompts.get(name, prompt) == prompt else f"{name} ({part.config or part.path.name})"
             prompts[key] = prompt
         facts = {**fingerprint(part.path), **review_facts(located(part.path))}
+        if "judged" in manifest:
+            judged.append(manifest["judged"])
         if "verify" in manifest:
             verified.append(manifest["verify"])
         inputs.append({**facts, "stage": str(manifest.get("stage", "")), "config": part.config})
@@ -171,4 +174,5 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         "prompts": dict(sorted(prompts.items())),
         "inputs": inputs,
         **({"verify": merge_reports(verified)} if verified else {}),
+        **({"judged": merge_judged(judged)} if judged else {}),
     }

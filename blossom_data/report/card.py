@@ -20,7 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from blossom_data.languages.tags import hub_codes
-from blossom_data.report import verify
+from blossom_data.report import judged, verify
 from blossom_data.report.licences import hub_licence
 from blossom_data.report.markdown import escaped
 
@@ -86,6 +86,7 @@ def render_card(about: Mapping[str, Any], name: str) -> bytes:
     lines += _table("By language", ["language", "records"], sorted(about.get("by_lang", {}).items()))
     lines += _table("Sources", ["source", "licence", "from", "revision or sha256", "records"], _sources(about))
     lines += _table("Answers that equal their gold label", verify.HEAD, _verified(about))
+    lines += _table("Translations shown to a judge", judged.HEAD, _judged(about))
     lines += _table("Looked at by people", ["mark", "records"], reviewed_rows(about))
     lines += _rounds(about.get("synthesize", {}))
     lines += _table("Made by", ["stage", "version", "model", "prompt", "records"], _made_by(about))
@@ -224,6 +225,10 @@ def reviewed_rows(about: Mapping[str, Any]) -> list[tuple[str, int]]:
     return [(told, counts[mark]) for mark, told in _REVIEWED.items() if counts.get(mark)]
 
 
+def _judged(about: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    return judged.judged_rows(about["judged"]) if "judged" in about else []
+
+
 def _limits(about: Mapping[str, Any]) -> list[str]:
     """What a user of the data must know, as far as the manifest tells."""
     stages = {step["stage"] for step in about.get("made_by", ())} | set(about.get("passed", ()))
@@ -233,9 +238,10 @@ def _limits(about: Mapping[str, Any]) -> list[str]:
     if stages & {"evol", "self-instruct", "chat", "from-text"}:
         limits.append("The requests were invented by a language model too: they are its idea of what people ask.")
     if "translate" in stages:
+        seconded = ", and where these are weak by a second question to a model" if "judged" in about else ""
         limits.append(
             "Translations were made by a language model and checked by rules (language, structure, numbers, code, "
-            "refusals, answers in place of translations), not read by people."
+            f"refusals, answers in place of translations){seconded}, not read by people."
         )
     if "verify-math" in stages:
         limits.append(

@@ -37,6 +37,8 @@ _TRANSLATE = {
     "speech_act": "answers the text instead of translating it",
     "balance": "quotes or brackets do not close",
     "quarantine": "doubtful in every try, and no judge to decide",
+    "judge": "the judge refused it in every try",
+    "unreadable": "no verdict of the judge that can be read",
 }
 _ANNOTATE = {
     "no_user_turn": "there is nothing to answer",

@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from blossom_data.report import judged
 from blossom_data.report.verify import render_verify
 
 _WIDTH = 14
@@ -99,7 +100,10 @@ def asked(summary: dict[str, Any]) -> list[Row]:
         tokens = f"in {run['tokens_in']:,}  out {run['tokens_out']:,}"
         rows.append(Row("tokens", tokens, "partly estimated" if run["tokens_estimated"] else ""))
         rows += _cost(run)
-    again = [told for stage in summary["passed"] if (told := _by(summary["asked_again"], stage, stage))]
+    if "judged" in summary:
+        rows.append(Row("judged", summary["judged"]["shown"], judged.told(summary["judged"])))
+    asking = dict.fromkeys([*summary["passed"], *(["judge"] if "judged" in summary else [])])
+    again = [told for stage in asking if (told := _by(summary["asked_again"], stage, stage))]
     rows += [Row("asked again" if place == 0 else "", told) for place, told in enumerate(again)]
     if summary["noted"]:
         rows.append(Row("tolerated", ", ".join(f"{text} {times:,}" for text, times in summary["noted"].items())))

@@ -23,7 +23,8 @@ _KINDS = {
     "classify": ("Classify", "classify"),
 }
 """Stage -> its class in the module of the same name, imported when it is built, and its default prompt."""
-_PROMPTS = ("prompt", "judge")
+_PROMPTS = ("prompt", "judge_prompt")
+_NO_JUDGE, _JUDGE_PROMPT = "off", "judge_translation"
 _RENAMED = {"from": "source_lang", "to": "target_lang"}
 _ANY_LANGUAGE = "_any_language"
 """The bundled prompts that are about English and Chinese have a twin of this ending for other languages."""
@@ -40,7 +41,7 @@ def build_stage(name: str, settings: Mapping[str, Any], *, folder: Path | None =
     kind = getattr(module, class_name)
     values: dict[str, Any] = {"prompt": default_prompt, **{_RENAMED.get(key, key): settings[key] for key in settings}}
     if name == "translate":
-        values |= _checked_languages(values)
+        values |= _checked_languages(values) | _checked_judge(values)
     any_language = f"{default_prompt}{_ANY_LANGUAGE}"
     is_bundled = values["prompt"] == default_prompt and not (folder and (folder / f"{default_prompt}.toml").is_file())
     if name == "translate" and is_bundled and not _is_english_and_chinese(values):
@@ -50,6 +51,9 @@ def build_stage(name: str, settings: Mapping[str, Any], *, folder: Path | None =
     for key in (*_PROMPTS, "other_prompt"):
         if values.get(key):
             values[key] = load_prompt(str(values[key]), folder=folder)
+    if isinstance(judge := values.get("judge_prompt"), Prompt):
+        # It is filled for the first time behind a translation that was paid for.
+        judge.fill(document="")
     stage: Stage = kind(**values)
     return stage
 
@@ -63,6 +67,17 @@ def _checked_languages(values: Mapping[str, Any]) -> dict[str, str]:
     if source == target:
         raise ConfigError(f"the texts are in {source}, and would be translated into {target}", hint="set --from, --to")
     return {"source_lang": source, "target_lang": target}
+
+
+def _checked_judge(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompt of the judge of a translation, where there is a judge."""
+    if values.get("judge", _NO_JUDGE) != _NO_JUDGE:
+        return {"judge_prompt": values.get("judge_prompt") or _JUDGE_PROMPT}
+    for key in ("judge_prompt", "judge_model"):
+        if values.get(key):
+            told = f"{key.replace('_', ' ')} {values[key]!r} does nothing without a judge"
+            raise ConfigError(told, hint='give --judge soft, in a pipeline judge = "soft"')
+    return {}
 
 
 def _is_english_and_chinese(values: Mapping[str, Any]) -> bool:

@@ -47,6 +47,12 @@ MONEY = [
     refused(403, "Key limit exceeded: out of credits"),
     json_fault(200, code=402, message="no credits left", success=False),
     json_fault(200, base_resp={"status_code": 1008, "status_msg": "insufficient balance"}),
+    json_fault(200, Response={"Error": {"Code": "ChargeResourceExhaust", "Message": "账号已没有免费资源，请充值"}}),
+    json_fault(200, errors=["insufficient credits"]),
+    refused(429, "You have used up your trial quota. Upgrade your plan to continue."),
+    refused(400, "帳戶餘額不足，請儲值"),
+    refused(429, "残高が不足しています。チャージしてください。"),
+    refused(403, "크레딧이 부족합니다. 충전해 주세요."),
 ]
 KEY = [
     json_fault(200, code=401, message="invalid token", success=False),
@@ -56,8 +62,15 @@ KEY = [
     json_fault(200, base_resp={"status_code": 1004, "status_msg": "login fail: please carry the API secret key"}),
     json_fault(200, code=1000, msg="身份鉴权失败"),
     refused(401, "bad key"),
+    json_fault(200, code="439", msg="Your API Token has expired.", body=None),
+    json_fault(200, code=11200, message="AppIdNoAuthError: 该appId没有相关功能的授权"),
+    json_fault(200, code=40101, message="token无效", data=None),
+    json_fault(200, success=False, errors=[{"code": 10000, "message": "Authentication error"}]),
+    refused(400, "This API key has been disabled"),
 ]
 BLOCKED = [
+    refused(403, "Country, region, or territory not supported", code="unsupported_country_region_territory"),
+    refused(403, "Your IP 198.51.100.7 is not in the allowlist"),
     Fault(status=403, headers={"Content-Type": "text/plain"}, body=b"error code: 1010"),
     Fault(status=403, headers={"Content-Type": "text/html"}, body=b"<html><title>Just a moment...</title></html>"),
     Fault(status=403, headers={"Content-Type": "text/html"}, body=b"<!DOCTYPE html><h1>403 Forbidden</h1>nginx"),

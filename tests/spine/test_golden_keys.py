@@ -73,11 +73,11 @@ def test_what_an_endpoint_adds_to_every_request_is_in_the_key_only_where_there_i
 
 def test_the_question_to_the_judge_keeps_its_key() -> None:
     record = replace(RECORD, messages=(Message("user", "Recommend a good short book."),))
-    stage = build_stage("translate", {"judge": "judge_translation"})
+    stage = build_stage("translate", {"judge": "soft"})
     (ask,) = asks_of(stage, record)
     document = orjson.loads(ask.messages[-1].content)
     # What the checks have a doubt about: it may be a translation, and it may be advice.
     segment = {"id": "a", "head": "Recommend a good", "text": "我推荐《小王子》，它篇幅短小。"}
     reply = orjson.dumps({"nonce": document["nonce"], "n": 1, "segments": [segment]}).decode()
     judged = asks_of(stage, record, reply)[1]
-    assert (judged.stage, judged.key("golden-model").hex()) == ("judge", "58c39b92a218de37ba0ba62a506f5c63")
+    assert (judged.stage, judged.key("golden-model").hex()) == ("judge", "3c4f089fbbc9e2f06f611cb7aa5d69ac")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
@@ -12,6 +13,15 @@ from blossom_data.cli.flags.endpoint import Asking
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Records
 from blossom_data.cli.flags.values import switch
+from blossom_data.config import JUDGE_MODES
+
+
+def judge_mode(value: str) -> str:
+    """One of JUDGE_MODES; the prompt that used to stand there is refused with the spelling of now."""
+    if value in JUDGE_MODES:
+        return value
+    told = f"{value!r} is not one of {', '.join(JUDGE_MODES)}"
+    raise typer.BadParameter(f"{told}; a prompt of its own: --judge soft --judge-prompt {shlex.quote(value)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,9 +47,17 @@ class Translation:
         str,
         typer.Option(
             "--judge",
-            metavar="PROMPT",
-            help="Prompt of the judge that decides soft findings; none: they are quarantined.",
+            parser=judge_mode,
+            metavar="|".join(JUDGE_MODES),
+            help="Second opinion of a model: soft for what the checks doubt or are weak in (2 to 8 in 100 segments).",
         ),
+    ] = "off"
+    judge_prompt: Annotated[
+        str,
+        typer.Option("--judge-prompt", metavar="FILE", help="What the judge is asked by: prompt name or .toml file."),
+    ] = ""
+    judge_model: Annotated[
+        str, typer.Option("--judge-model", metavar="NAME", help="Another model of the endpoint as the judge.")
     ] = ""
     fallback_model: Annotated[
         str, typer.Option("--fallback-model", metavar="NAME", help="Another model of the endpoint for the last try.")
@@ -88,7 +106,7 @@ def command(
     Example: blossom-data translate raw/gsm8k -o zh/gsm8k --base-url http://127.0.0.1:8000/v1 --model qwen2.5-72b
     """
     settings = asdict(translation)
-    for optional in ("judge", "fallback_model", "max_tokens", "drop_tools"):
+    for optional in ("judge_prompt", "judge_model", "fallback_model", "max_tokens", "drop_tools"):
         if not settings[optional]:
             del settings[optional]
     if explain:

@@ -16,9 +16,8 @@ import time
 from collections import defaultdict
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, TypeAlias
+from typing import Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
@@ -27,10 +26,15 @@ from blossom_data.errors import BlossomError, ConfigError, EndpointError, Interr
 from blossom_data.ledger.sqlite import SqliteLedger
 from blossom_data.llm.batch.input import BatchInput, Modes
 from blossom_data.llm.batch.lessons import Lessons
+from blossom_data.llm.batch.line_budget import LineBudget
 from blossom_data.llm.batch.protocol import BatchClient, RemoteBatch
+from blossom_data.llm.batch.restart import found_again
 from blossom_data.llm.batch.results import Results
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.batch.store import BatchStore, StoredBatch
+from blossom_data.llm.batch.waiting import Group, Next, Waiting
+from blossom_data.llm.call import TOO_LARGE
+from blossom_data.llm.money.account import Account
 from blossom_data.llm.policy import Failure
 from blossom_data.llm.pool import Pool
 from blossom_data.llm.structured import names_format
@@ -41,18 +45,6 @@ _FIRST_LOOK_S = 2.0
 _LEAVE_S = 30.0
 _FULL = "token_limit_exceeded"
 
-Group: TypeAlias = tuple[BatchClient, str, str]
-"""What may stand in one batch: endpoint, stage, model."""
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A call of the engine that waits for its line; it gets None when the line is to be asked online."""
-
-    ask: Ask
-    group: Group
-    reply: asyncio.Future[Reply | None]
-
 
 class BatchAsker:
     """The Asker (engine.py) over batches; open it with `async with` on the loop that uses it.
@@ -60,6 +52,7 @@ class BatchAsker:
     Args:
         pool: knows the models, and answers online what is topped up.
         store: closed at the end.
+        account: pays for each line.
     """
 
     def __init__(
@@ -71,6 +64,7 @@ class BatchAsker:
         store: BatchStore,
         settings: BatchSettings,
         counters: Counters,
+        account: Account,
     ) -> None:
         self._pool, self._ledger, self._store = pool, ledger, store
         self._settings, self._counters = settings, counters
@@ -86,9 +80,10 @@ class BatchAsker:
             )
             for endpoint in endpoints
         ]
-        self._modes = Modes(counters)
+        self._modes = Modes(counters, account)
+        self._money = LineBudget(account)
         self._stack = AsyncExitStack()
-        self._waiting: dict[bytes, _Waiting] = {}
+        self._waiting: dict[bytes, Waiting] = {}
         self._pending: defaultdict[Group, dict[bytes, None]] = defaultdict(dict)
         self._held: list[bytes] = []
         """Lines of a batch that the provider had no room for, until another batch ends."""
@@ -149,25 +144,38 @@ class BatchAsker:
             RecordRefused: this request will not be answered in this run.
             EndpointError, ConfigError, StoppedEarly: no request will be.
         """
-        if self._error is not None:
-            raise self._error
         model = ask.model or self.model_for(ask.stage)
         key = ask.key(model)
-        group = (self._client_for(ask.stage), ask.stage, model)
+        while True:
+            if self._error is not None:
+                raise self._error
+            cap = await self._money.take(key, ask, model)
+            try:
+                reply = await self._line(key, ask, (self._client_for(ask.stage), ask.stage, model, cap))
+            finally:
+                self._money.release(key)
+            if reply is Next.ONLINE:
+                return await self._pool.complete(ask)
+            if isinstance(reply, Reply):
+                return reply
+
+    async def _line(self, key: bytes, ask: Ask, group: Group) -> Reply | Next:
+        """What becomes of one line, for which is held what it may take."""
+        if self._error is not None:
+            raise self._error
         if (refused := self._refused.pop(key, None)) is not None and not self._is_mended(key, ask, group, *refused):
             raise refused[0]
         if (stored := self._ledger.get(key)) is not None:
             # A batch of an earlier run brought it between the engine's look into the ledger and this call.
             return stored
-        waiting = _Waiting(ask, group, asyncio.get_running_loop().create_future())
+        waiting = Waiting(ask, group, asyncio.get_running_loop().create_future())
         self._waiting[key] = waiting
         try:
             if not any(key in batch.keys for batch in self._open):
                 self._go_on([key])
-            reply = await waiting.reply
+            return await waiting.reply
         finally:
             del self._waiting[key]
-        return await self._pool.complete(ask) if reply is None else reply
 
     def _client_for(self, stage: str) -> BatchClient:
         """The first endpoint that names the stage as a role, else the first without roles."""
@@ -182,11 +190,15 @@ class BatchAsker:
                 continue
             if (tries := self._tries.get(key, 0)) < self._settings.tries:
                 self._arrived += 1
+                if not self._money.is_held(key):
+                    # It was billed without an answer: another try has to fit into the budget, too.
+                    waiting.reply.set_result(Next.AGAIN)
+                    continue
                 self._pending[waiting.group][key] = None
                 if len(self._pending[waiting.group]) >= self._settings.lines:
                     self._submit(waiting.group)
             elif self._settings.is_topped_up:
-                waiting.reply.set_result(None)
+                waiting.reply.set_result(Next.ONLINE)
             else:
                 del self._tries[key]
                 given_up.append(key)
@@ -218,12 +230,12 @@ class BatchAsker:
 
     async def _send(self, group: Group, keys: list[bytes]) -> None:
         """Makes batches of `keys`: the intent durable, then the batch created, then its id durable."""
-        client, stage, model = group
+        client, stage, model, cap = group
         while keys and self._error is None:
             asks = {key: waiting.ask for key in keys if (waiting := self._waiting.get(key)) is not None}
             modes = await self._modes.of(client, model, asks.values())
             dialect = self._lessons.dialect(client, model)
-            with BatchInput(asks, client, modes, dialect, self._settings.most_bytes) as batch_input:
+            with BatchInput(asks, client, modes, dialect, self._settings.most_bytes, cap) as batch_input:
                 for key, refusal in batch_input.refused.items():
                     self._fail(key, refusal)
                 keys = batch_input.left_over
@@ -237,7 +249,9 @@ class BatchAsker:
                     stage=stage,
                     model=model,
                     keys=batch_input.keys,
+                    cap=cap,
                 )
+                self._money.worst(stored)
                 file_id = await client.upload(batch_input.file, stored.intent)
             if self._error is not None:
                 return
@@ -271,6 +285,7 @@ class BatchAsker:
                 stored,
                 ledger=self._ledger,
                 counters=self._counters,
+                budget=self._money,
                 ask_of=lambda key: waiting.ask if (waiting := self._waiting.get(key)) else None,
                 deliver=self._deliver,
                 may_go_again=self._may_go_again,
@@ -289,6 +304,7 @@ class BatchAsker:
         tried = [key for key in unanswered if key not in self._lessons.mended]
         self._lessons.mended.difference_update(unanswered)
         self._store.end(stored, () if fatal else tried)
+        self._money.ended(stored)
         self._open.remove(stored)
         self._tell(stored, remote.status + (f", {len(unanswered):,} lines without an answer" if unanswered else ""))
         if fatal is not None:
@@ -302,6 +318,7 @@ class BatchAsker:
     def _refuse_batch(self, client: BatchClient, stored: StoredBatch, remote: RemoteBatch) -> None:
         """A batch that the provider would not begin: nothing was bought."""
         self._store.drop(stored)
+        self._money.ended(stored)
         self._open.remove(stored)
         codes = {code for code, _ in remote.reasons}
         told = "; ".join(client.endpoint.api_key.scrub(f"{code}: {why}")[:300] for code, why in remote.reasons)
@@ -315,10 +332,10 @@ class BatchAsker:
         else:
             self._end_all(ConfigError(what, hint="nothing was bought; mend what it names, or leave out --batch"))
 
-    def _deliver(self, key: bytes, reply: Reply) -> None:
+    def _deliver(self, key: bytes, reply: Reply | None) -> None:
         """Hands the reply of a line to the call that waits for it."""
         if (waiting := self._waiting.get(key)) is not None and not waiting.reply.done():
-            waiting.reply.set_result(reply)
+            waiting.reply.set_result(reply or Next.AGAIN)
 
     def _may_go_again(self, key: bytes, refusal: RecordRefused, failure: Failure) -> bool:
         """Whether a refused line is worth sending again in another way."""
@@ -328,40 +345,23 @@ class BatchAsker:
         return self._is_mended(key, waiting.ask, waiting.group, refusal, failure)
 
     def _is_mended(self, key: bytes, ask: Ask, group: Group, refusal: RecordRefused, failure: Failure) -> bool:
-        client, _, model = group
+        client, _, model, _ = group
         is_format = names_format(refusal) and self._modes.downgrade(client, model)
-        return is_format or self._lessons.learn(key, ask, client, model, failure)
+        if is_format or self._lessons.learn(key, ask, client, model, failure):
+            return True
+        is_mended = TOO_LARGE.search(failure.detail) is not None and self._money.is_too_large(key)
+        self._lessons.mended.update([key] if is_mended else [])
+        return is_mended
 
     def _fail(self, key: bytes, refusal: RecordRefused) -> None:
         if (waiting := self._waiting.get(key)) is not None and not waiting.reply.done():
             waiting.reply.set_exception(refusal)
 
     async def _adopt(self) -> None:
-        """Finds the batches of earlier runs again, by id, or by the intent in their metadata.
-
-        An intent that the provider does not list, now and after `settle_s`, was never bought, and is dropped.
-        """
-        by_url = {client.endpoint.base_url: client for client in self._clients}
-        lost: defaultdict[BatchClient, dict[str, StoredBatch]] = defaultdict(dict)
-        for stored in self._store.open_batches():
-            client = by_url.get(stored.base_url)
-            if client is None:
-                name = stored.batch_id or "without id"
-                self._counters.notes[f"batch {name} at {stored.endpoint} is left alone: another endpoint is set"] += 1
-            elif stored.batch_id:
-                self._out(client, stored, RemoteBatch(id=stored.batch_id, status=""), "found again")
-            else:
-                lost[client][stored.intent] = stored
-        for client, intents in lost.items():
-            for pause_s in (0.0, client.settle_s):
-                await asyncio.sleep(pause_s)
-                since_s = min(stored.created for stored in intents.values())
-                for intent, remote in (await client.find(set(intents), since_s=since_s)).items():
-                    self._out(client, intents.pop(intent), remote, "found again by its input")
-                if not intents:
-                    break
-            for stored in intents.values():
-                self._store.drop(stored)
+        """Follows the batches of earlier runs, and holds what they may take."""
+        async for client, stored, remote, how in found_again(self._store, self._clients, self._counters):
+            self._money.adopt(stored)
+            self._out(client, stored, remote, how)
 
     def _spawn(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]]) -> None:
         """Runs `work` beside the calls; what it raises ends them all."""

@@ -19,6 +19,7 @@ from blossom_data.errors import BlossomError, EndpointError, RecordRefused
 from blossom_data.llm.batch.lines import encode_line
 from blossom_data.llm.batch.protocol import BatchClient
 from blossom_data.llm.dialect import Dialect
+from blossom_data.llm.money.account import Account
 from blossom_data.llm.policy import Action, backoff_s
 from blossom_data.llm.structured import Negotiation
 
@@ -28,13 +29,23 @@ _CANARY_TRIES = 4
 class BatchInput:
     """The lines of `asks`, put as `dialect` says, up to `most_bytes`; the rest is `left_over`.
 
+    Args:
+        cap: output tokens that each line may have, in place of what its ask says; 0: as the ask says.
+
     Raises:
         BlossomError: the temporary file cannot be written.
     """
 
     def __init__(
-        self, asks: Mapping[bytes, Ask], client: BatchClient, mode: str, dialect: Dialect, most_bytes: int
+        self,
+        asks: Mapping[bytes, Ask],
+        client: BatchClient,
+        mode: str,
+        dialect: Dialect,
+        most_bytes: int,
+        cap: int = 0,
     ) -> None:
+        self._cap = cap
         self.keys: set[bytes] = set()
         self.left_over: list[bytes] = []
         self.refused: dict[bytes, RecordRefused] = {}
@@ -69,7 +80,7 @@ class BatchInput:
         for key, ask in asks.items():
             try:
                 payload = client.encode(ask, "off" if ask.response_schema is None else mode)
-                line = encode_line(key, dialect.say(payload, frozenset()))
+                line = encode_line(key, dialect.say(payload, frozenset(), self._cap or None))
             except RecordRefused as refusal:
                 self.refused[key] = refusal
                 continue
@@ -89,8 +100,8 @@ class BatchInput:
 class Modes:
     """How JSON is asked for at each (endpoint, model); `structured = "auto"` costs one canary call online."""
 
-    def __init__(self, counters: Counters) -> None:
-        self._counters = counters
+    def __init__(self, counters: Counters, account: Account) -> None:
+        self._counters, self._account = counters, account
         self._negotiations: dict[tuple[str, str], Negotiation] = {}
 
     async def of(self, client: BatchClient, model: str, asks: Iterable[Ask]) -> str:
@@ -108,7 +119,9 @@ class Modes:
         )
 
         async def send(canary: Ask, mode: str) -> Reply:
-            return await _ask_online(client, canary, mode)
+            reply = await _ask_online(client, canary, mode)
+            self._account.unreserved(reply.usage, canary.stage, model, is_kept=False)
+            return reply
 
         return await negotiation.find(send, model)
 

@@ -14,6 +14,7 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, RecordRefused
 from blossom_data.ledger.store import Ledger
+from blossom_data.llm.batch.line_budget import LineBudget
 from blossom_data.llm.batch.lines import judge_line, read_line
 from blossom_data.llm.batch.protocol import BatchClient, CutShort, RemoteBatch, Tries
 from blossom_data.llm.batch.store import StoredBatch
@@ -31,7 +32,8 @@ class Results:
 
     Args:
         ask_of: the ask that waits for a key, None when nobody does (yet).
-        deliver: gets each reply, durable by then.
+        budget: books what each line was billed.
+        deliver: gets each reply, durable by then; None for a line that a cap has cut, and that goes out again.
         may_go_again: whether a refused line stays open, to be sent again in another way.
     """
 
@@ -42,14 +44,18 @@ class Results:
         *,
         ledger: Ledger,
         counters: Counters,
+        budget: LineBudget,
         ask_of: Callable[[bytes], Ask | None],
-        deliver: Callable[[bytes, Reply], None],
+        deliver: Callable[[bytes, Reply | None], None],
         may_go_again: Callable[[bytes, RecordRefused, Failure], bool],
     ) -> None:
         self._client, self._stored, self._ledger, self._counters = client, stored, ledger, counters
+        self._budget = budget
         self._ask_of, self._deliver, self._may_go_again = ask_of, deliver, may_go_again
         self._unused = Ask(stage=stored.stage, version=0, messages=(), model=stored.model)
         self._bought: dict[bytes, Reply] = {}
+        self._booked: set[bytes] = set()
+        """Lines without an answer that were billed."""
         self.answers = 0
         self.refusals: dict[bytes, RecordRefused] = {}
         """The lines that are given up in this run."""
@@ -112,6 +118,10 @@ class Results:
             return True
         judged = judge_line(line, self._ask_of(line.key) or self._unused, self._stored.model)
         outcome = self._client.endpoint.api_key.scrub_fields(judged)
+        if isinstance(outcome, Failure) and line.key not in self._booked:
+            # A download that begins anew brings the same line once more.
+            self._booked.add(line.key)
+            self._budget.failed(line.key, outcome, self._stored)
         if isinstance(outcome, Reply):
             self._bought[line.key] = outcome
         elif outcome.action is Action.REFUSED:
@@ -128,11 +138,13 @@ class Results:
     async def _store(self) -> None:
         """Makes what was taken durable, then hands it on."""
         bought, self._bought = self._bought, {}
+        whole = {key for key, reply in bought.items() if self._budget.answered(key, reply, self._stored)}
         await asyncio.gather(
-            *(self._ledger.put(key, self._ask_of(key) or self._unused, reply) for key, reply in bought.items())
+            *(self._ledger.put(key, self._ask_of(key) or self._unused, bought[key]) for key in bought if key in whole)
         )
         counters = self._counters
         self.answers += len(bought)
+        counters.retries["cap"] += len(bought) - len(whole)
         for key, reply in bought.items():
             usage = reply.usage
             counters.calls += 1
@@ -142,7 +154,7 @@ class Results:
             if usage.is_estimated:
                 counters.tokens_estimated += usage.tokens_in + usage.tokens_out
             self._stored.keys.discard(key)
-            self._deliver(key, reply)
+            self._deliver(key, reply if key in whole else None)
 
     def _refusal(self, failure: Failure) -> RecordRefused:
         body = failure.body.decode("utf-8", "replace")[:_BODY_CHARS]

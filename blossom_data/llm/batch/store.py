@@ -1,6 +1,6 @@
 """Which batches are out, kept in the ledger's own file: what makes a restart find them instead of buying again.
 
-    batches(intent, created, endpoint, base_url, stage, model, lines, batch_id, state, keys)
+    batches(intent, created, endpoint, base_url, stage, model, lines, batch_id, state, keys, cap, held_usd, held_tokens)
     batch_tries(key, tries)
 
 An intent is stored before its batch is created, the provider's id right after; `keys` holds the 16-byte ledger keys of
@@ -27,7 +27,18 @@ CREATE TABLE IF NOT EXISTS batches(
     batch_id TEXT NOT NULL DEFAULT '', state TEXT NOT NULL DEFAULT 'intent', keys BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS batch_tries(key BLOB PRIMARY KEY, tries INTEGER NOT NULL);
 """
-_INSERT = "INSERT INTO batches(intent, created, endpoint, base_url, stage, model, lines, keys) VALUES (?,?,?,?,?,?,?,?)"
+_MIGRATIONS = (
+    # 1: what a batch may take at most, and the output cap that a budget gave its lines.
+    "ALTER TABLE batches ADD COLUMN cap INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE batches ADD COLUMN held_usd REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE batches ADD COLUMN held_tokens INTEGER NOT NULL DEFAULT 0;",
+)
+"""By number, from 1: what brings the tables of an earlier version up to date. The number reached is the fact FACT."""
+FACT = "batches.schema"
+_INSERT = (
+    "INSERT INTO batches(intent, created, endpoint, base_url, stage, model, lines, keys, cap, held_usd, held_tokens) "
+    "VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+)
 _TRIED = "INSERT INTO batch_tries VALUES (?, 1) ON CONFLICT(key) DO UPDATE SET tries = tries + 1"
 
 
@@ -48,6 +59,11 @@ class StoredBatch:
     """The provider's id; "" until it is known."""
     keys: set[bytes] = field(default_factory=set)
     """Ledger keys of the lines that are not answered yet."""
+    cap: int = 0
+    """Output tokens that a budget allowed each line whose ask names none; 0 for no such cap."""
+    held_usd: float = 0.0
+    """What all lines together may take at most."""
+    held_tokens: int = 0
 
 
 class BatchStore:
@@ -63,14 +79,26 @@ class BatchStore:
             self._database = sqlite3.connect(path.absolute(), isolation_level=None, timeout=30)
             self._database.execute("PRAGMA synchronous=FULL")
             self._database.executescript(_SCHEMA)
+            self._migrate()
             self._database.execute("DELETE FROM batch_tries WHERE key IN (SELECT key FROM replies)")
+
+    def _migrate(self) -> None:
+        """Brings the tables of a ledger of before up to date; each step is done once, whole or not at all."""
+        self._database.execute("BEGIN IMMEDIATE")
+        self._database.execute("CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL)")
+        row = self._database.execute("SELECT value FROM facts WHERE name = ?", (FACT,)).fetchone()
+        for step in _MIGRATIONS[int(row[0]) if row else 0 :]:
+            for statement in filter(None, step.split(";")):
+                self._database.execute(statement)
+        self._database.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (FACT, str(len(_MIGRATIONS))))
+        self._database.execute("COMMIT")
 
     def open_batches(self) -> list[StoredBatch]:
         """Batches that have not ended, oldest first."""
         with self._told():
             rows = self._database.execute(
-                "SELECT intent, created, endpoint, base_url, stage, model, batch_id, keys FROM batches "
-                "WHERE state IN ('intent', 'submitted') ORDER BY number"
+                "SELECT intent, created, endpoint, base_url, stage, model, batch_id, keys, cap, held_usd, held_tokens "
+                "FROM batches WHERE state IN ('intent', 'submitted') ORDER BY number"
             ).fetchall()
         return [
             StoredBatch(
@@ -82,8 +110,11 @@ class BatchStore:
                 model=model,
                 batch_id=batch_id,
                 keys={keys[at : at + KEY_BYTES] for at in range(0, len(keys), KEY_BYTES)},
+                cap=cap,
+                held_usd=held_usd,
+                held_tokens=held_tokens,
             )
-            for intent, created, endpoint, base_url, stage, model, batch_id, keys in rows
+            for intent, created, endpoint, base_url, stage, model, batch_id, keys, cap, held_usd, held_tokens in rows
         ]
 
     def next_number(self) -> int:
@@ -110,6 +141,9 @@ class BatchStore:
                     batch.model,
                     len(batch.keys),
                     b"".join(batch.keys),
+                    batch.cap,
+                    batch.held_usd,
+                    batch.held_tokens,
                 ),
             )
 

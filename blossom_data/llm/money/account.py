@@ -54,12 +54,16 @@ class Account:
         if ask.stage == "canary":
             self._book.book(ask.stage, model, reply.usage)
 
-    def cut(self, hold: Hold, reply: Reply, ask: Ask, model: str) -> None:
-        """Books an answer that a cap which the user did not set has cut: an attempt, and no answer."""
+    def cut(self, hold: Hold, reply: Reply, ask: Ask, model: str, key: bytes = b"") -> None:
+        """Books an answer that a cap which the user did not set has cut: an attempt, and no answer.
+
+        Args:
+            key: the ledger key, where `ask` is not known any more.
+        """
         self._settle(hold, reply.usage, model)
         self._book.book(ask.stage, model, reply.usage)
         why = f"cut by a cap of {hold.cap} tokens that nobody set"
-        self._book.note_failure(ask.key(model), ask.stage, 200, why, reply.text[:_CUT_CHARS])
+        self._book.note_failure(key or ask.key(model), ask.stage, 200, why, reply.text[:_CUT_CHARS])
 
     def keep_cut(self, reply: Reply, ask: Ask, model: str) -> None:
         """No longer answer than one that was cut can be had: it is stored after all, and booked with that."""
@@ -81,6 +85,12 @@ class Account:
         counters.tokens_out += usage.tokens_out
         if usage.is_estimated:
             counters.tokens_estimated += usage.tokens_in + usage.tokens_out
+
+    def unreserved(self, usage: Usage, stage: str, model: str, *, is_kept: bool) -> None:
+        """Books what was billed for a call that nothing is held for; the totals have an answer once it is kept."""
+        self._counters.count_cost(self.budget.spend(usage, model))
+        if not is_kept:
+            self._book.book(stage, model, usage)
 
     def unsent(self, hold: Hold, model: str) -> None:
         """Lets go of what was never sent, or was cancelled."""

@@ -135,6 +135,14 @@ class Budget:
         is_absurd = usage.tokens_in + usage.tokens_out > _BEYOND_BELIEF * (hold.estimated_in + hold.cap)
         return hold.usage if is_absurd else usage
 
+    def hold_anyway(self, ask: Ask, model: str, *, cap: int = 0) -> Hold:
+        """Holds the worst case of an ask that is out already, whether it fits or not."""
+        return self._take(self._worst(ask, model, cap, no_room))
+
+    def hold_unknown(self, usd: float, tokens: int, cap: int) -> Hold:
+        """Holds what an earlier run reserved for a call that is still out."""
+        return self._take(Hold(usd, 0, tokens, 0, cap, is_ours=cap > 0))
+
     def settle(self, hold: Hold, usage: Usage | None, model: str) -> float | None:
         """Lets go of `hold`, books what was really taken and gives its cost in USD, None when the price is unknown.
 
@@ -148,11 +156,15 @@ class Budget:
         if usage is None:
             return 0.0
         self._answered += 1
-        if not usage.is_estimated:
+        if not usage.is_estimated and hold.estimated_in:
             self._in_ratio = max(self._in_ratio, usage.tokens_in / max(1, hold.estimated_in))
             self._out_ratio = max(self._out_ratio, usage.tokens_out / hold.cap)
             # What is billed beyond the cap is no longer answer.
             self._cap = max(self._cap, min(usage.tokens_out, hold.cap))
+        return self.spend(usage, model)
+
+    def spend(self, usage: Usage, model: str) -> float | None:
+        """Books what was taken, and gives its cost in USD, None when the price is unknown."""
         self.spent_tokens += usage.tokens_in + usage.tokens_out
         price = self._spending.price_of(model)
         if price is None:

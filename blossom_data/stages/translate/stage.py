@@ -3,54 +3,44 @@
     {"lang": "en", "messages": [user "Explain `ls`."]}  ->  {"lang": "zh", "messages": [user "解释 `ls`。"]}
 
 The ladder for what is not accepted: the same request with a new nonce, then at temperature 0.3, then segment by
-segment, then another model where one is configured, then Reject. Nothing is accepted because tries ran out. A record
+segment, then another model where one is configured, then Reject. Nothing is accepted because tries ran out. With a
+judge (judge/) what is doubtful, and what the checks are weak in, is accepted only if it says so. A record
 with tools is rejected, or translated without them where that is asked for. It keeps `gold`, the id and every byte that
 was not sent.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from blossom_data.asks import Ask, Note, Reply
+from blossom_data.asks import Ask, Foreseen, Note, Reply
 from blossom_data.languages.tags import base_of, name_of
-from blossom_data.llm.decode import BadReply
-from blossom_data.llm.reply.message_parts import finish_kind
-from blossom_data.llm.reply_models import ReplyFlag, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.translate.accept import Outcome, judge_reply
 from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Finding
+from blossom_data.stages.translate.judge.judging import ASKED_AS, CLEARED, OFF, Judging, Opinion
+from blossom_data.stages.translate.judge.kinds import chats_of
 from blossom_data.stages.translate.masks import find_spans, without_spans
-from blossom_data.stages.translate.protocol import REPLY_SCHEMA, Request, make_nonce, named
+from blossom_data.stages.translate.protocol import REPLY_SCHEMA, Request, make_nonce
 from blossom_data.stages.translate.script import is_in
-from blossom_data.stages.translate.segments import KINDS, Plan, Segment, in_calls, plan_record
+from blossom_data.stages.translate.segments import KINDS, Plan, Segment, estimate_tokens, in_calls, plan_record
 
 REJECT_CODES = (
     "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
     "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "chatter",
     "ask", "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
-    "source_language", "unsupported_content",
+    "source_language", "unsupported_content", "unreadable",
 )  # fmt: skip
+JUDGE_CLEARED, JUDGE_REFUSED = "judge-cleared", "judge-refused"
+"""Steps of the lineage that hold the verdicts on a record's translations."""
 MAX_KEPT_REPLY_CHARS = 64 << 10
 """So much of a rejected reply is kept."""
 CALL_TOKENS = 2000
 """Source tokens that one call holds at most."""
-
-
-@reply_model
-class Judgement:
-    """What the judge says of a segment and its translation."""
-
-    same_task: ReplyFlag
-    answered: ReplyFlag
-
-
-JUDGE_SCHEMA = reply_schema(Judgement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +65,10 @@ class Work:
     worst: Finding | None = None
     reply: str = ""
     doubted: int = 0
+    chats: frozenset[int] = frozenset()
+    """Indices of the segments that are small talk."""
+    opinions: list[Opinion] = field(default_factory=list)
+    """What the judge said of its translations, in the order in which it was asked."""
 
     def accepted(self) -> list[tuple[Segment, str]]:
         return [(segment, self.texts[segment.index]) for segment in self.plan.segments if segment.index in self.texts]
@@ -112,8 +106,13 @@ class Translate:
     target_lang: str = "zh"
     tries: int = 3
     """Times a document is asked for whole before its segments are asked for one by one."""
-    judge: Prompt | None = None
-    """Second opinion on soft findings, takes `${document}`; without one they are quarantined."""
+    judge: str = OFF
+    """Which translations a second model compares with their source (config.JUDGE_MODES); without it soft findings are
+    quarantined."""
+    judge_prompt: Prompt | None = None
+    """What the judge is asked by; takes `${document}`. Needed unless `judge` is off."""
+    judge_model: str = ""
+    """Another model of the endpoint as the judge; "" for its own."""
     fallback_model: str = ""
     """Asked last, when nothing else was accepted; "" for none."""
     keep_source: bool = False
@@ -150,16 +149,17 @@ class Translate:
         if not plan.segments or self._is_translated(record):
             is_done = record.lang in (self.target_lang, "zh-Hant")
             return record if is_done else replace(record, lang=self.target_lang)
-        work = Work(record, plan)
+        judging = self.judging
+        work = Work(record, plan, chats=chats_of(plan, self.source_lang) if judging else frozenset())
         for attempt, rung in enumerate(self._ladder()):
             if rung.is_one_by_one and len(plan.segments) == 1:
                 continue
-            yield from self._attempt(work, attempt, rung)
+            yield from self._attempt(work, attempt, rung, judging)
             if not work.left():
                 return self._finished(work)
             if work.worst is not None and work.worst.code == "content_filter":
                 break
-            if work.doubted and (self.judge is None and work.doubted > 1):
+            if work.doubted > 1 and judging is None:
                 break
         finding = work.worst or Finding("quarantine", False, "no reply was accepted")
         code = finding.code if finding.is_hard else "quarantine"
@@ -180,6 +180,22 @@ class Translate:
         requests = [self._request(work, 0, part, segments) for part, segments in enumerate(calls)]
         return [(request, self._ask(request, 0, Rung())) for request in requests]
 
+    def foresee(self, record: Record) -> list[Foreseen]:
+        """The verdicts that a judge is likely to be asked for, for a plan; empty without one."""
+        if (judging := self.judging) is None:
+            return []
+        plan = plan_record(record.messages, self.source_lang)
+        chats = chats_of(plan, self.source_lang)
+        request = Request("", self.source_lang, self.target_lang, plan.segments)
+        calls = tokens_in = tokens_last = 0.0
+        for segment in plan.segments:
+            share = judging.share_shown(segment, chats)
+            sent = [estimate_tokens(turn.content) for turn in judging.ask(request, segment.text, segment.text).messages]
+            calls, tokens_in, tokens_last = calls + share, tokens_in + share * sum(sent), tokens_last + share * sent[-1]
+        return [
+            Foreseen(stage=ASKED_AS, calls=calls, tokens_in=tokens_in, tokens_last=tokens_last, model=self.judge_model)
+        ]
+
     def _ladder(self) -> list[Rung]:
         rungs = [Rung(temperature=0.0 if attempt < 2 else 0.3) for attempt in range(self.tries)]
         rungs.append(Rung(is_one_by_one=True))
@@ -187,7 +203,16 @@ class Translate:
             rungs.append(Rung(model=self.fallback_model))
         return rungs
 
-    def _attempt(self, work: Work, attempt: int, rung: Rung) -> Generator[list[Ask] | Note, Any, None]:
+    @property
+    def judging(self) -> Judging | None:
+        """The judge, None for none."""
+        if self.judge == OFF or self.judge_prompt is None:
+            return None
+        return Judging(self.judge_prompt, self.judge, self.version, self.judge_model, self.spare_tokens)
+
+    def _attempt(
+        self, work: Work, attempt: int, rung: Rung, judging: Judging | None
+    ) -> Generator[list[Ask] | Note, Any, None]:
         """One rung: asks for all that is left, and takes what is accepted into `work.texts`."""
         left = work.left()
         parts = [(segment,) for segment in left] if rung.is_one_by_one else in_calls(left, CALL_TOKENS)
@@ -200,9 +225,9 @@ class Translate:
             outcome = judge_reply(request, reply, work.accepted())
             for note in outcome.notes:
                 yield Note(note)
+            if judging is not None:
+                outcome = yield from judging.review(request, outcome, work.chats, work.opinions)
             work.texts.update(outcome.texts)
-            if outcome.doubtful and self.judge is not None:
-                outcome = yield from self._second_opinion(work, attempt, request, outcome)
             work.tell(attempt, rung, reply, outcome)
             is_doubted = is_doubted or bool(outcome.doubtful)
         work.doubted += is_doubted
@@ -226,50 +251,10 @@ class Translate:
             because=because,
         )
 
-    def _second_opinion(
-        self, work: Work, attempt: int, request: Request, outcome: Outcome
-    ) -> Generator[list[Ask] | Note, Any, Outcome]:
-        """Asks the judge about each doubtful segment; the ones that it clears are accepted."""
-        assert self.judge is not None
-        doubtful = [segment for segment in request.segments if segment.index in outcome.doubtful]
-        asks = [self._judge_ask(request, attempt, segment, outcome.doubtful[segment.index]) for segment in doubtful]
-        verdicts: Sequence[Reply] = yield asks
-        findings = dict(outcome.findings)
-        for segment, verdict in zip(doubtful, verdicts, strict=True):
-            work.heard(verdict)
-            if _is_cleared(verdict):
-                work.texts[segment.index] = outcome.doubtful[segment.index]
-                del findings[segment.index]
-        return replace(outcome, findings=findings, doubtful={})
-
-    def _judge_ask(self, request: Request, attempt: int, segment: Segment, text: str) -> Ask:
-        assert self.judge is not None
-        source, target = request.source_lang, request.target_lang
-        source, target = (source, target) if (source, target) in EN_ZH else named(source, target)
-        document = json.dumps(
-            {
-                "task": "judge",
-                "from": source,
-                "to": target,
-                "source": segment.text,
-                "translation": text,
-            },
-            ensure_ascii=False,
-        )
-        return Ask(
-            stage="judge",
-            version=self.version,
-            messages=self.judge.fill(document=document),
-            attempt=attempt,
-            temperature=0.0,
-            max_tokens=64 + self.spare_tokens,
-            response_schema=JUDGE_SCHEMA,
-            prompt_hash=self.judge.hash,
-        )
-
     def _finished(self, work: Work) -> Record | tuple[Record, ...]:
         record = work.record
         step = Lineage(self.name, self.version, self.prompt.hash, ",".join(work.models), ",".join(work.keys))
+        steps = (step, *self._judged(work.opinions))
         tags = record.tags
         if work.plan.lang_task and "lang_task" not in tags:
             tags = (*tags, "lang_task")
@@ -278,7 +263,7 @@ class Translate:
             lang=self.target_lang,
             messages=work.plan.rebuild(work.texts),
             tags=tags,
-            lineage=(*record.lineage, step),
+            lineage=(*record.lineage, *steps),
         )
         if not self.keep_source:
             return translation
@@ -287,6 +272,15 @@ class Translate:
             replace(record, tags=(*tags, link)),
             replace(translation, id=f"{record.id}.{self.target_lang}", tags=(*tags, link)),
         )
+
+    def _judged(self, opinions: list[Opinion]) -> Iterator[Lineage]:
+        """The verdicts that cleared a translation of the record, and those that refused one, a step each."""
+        for name, is_cleared in ((JUDGE_CLEARED, True), (JUDGE_REFUSED, False)):
+            said = [each.reply for each in opinions if (each.verdict == CLEARED) is is_cleared and each.reply]
+            if said and self.judge_prompt is not None:
+                models = dict.fromkeys(reply.model for reply in said if reply.model)
+                keys = dict.fromkeys(reply.key for reply in said if reply.key)
+                yield Lineage(name, self.version, self.judge_prompt.hash, ",".join(models), ",".join(keys))
 
 
 def _is_one_language(one: str, other: str) -> bool:
@@ -299,14 +293,3 @@ def _is_chinese(record: Record) -> bool:
     texts = [without_spans(turn.content, find_spans(turn.content)) for turn in record.messages if turn.role in KINDS]
     lines = [line for text in texts for line in text.split("\n") if any(sign.isalpha() for sign in line)]
     return bool(lines) and is_in(lines[0], "zh") and is_in("\n".join(lines), "zh")
-
-
-def _is_cleared(verdict: Reply) -> bool:
-    """Whether the judge says, in exactly the shape asked for, that the task is the same and not answered."""
-    if verdict.refusal or finish_kind(verdict.finish_reason) != "stop":
-        return False
-    try:
-        judgement = read_reply(Judgement, verdict.text).value
-    except BadReply:
-        return False
-    return judgement.same_task and not judgement.answered

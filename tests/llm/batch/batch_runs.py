@@ -15,11 +15,13 @@ from blossom_data.config import Endpoint, Secret
 from blossom_data.executors.job import Job
 from blossom_data.executors.local import run_job
 from blossom_data.llm.batch.settings import BatchSettings
+from blossom_data.llm.money.spending import Spending
 from blossom_data.llm.policy import Patience
 from blossom_data.records import Message, Record
 from blossom_data.stages.build import build_stage
 
 PATIENCE = Patience(first_s=0.02)
+FREE = Spending()
 _LEDGER = re.compile(rb'"ledger": "[^"]*",')
 
 
@@ -46,6 +48,7 @@ def go(
     stage: Stage | None = None,
     is_batch: bool = True,
     base_url: str = "",
+    spending: Spending = FREE,
     **settings: Any,
 ) -> dict[str, Any]:
     """Annotates `texts` through batches (or online); gives the run's summary."""
@@ -58,6 +61,7 @@ def go(
         out=folder / out,
         endpoints=(endpoint,),
         ledger=folder / f"{ledger}.sqlite",
+        spending=spending,
         batch=BatchSettings(**{"lines": 20, "poll_s": 0.03, "patience": PATIENCE, **settings}) if is_batch else None,
     )
     return run_job(job)

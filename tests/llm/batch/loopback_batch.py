@@ -98,6 +98,8 @@ class BatchServer:
         """The next output file is lost."""
         self.mangle: Callable[[bytes], bytes] = lambda body: body
         """What is done to an output file."""
+        self.complete: Callable[[dict[str, Any], str], dict[str, Any]] = lambda body, text: completion(text)
+        """The completion of a line, by its request body and the text of its answer."""
         self.status_401 = False
         self._dice = random.Random(7)
         self._ready = threading.Event()
@@ -283,7 +285,7 @@ class BatchServer:
             self.lines_run[name] += 1
             if isinstance(outcome, str):
                 self.paid[name] += 1
-                response = {"status_code": 200, "request_id": "r", "body": completion(outcome)}
+                response = {"status_code": 200, "request_id": "r", "body": self.complete(line["body"], outcome)}
                 good.append({"id": "x", "custom_id": name, "response": response, "error": None})
             elif outcome.status:
                 body = {"error": {"message": outcome.message, "type": "error", "code": outcome.code}}

@@ -21,6 +21,9 @@ from blossom_data.ledger.sqlite import SqliteLedger
 from blossom_data.llm.batch.asker import BatchAsker
 from blossom_data.llm.batch.settings import BatchSettings
 from blossom_data.llm.batch.store import BatchStore, StoredBatch
+from blossom_data.llm.money.account import Account
+from blossom_data.llm.money.budget import Budget
+from blossom_data.llm.money.spending import Spending
 from blossom_data.llm.pool import Pool
 from blossom_data.records import Message, Record
 
@@ -295,6 +298,7 @@ def test_what_the_ledger_has_by_now_goes_into_no_batch(tmp_path: Path) -> None:
                 store=BatchStore(path),
                 settings=BatchSettings(poll_s=0.01),
                 counters=counters,
+                account=Account(Budget(Spending()), counters, ledger),
             )
             async with batches as asker:
                 await ledger.put(question.key("m"), question, Reply(text="bought before"))

@@ -196,7 +196,7 @@ def recommend(ask: Ask) -> str:
     ],
 )
 def test_soft_findings_go_to_the_judge(verdict: str, is_kept: bool) -> None:
-    stage = translate(judge=load_prompt("judge_translation"))
+    stage = translate(judge="soft", judge_prompt=load_prompt("judge_translation"))
     seen: list[Ask] = []
 
     def answer(ask: Ask) -> Reply:
