@@ -48,6 +48,12 @@ def test_every_fault_of_the_recording_is_caught_and_shown(demo: Path) -> None:
     assert set(summary["run"]["retries"]) == {"429", "reset"}
 
 
+def test_the_report_of_the_demo_is_small(demo: Path) -> None:
+    page = demo / "demo/report.html"
+    assert 20_000 < page.stat().st_size <= 400_000
+    assert "<script" not in page.read_text()
+
+
 def test_a_second_run_makes_no_call_and_gives_the_same_bytes(demo: Path) -> None:
     def digests() -> dict[str, str]:
         files = sorted((demo / "demo/dataset").rglob("*.*"))

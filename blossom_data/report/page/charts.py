@@ -12,9 +12,9 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from importlib.util import find_spec
 from typing import Any
 
+from blossom_data.curate.extra import is_there
 from blossom_data.report.page.html import Html, joined, tag, visible
 from blossom_data.report.page.svg import tidied
 
@@ -54,7 +54,7 @@ _CONFIG: Spec = {
 
 def can_draw() -> bool:
     """Whether the extra `report` is installed."""
-    return find_spec("vl_convert") is not None
+    return is_there("vl_convert")
 
 
 def _drawn(
