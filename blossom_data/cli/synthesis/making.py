@@ -18,7 +18,6 @@ from blossom_data.cli.flags.records import PANEL, Bad, Replace
 from blossom_data.cli.flags.values import share
 from blossom_data.cli.jobs import finish, refuse, refuse_same_folder, sources_of
 from blossom_data.counters import Counters
-from blossom_data.errors import ConfigError
 from blossom_data.executors.job import Job
 from blossom_data.ledger.place import find_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
@@ -179,9 +178,3 @@ def run_rounds(
         trust_finish=asking.kept.trust.trust_finish,
     )
     return finish(job, common, is_dry_run=flags.dry_run)
-
-
-def refuse_empty(name: str, number: int) -> None:
-    """Raises ConfigError where there is nothing to begin with."""
-    if not number:
-        raise ConfigError(f"{name} holds nothing to begin with", hint="see docs/synthesize.md for what is read")
