@@ -25,6 +25,7 @@ _LEAST_CHARS = 200
 """A section that is shorter goes together with the next one."""
 _MOST_BYTES = 64 << 20
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*")
+_HEADING_CHARS = 400
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _SENTENCE = re.compile(r"(?<=[.!?。！？；])\s*(?=\S)")
 _PARAGRAPH = re.compile(r"\n\s*\n")
@@ -174,7 +175,7 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
     is_code = False
     told = ""
     for line in [*text.splitlines(), None]:
-        found = None if is_code or line is None else _HEADING.fullmatch(line)
+        found = None if is_code or line is None or len(line) > _HEADING_CHARS else _HEADING.fullmatch(line)
         if line is None or found:
             if _says_something(lines):
                 yield told, "\n".join(lines).strip()
@@ -189,7 +190,7 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _says_something(lines: Sequence[str]) -> bool:
-    return any(line.strip() and not _HEADING.fullmatch(line) for line in lines)
+    return any(line.strip() and (len(line) > _HEADING_CHARS or not _HEADING.fullmatch(line)) for line in lines)
 
 
 def _cut(section: str, size: int, overlap: int) -> list[str]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from blossom_data.counters import Counters
@@ -104,8 +104,3 @@ class RoundsFeed:
         if (work := next(self._round, None)) is not None:
             return work
         return self._further.popleft() if self._further else None
-
-
-def quiet(outcome: Outcome) -> Outcome:
-    """`outcome` with nothing kept or rejected: what came of it goes on in other work."""
-    return replace(outcome, kept=[], rejected=[], added=0)

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, user, values, write_lines
+from command import user, values, write_lines
+from forked import blossom
 from loopback import Loopback, LoopbackRequest, refused
 from synthetic_endpoint import respond
+
+from blossom_data.report.codes import meaning
+from blossom_data.stages.synthesize import chat, evolve, from_text
+from blossom_data.stages.synthesize.propose import CANDIDATE_CODES
 
 SEEDS = [user(f"Say something of topic {n}.", id=f"seed-{n}") for n in range(24)]
 
@@ -150,3 +155,9 @@ def test_a_dry_run_tells_what_is_left_and_calls_nothing(tmp_path: Path) -> None:
         assert plan["cost_usd"][0] > 0
         evol(tmp_path, server, *prices)
         assert evol(tmp_path, server, "--dry-run", "--json", *prices).json["calls"] == 0
+
+
+def test_every_code_has_a_meaning() -> None:
+    told = {"evol": evolve, "chat": chat, "from-text": from_text}
+    assert [code for name, stage in told.items() for code in stage.REJECT_CODES if not meaning(name, code)] == []
+    assert [code for code in CANDIDATE_CODES if not meaning("self-instruct", code)] == []

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command import blossom, values
+from command import values
+from forked import blossom
 from loopback import Loopback, LoopbackRequest
 from synthetic_endpoint import respond
 

@@ -131,7 +131,16 @@ def command(
         making=making,
         asking=asking,
         common=common,
+        total=_count(records, personas, simulating.number, has_personas=has_personas),
     )
+
+
+def _count(records: str, personas: dict[str, Persona], number: int | None, *, has_personas: bool) -> int | None:
+    """The chats that are played, None where only reading would tell."""
+    from blossom_data.rows.facts import count_records
+
+    there = sum(len(persona.goals) for persona in personas.values()) if has_personas else count_records(records)
+    return min(there, number) if there and number else there
 
 
 def _scenes(

@@ -16,9 +16,8 @@ from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
 from blossom_data.cli.flags.records import PANEL, Bad, Replace
 from blossom_data.cli.flags.values import share
-from blossom_data.cli.jobs import finish, refuse, refuse_same_folder
+from blossom_data.cli.jobs import finish, refuse, refuse_same_folder, sources_of
 from blossom_data.counters import Counters
-from blossom_data.errors import ConfigError
 from blossom_data.executors.job import Job
 from blossom_data.ledger.place import find_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
@@ -149,6 +148,7 @@ def run_rounds(
     """
     flags = asking.endpoint
     inputs = [str(given) for given in replacement.inputs]
+    files = [given for given in inputs if not given.startswith("bundled:")]
     ledger = flags.ledger or find_ledger(replacement.out, inputs[0])
     batch = build_batch(asking.batches, is_quiet=common.is_quiet)
     local = plan_engine(
@@ -164,7 +164,8 @@ def run_rounds(
         serving=local.serving if local else None,
         ledger=ledger,
         about={
-            "inputs": [fingerprint(given) for given in inputs if not given.startswith("bundled:")],
+            "inputs": [fingerprint(given) for given in files],
+            "sources": [source for given in files for source in sources_of(given)],
             "prompts": {prompt.name: prompt.hash for prompt in prompts},
             "settings": settings,
         },
@@ -177,9 +178,3 @@ def run_rounds(
         trust_finish=asking.kept.trust.trust_finish,
     )
     return finish(job, common, is_dry_run=flags.dry_run)
-
-
-def refuse_empty(name: str, number: int) -> None:
-    """Raises ConfigError where there is nothing to begin with."""
-    if not number:
-        raise ConfigError(f"{name} holds nothing to begin with", hint="see docs/synthesize.md for what is read")

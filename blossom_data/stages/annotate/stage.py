@@ -59,7 +59,7 @@ class Annotate:
         turns = [turn for turn in record.messages if turn.role in ("system", "user")]
         if not any(turn.role == "user" for turn in turns):
             raise Reject("no_user_turn", "there is nothing to answer")
-        prompt = self._prompt_for(record)
+        prompt = self.prompt_for(record)
         style = self.style_of(record)
         told: list[Message] = []
         written: list[Message] = []
@@ -82,16 +82,17 @@ class Annotate:
 
     def style_of(self, record: Record) -> str:
         """The system text for `record`, without what its own system turns add."""
-        prompt = self._prompt_for(record)
+        prompt = self.prompt_for(record)
         if prompt is self.prompt:
             return prompt.system
         return f"{prompt.system}\n\n{_ANSWER_IN.format(label_of(record.lang))}".strip()
 
     def as_told(self, record: Record, text: str) -> Message:
         """A turn of a person as the model is sent it."""
-        return self._prompt_for(record).fill(text=text)[-1]
+        return self.prompt_for(record).fill(text=text)[-1]
 
-    def _prompt_for(self, record: Record) -> Prompt:
+    def prompt_for(self, record: Record) -> Prompt:
+        """The prompt for the language of `record`."""
         is_other = self.other_prompt is not None and record.lang not in ("en", "zh")
         return self.other_prompt if is_other and self.other_prompt else self.prompt
 
@@ -109,7 +110,7 @@ class Annotate:
                 attempt=attempt,
                 temperature=self.temperature,
                 max_tokens=self.max_tokens,
-                prompt_hash=self._prompt_for(record).hash,
+                prompt_hash=self.prompt_for(record).hash,
                 because=code,
             )
             cleaned = clean_reply(reply, question)

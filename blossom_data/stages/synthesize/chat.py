@@ -91,7 +91,7 @@ class Chat:
             told.append(Message("assistant", cleaned.text))
             turns.append(cleaned.turn(keep_reasoning=self.annotate.keep_reasoning))
             answered.append(reply)
-        prompt, style_prompt = self.prompts.get(record.lang) or self.prompts[""], self.annotate.prompt
+        prompt, style_prompt = self.prompts.get(record.lang) or self.prompts[""], self.annotate.prompt_for(record)
         lineage = (*record.lineage, _step(self.name, self.version, prompt, asked))
         lineage += (_step(self.annotate.name, self.annotate.version, style_prompt, answered),)
         persona = values_of(record, PERSONA)

@@ -23,7 +23,7 @@ from blossom_data.llm.reply_models import ReplyFlag, ReplyText, read_reply, repl
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.synthesize.grounding import Claim, find_unsupported, missing_quote
-from blossom_data.stages.synthesize.origin import CHUNK, made, values_of
+from blossom_data.stages.synthesize.origin import made
 from blossom_data.stages.typed_reply import ask_until_read
 
 KIND, GROUND, JUDGED_AS = "from-text", "ground", "judge-ground"
@@ -248,11 +248,6 @@ class Ground:
         turns = turns if self.keep_text else turns[1:]
         whole = made(KIND, record.lang, turns, seeds=(), parent=record.source_id)
         return replace(record, id=whole.id, messages=turns, gold="", lineage=tuple(steps))
-
-
-def chunk_of(record: Record) -> str:
-    """The id of the chunk that a record was made of."""
-    return next(iter(values_of(record, CHUNK)), "")
 
 
 def _read_questions(text: str) -> Questions:

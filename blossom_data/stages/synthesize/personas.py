@@ -56,12 +56,10 @@ def read_persona(row: Mapping[str, Any], lang: str) -> Persona:
     if not isinstance(role := plain.get("role", ""), str):
         raise ValueError("`role` is no text")
     about = {name: value for name, value in plain.items() if name not in _OURS}
-    if age := about.get("age"):
-        about["age"] = age
     traits = {
         name: str(value) for name, value in about.items() if isinstance(value, str | int) and len(str(value)) <= 60
     }
-    if isinstance(age, int):
+    if isinstance(age := about.get("age"), int):
         traits["age"] = f"{age // 10 * 10}-{age // 10 * 10 + 9}"
     text = orjson.dumps(about, option=orjson.OPT_SORT_KEYS).decode()
     identifier = str(plain.get("id") or hashlib.blake2b(orjson.dumps(row), digest_size=6).hexdigest())
