@@ -31,7 +31,7 @@ OFF, SOFT, ALL = JUDGE_MODES
 ASKED_AS = "judge"
 """The stage of its Asks, and its model role."""
 NOTED = "judge|"
-"""Notes are `judge|kind|verdict`; kind is a code of a soft finding, one of kinds.KINDS, or "all"."""
+"""Notes are `judge|kind|verdict`; kind is a code of a soft finding, a kind of kinds.py, or "all"."""
 CLEARED, REFUSED, UNASKED = "cleared", "refused", "unasked"
 TRIES = 3
 _AGAIN_TEMPERATURE = 0.3

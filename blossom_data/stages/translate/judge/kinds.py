@@ -18,7 +18,6 @@ from blossom_data.stages.translate.judge.words import said
 from blossom_data.stages.translate.segments import Plan, Segment
 
 CHAT, LANG_TASK, LITERAL = "chat", "lang_task", "literal"
-KINDS = (CHAT, LANG_TASK, LITERAL)
 MOST_CHAT_WORDS = 8
 _SO_SHORT_IS_CHAT = 3
 """Words of a lone turn that count as small talk whatever they are."""
