@@ -55,8 +55,6 @@ class Review:
 
     file: Path
     marks: dict[str, Mark] = field(default_factory=dict)
-    lines: int = 0
-    """Lines of the file, marks that were changed or taken back included."""
 
     @classmethod
     def of(cls, dataset: Path | str) -> Review:
@@ -116,7 +114,6 @@ class Review:
         self._take(mark)
 
     def _take(self, mark: Mark) -> None:
-        self.lines += 1
         if mark.mark == "none":
             self.marks.pop(mark.id, None)
         else:

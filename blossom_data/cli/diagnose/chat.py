@@ -33,8 +33,7 @@ class Drawing:
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the draw, where MODEL is a folder.")] = 0
 
 
-@as_command("chat")
-def command(
+def talk(
     model: Annotated[
         str,
         typer.Argument(
@@ -81,6 +80,9 @@ def command(
     if save is not None and any(turn.role == "assistant" for turn in messages):
         _save(save, messages, talker.name)
     return 0
+
+
+command = as_command("chat")(talk)
 
 
 async def _talk(

@@ -105,7 +105,12 @@ def command(
         answering = tuple(talkers.make(name) for name in chat or ())
         library = Library([_opened(path, beside, common) for path in sets or ()])
         serving.serve(
-            library, answering, opened=opened, lang=lang, tell=lambda link: _tell(link, common, is_opened=not no_open)
+            library,
+            answering,
+            opened=opened,
+            lang=lang,
+            is_debug=common.is_debug,
+            tell=lambda link: _tell(link, common, is_opened=not no_open),
         )
     finally:
         library.close()

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from blossom_data.cli.diagnose.chat import command
+from functools import wraps
+from typing import Any
 
-__all__ = ["command"]
+from blossom_data.cli.diagnose.chat import talk
+from blossom_data.cli.flags.groups import as_command
+
+
+@wraps(talk)
+def _older(**given: Any) -> int:
+    return talk(**given)
+
+
+_older.__doc__ = (talk.__doc__ or "").replace("blossom-data chat", "blossom-data train chat")
+command = as_command("chat")(_older)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -65,7 +66,7 @@ def texts_of(row: dict[str, Any]) -> Iterator[str]:
 
 
 def _bucket(length: int) -> str:
-    return str(next(least for least in reversed(LENGTHS) if length >= least))
+    return str(LENGTHS[bisect_right(LENGTHS, length) - 1])
 
 
 def _model(record: dict[str, Any]) -> str:

@@ -51,6 +51,8 @@ class IndexWriter:
         self._tags: dict[str, int] = {}
         self._tag_sets: dict[tuple[int, ...], int] = {}
         self._combo_of: dict[tuple[int, ...], int] = {}
+        self._known: dict[Facets, int] = {}
+        """Combinations by their facets as they came, of those that came last."""
         self._counts: list[int] = []
         self.rows = 0
 
@@ -100,6 +102,14 @@ class IndexWriter:
         (self.folder / "meta.json").write_bytes(orjson.dumps(meta))
 
     def _combo(self, facets: Facets) -> int:
+        if (known := self._known.get(facets)) is not None:
+            return known
+        if len(self._known) >= _MOST_COMBOS:
+            self._known.clear()
+        known = self._known[facets] = self._numbered(facets)
+        return known
+
+    def _numbered(self, facets: Facets) -> int:
         codes = [_code(values, value) for values, value in zip(self._values, facets.values, strict=True)]
         tags = tuple(sorted({_code(self._tags, tag) for tag in facets.tags}))
         if tags not in self._tag_sets and len(self._tag_sets) >= _MOST_TAG_SETS:

@@ -51,10 +51,13 @@ def build_app(library: Library, talkers: tuple[Talker, ...] = (), *, lang: str, 
 
     def refused(request: Request, why: Exception) -> Response:
         status = why.status_code if isinstance(why, HTTPException) else 500
-        told = pages.text(str(why.detail)) if isinstance(why, HTTPException) else str(why)
+        if isinstance(why, HTTPException):
+            told = pages.text(str(why.detail))
+        else:
+            told = str(why) if isinstance(why, BlossomError) else f"{type(why).__name__}: {why}"
         return pages.show(request, "error.html", status=status, code=status, told=told)
 
-    handlers: dict[Any, Any] = {HTTPException: refused, BlossomError: refused}
+    handlers: dict[Any, Any] = {HTTPException: refused, BlossomError: refused, Exception: refused}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), token=token, port=port, say=pages.text)
 
 

@@ -17,8 +17,6 @@ from blossom_data.view.chat.talkers import Sampling, Talker
 from blossom_data.view.server.browsing import attachment, form_of
 from blossom_data.view.server.html import Pages
 
-MOST_TALKERS = 2
-
 
 class Chatting:
     """The handlers of the chat page."""

@@ -20,7 +20,6 @@ from starlette.responses import HTMLResponse, Response
 from blossom_data.view.index.facets import LENGTHS
 from blossom_data.view.record.spans import visible
 
-LANGUAGES = ("en", "zh")
 _COMPARED = 2
 FACET_LABELS = {
     "kind": "What became of it",

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import secrets
+import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import uvicorn
@@ -20,6 +22,7 @@ from blossom_data.view.server.app import build_app
 from blossom_data.view.server.library import Library
 
 HOST = "127.0.0.1"
+_ENDS = (signal.SIGINT, signal.SIGTERM)
 _LAST_S = 2
 """So long replies that are under way may go on at the end."""
 
@@ -47,13 +50,33 @@ def serve(
     *,
     opened: socket.socket,
     lang: str,
+    is_debug: bool,
     tell: Callable[[str], None],
 ) -> None:
     """Serves until SIGINT or SIGTERM; `tell` is given the link once the page answers."""
+    if not is_debug:
+        # What goes wrong stands on the page; what strangers send is nobody's business.
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL + 1)
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL + 1)
     token, port = secrets.token_urlsafe(32), int(opened.getsockname()[1])
     app = build_app(library, talkers, lang=lang, token=token, port=port)
     link = f"http://{HOST}:{port}/?token={token}"
     asyncio.run(_serve(app, talkers, opened, lambda: tell(link)))
+
+
+class _Server(uvicorn.Server):
+    """A server whose end by a signal is its usual end, and no error."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        loop = asyncio.get_running_loop()
+        for number in _ENDS:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in _ENDS:
+                loop.remove_signal_handler(number)
 
 
 async def _serve(app: Any, talkers: tuple[Talker, ...], opened: socket.socket, is_up: Callable[[], None]) -> None:
@@ -68,7 +91,7 @@ async def _serve(app: Any, talkers: tuple[Talker, ...], opened: socket.socket, i
             proxy_headers=False,
             timeout_graceful_shutdown=_LAST_S,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         served = asyncio.create_task(server.serve(sockets=[opened]))
         while not server.started and not served.done():
             await asyncio.sleep(0.01)
