@@ -1,6 +1,6 @@
 """Whether the training set of a model holds questions of a suite: what its manifests say, else what its words say.
 
-    look_up(Path("data/train"), "gsm8k-test", None)     "the set was decontaminated against gsm8k-test (3 records went)"
+    look_up(Path("data/train"), "gsm8k-test", place)     {"told": "the training set was ...", "leaks": 0}
 
 A set is made of others, step by step: any step that `decontaminate` took against the suite counts. Where none did, its
 records are compared by their words alone: translated and reworded questions are not seen.
@@ -21,8 +21,8 @@ from blossom_data.shards import read_manifest
 _LEAK = "decontaminate/leak"
 
 
-def look_up(trained_on: Path, test_set: str, bench_dir: Path | None) -> dict[str, Any]:
-    """What is known of questions of `test_set` in the set `trained_on`: `told` in words, `leaks` found or None."""
+def look_up(trained_on: Path, test_set: str, place: Path) -> dict[str, Any]:
+    """What is known of questions of `test_set`, which lies in `place`: `told` in words, `leaks` found or None."""
     folders = [trained_on, *source_sets(trained_on)] if trained_on.is_dir() else []
     for folder in folders:
         manifest = read_manifest(folder) or {}
@@ -35,7 +35,7 @@ def look_up(trained_on: Path, test_set: str, bench_dir: Path | None) -> dict[str
     if not is_there("rapidfuzz", "numpy"):
         told = f"the training set was not decontaminated against {test_set}, and the extra `curate` is not installed"
         return {"told": told, "leaks": None}
-    measure = measure_of(items_of([test_set], bench_dir), by_meaning=False)
+    measure = measure_of(items_of([str(place)], None), by_meaning=False)
     leaks = read = 0
     for record in read_records(trained_on):
         if isinstance(record, Record):

@@ -377,3 +377,8 @@ def test_a_judges_prompt_that_takes_no_document_is_told_before_anything_is_bough
     with Loopback() as server:
         done = evaluate(tmp_path, server, "mine.jsonl", "-o", "out", "--judge-prompt", "annotate")
         assert (done.code, "not the document alone" in done.err, server.paid) == (2, True, 0), done.err
+
+
+def test_short_appeals_to_a_judge_are_flagged_too() -> None:
+    said = Path(__file__).with_name("injected_short.txt").read_text().splitlines()
+    assert [text for text in said if not find_flags(text, "What is the capital?")] == []

@@ -143,7 +143,7 @@ def _scores(
 
         for each in chosen:
             test_set = each.suite.test_set or str(each.place)
-            contamination[each.suite.name] = look_up(tested.trained_on, test_set, tested.bench_dir)
+            contamination[each.suite.name] = look_up(tested.trained_on, test_set, each.place)
         told += [found["told"] for found in contamination.values()]
     elif any(each.suite.test_set for each in chosen):
         told.append("whether the training set holds these questions was not looked at: --trained-on SET does")

@@ -29,13 +29,13 @@ def command(
         ),
     ] = False,
     gguf_type: Annotated[
-        str,
+        str | None,
         choice(
             "--gguf-type",
             among=FORMATS,
             help="Number format of a GGUF file that is written here; that of the weights without it.",
         ),
-    ] = "",
+    ] = None,
     converter: Annotated[
         Path | None, typer.Option("--converter", metavar="FILE", help="That converter, where it is not in PATH.")
     ] = None,
@@ -60,7 +60,7 @@ def command(
         out,
         gguf=gguf or converter is not None or bool(gguf_type),
         converter=converter,
-        form=gguf_type,
+        form=gguf_type or "",
         space=space,
     )
     if common.is_json:

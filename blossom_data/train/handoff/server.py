@@ -2,7 +2,8 @@
 
     python -m blossom_data.train.handoff.server models/out --port 8123 --name out-3f2a91c07b1d
 
-It sends the very ids that the model was trained on (chat.py), one request at a time, and is as fast as transformers is
+It sends the very ids that the model was trained on (chat.py), or of a model from elsewhere what its own chat template
+says, one request at a time, and is as fast as transformers is
 without batches: for an evaluation of a checkpoint, not for traffic. It streams nothing, and ends on SIGTERM.
 """
 
@@ -21,7 +22,9 @@ import orjson
 
 from blossom_data.errors import BlossomError
 from blossom_data.records import ROLES, Message
+from blossom_data.shards import read_manifest
 from blossom_data.train.handoff.chat import Sampling, Talker
+from blossom_data.train.template.names import OWN
 
 _MOST_BODY_BYTES = 16 << 20
 _MOST_TOKENS = 2048
@@ -40,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.pthread_sigmask(signal.SIG_BLOCK, [number])
     try:
-        talker = Talker.open(options.folder)
+        is_ours = "template" in (read_manifest(options.folder) or {})
+        talker = Talker.open(options.folder, template="" if is_ours else OWN)
     except BlossomError as why:
         sys.stderr.write(f"cannot serve {options.folder}: {why}; {why.hint}\n")
         return 1

@@ -94,7 +94,9 @@ def test_the_modelfile_names_the_template_and_its_stop(trained: Path) -> None:
     text = (trained / "model" / "Modelfile").read_text()
     assert 'PARAMETER stop "<|im_end|>"' in text
     assert text.count("{{") == text.count("}}")
-    assert '{{ else if eq .Role "assistant" }}<|im_start|>assistant\n{{ .Content }}<|im_end|>\n' in text
+    thought = "{{ if .Thinking }}<think>\n{{ .Thinking }}\n</think>\n\n{{ end }}"
+    reply = f"<|im_start|>assistant\n{thought}{{{{ .Content }}}}<|im_end|>\n"
+    assert f'{{{{ else if eq .Role "assistant" }}}}{reply}' in text
 
 
 def test_chat_and_report_through_the_command(trained: Path) -> None:
