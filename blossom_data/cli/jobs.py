@@ -51,10 +51,12 @@ def run_stage(
     *,
     needs_endpoint: bool = True,
     prepare: Callable[[Record | BadRow], Record | BadRow] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> int:
     """Runs the stage `name` over the records that are given; gives the exit code.
 
     Args:
+        about: what else the manifest says.
         prepare: done to each record and each row that could not be read, before anything else.
     """
     replacement = replacement_of(name, given)
@@ -86,6 +88,7 @@ def run_stage(
             "inputs": [fingerprint(given.records)],
             "sources": sources_of(given.records),
             "prompts": prompts_of([stage]),
+            **(about or {}),
         },
         counters=counters,
         max_bad=given.bad.max_bad,

@@ -194,7 +194,9 @@ def _note_missing(ask: Ask, record: Record, stages: Sequence[Stage], plan: _Plan
             break
         elif place == here or stage.name != "verify-math":
             # Whether verify-math samples again shows only when there is an answer.
-            times = width * (turns if stage.name == "annotate" else 1)
+            calls_for = getattr(stage, "calls_for", None)
+            each = calls_for(record) if calls_for else turns if stage.name == "annotate" else 1
+            times = width * each
             row.calls += times
             row.tokens_in += sent * times
             row.tokens_last += last * times

@@ -69,6 +69,7 @@ _JUDGE = {
     "unreadable": "no verdict that can be read",
     "content_filter": "the endpoint filtered the verdict",
     "no_annotation": "no annotation came out right",
+    "tie": "no annotation is better than another",
 }
 _DEDUP = {
     "exact": "the same request as one that stays",
