@@ -45,7 +45,7 @@ STAIRS = {
     "stages": """
         typed_reply
         translate annotate
-        verify_math judge classify
+        verify_math judge judge_leak classify
         build
     """,
     "train": """

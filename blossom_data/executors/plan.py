@@ -31,7 +31,7 @@ from blossom_data.records import Record
 from blossom_data.shards import BlockNotes
 from blossom_data.stages.translate.segments import estimate_tokens
 
-GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1}
+GUESS_OUT = {"translate": 1.6, "annotate": 3.0, "verify-math": 2.5, "judge": 0.1, "judge-leak": 0.1}
 """Output tokens per token of the last message, where the ledger holds no reply of the stage: a guess, and said so."""
 GUESS_CALL_S, GUESS_TOKENS_PER_S = 1.0, 40.0
 """Time of a call before its first token, and tokens a second after it, where the ledger knows no pace: guesses."""

@@ -133,6 +133,8 @@ class CurateSettings:
     """Folder in which test sets are looked for by name; or BLOSSOM_BENCH."""
     threshold: Share = 0.7
     """Of dedup: smallest similarity at which two requests are compared."""
+    judge: FreeText = ""
+    """Prompt of the judge that decides where decontaminate is not sure, such as judge_leak; none asks nobody."""
 
 
 @with_config(STRICT)

@@ -83,6 +83,11 @@ _MEANINGS = {
     "annotate": _ANNOTATE,
     "verify-math": {**_ANNOTATE, **_VERIFY},
     "judge": _JUDGE,
+    "judge-leak": {
+        **_DECONTAMINATE,
+        "unreadable": "no verdict that can be read",
+        "content_filter": "the endpoint filtered the verdict",
+    },
     "classify": {"unreadable": "no reply that can be read", "content_filter": "the endpoint filtered the reply"},
 }
 

@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from blossom_data.cli.data.curating import Whole, replacement_of, run_measure, tell_needs
+from blossom_data.cli.data.curating import Whole, run_measure, tell_needs
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import share
+from blossom_data.cli.jobs import refuse, replacement_of
 from blossom_data.curate.extra import require
 from blossom_data.rows.facts import count_records
 
@@ -38,10 +39,10 @@ def command(
     Example: blossom-data dedup raw/all -o raw/distinct
     """
     require("dedup", "curate", "numpy", "rapidfuzz")
-    replacement = replacement_of("dedup", given)
+    refuse(replacement_of("dedup", given))
     from blossom_data.curate.dedup import Dedup
     from blossom_data.curate.dedup.dedup import DISK_ROW_BYTES, MEMORY_BYTES, MEMORY_ROW_BYTES
 
     rows = count_records(given.records)
     tell_needs("dedup", rows, (MEMORY_BYTES, MEMORY_ROW_BYTES), DISK_ROW_BYTES, common)
-    return run_measure("dedup", [Dedup(threshold)], given, replacement, common, {"threshold": threshold})
+    return run_measure("dedup", [Dedup(threshold)], given, common, {"threshold": threshold})
