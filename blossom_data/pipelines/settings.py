@@ -104,6 +104,8 @@ class SourceSettings:
     """So many first rows."""
     sample: Count | None = None
     """So many rows, drawn by `seed`."""
+    sample_by: Annotated[str, OneOf("uniform", "diversity")] = field(default="uniform", repr=False)
+    """How they are drawn: uniform, or diversity, which covers what the source asks."""
     seed: Whole = 0
     """Of the sample."""
     fields: Mapping[FieldName, FreeText] = field(default_factory=dict)

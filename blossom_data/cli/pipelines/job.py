@@ -151,6 +151,7 @@ def open_source(source: SourceSettings) -> Pulled:
         fields=source.fields or None,
         limit=source.limit,
         sample=source.sample,
+        sample_by=source.sample_by,
         seed=source.seed,
         revision=source.revision,
         split=source.split,
@@ -195,7 +196,15 @@ def _identity(
         origin = pulled.origin
         content = origin.revision if origin.revision else content_digest(Path(source.path))
         about = (replace(source, path="", licence=""), origin.licence, source.licence, content)
-        digest.update(repr((*about, *filter(None, [source.allow_eval]))).encode())
+        digest.update(
+            repr(
+                (
+                    *about,
+                    *filter(None, [source.allow_eval]),
+                    *([] if source.sample_by == "uniform" else [source.sample_by]),
+                )
+            ).encode()
+        )
     for name, stage in stages.items():
         models = sorted({endpoint.model for endpoint in serving(endpoints, name)})
         digest.update(repr((name, stage, models, *filter(None, [further_of(endpoints, name)]))).encode())
