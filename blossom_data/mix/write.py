@@ -21,6 +21,7 @@ import orjson
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
+from blossom_data.curate import clean_sets
 from blossom_data.curate.conflicts import Conflicts
 from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError, system_hint
@@ -355,6 +356,7 @@ def _describe(
         "inputs": [source.facts for source in inputs.values()],
         "sources": _unique(entry for source in inputs.values() for entry in source.sources),
         "recipe": mix.to_dict(),
+        **clean_sets.described(Path(data) for data in inputs),
     }
 
 
