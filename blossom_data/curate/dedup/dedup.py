@@ -36,6 +36,7 @@ MEMORY_BYTES, MEMORY_ROW_BYTES = 200_000_000, 200
 DISK_ROW_BYTES = 140
 _BLOCK_RECORDS = 1_024
 _REQUESTS_KEPT = 4_000
+_NO_CODES = array("Q")
 _EQUAL = Verdict(True, 1.0)
 _DETAIL_MOST = 300
 
@@ -50,10 +51,10 @@ class _Columns:
     has_system: bytearray = field(default_factory=bytearray)
     is_open: bytearray = field(default_factory=bytearray)
 
-    def add(self, record: Record | None, codes: list[int]) -> None:
-        about = record.lang.encode(errors="surrogatepass") if record is not None else b""
-        digest = blake2b(array("Q", codes).tobytes() + about, digest_size=8).digest()
-        self.exact.append(int.from_bytes(digest, "little"))
+    def add(self, record: Record | None, codes: array[int], about: bytes) -> None:
+        digest = blake2b(codes, digest_size=8)
+        digest.update(about)
+        self.exact.append(int.from_bytes(digest.digest(), "little"))
         self.length.append(len(codes))
         self.has_gold.append(record is not None and bool(record.gold))
         self.has_system.append(record is not None and any(turn.role == "system" for turn in record.messages))
@@ -104,15 +105,16 @@ def _read(
     tokenizer: Tokenizer,
 ) -> None:
     """Keeps all items, with the band keys of each."""
-    block: list[list[int]] = []
+    block: list[array[int]] = []
     langs: list[int] = []
     for item in items:
         record = item[0] if isinstance(item[0], Record) else None
-        codes = codes_of(record, tokenizer) if record is not None else []
+        codes = codes_of(record, tokenizer) if record is not None else _NO_CODES
+        lang = record.lang.encode(errors="surrogatepass") if record is not None else b""
         spool.add(item)
-        columns.add(record, codes)
+        columns.add(record, codes, lang)
         block.append(codes)
-        langs.append(zlib.crc32(record.lang.encode(errors="surrogatepass")) if record is not None else 0)
+        langs.append(zlib.crc32(lang) if record is not None else 0)
         if len(block) == _BLOCK_RECORDS:
             _sign(block, langs, bands, known)
             block, langs = [], []
@@ -120,8 +122,8 @@ def _read(
         _sign(block, langs, bands, known)
 
 
-def _sign(block: list[list[int]], langs: list[int], bands: BandFiles, known: KnownWords) -> None:
-    codes = np.array([code for row in block for code in row], np.uint64)
+def _sign(block: list[array[int]], langs: list[int], bands: BandFiles, known: KnownWords) -> None:
+    codes = np.frombuffer(b"".join(block), np.uint64)
     rows = np.repeat(np.arange(len(block)), [len(row) for row in block])
     found = shingles(codes, rows, len(block))
     known.add(codes)
