@@ -74,6 +74,7 @@ _JUDGE = {
 _DEDUP = {
     "exact": "the same request as one that stays",
     "near": "the request of one that stays, in all but a few words",
+    "paraphrase": "the request of one that stays, in other words",
 }
 _DECONTAMINATE = {"leak": "an item of a test set"}
 _MEANINGS = {

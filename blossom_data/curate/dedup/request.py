@@ -31,6 +31,11 @@ class Request:
     def tokens(self) -> list[Token]:
         return [token for turn in self.turns for token in turn]
 
+    @property
+    def size(self) -> int:
+        """Tokens of all turns."""
+        return sum(map(len, self.turns))
+
     @cached_property
     def texts(self) -> list[list[str]]:
         """The spelling of the tokens of each turn."""
