@@ -66,7 +66,8 @@ def edits(train: list[str], alpaca: list[str], draw: random.Random) -> dict[str,
 
 
 def share(hits: Sequence[Any]) -> float:
-    return sum(hit is not None for hit in hits) / len(hits)
+    """Of texts with a hit: one, or a list of them that is not empty."""
+    return sum(bool(hit) for hit in hits) / len(hits)
 
 
 def main() -> None:
@@ -84,12 +85,10 @@ def main() -> None:
     items = read_items("gsm8k-test", None)
     index = Ngrams([*items, *read_items("mt-bench", None)], tokenizer)
     for name, edit in edits(train, others["Alpaca"], draw).items():
-        print(
-            f"  words    found  {name:<24} {share([index.find([tokenizer.tokens(edit(item.text))]) for item in items]):.4f}"  # noqa: E501
-        )
+        print(f"  words    found  {name:<24} {share([index.find([edit(item.text)]) for item in items]):.4f}")
     for name, texts in others.items():
         began = time.process_time()
-        hits = [index.find([tokenizer.tokens(text)]) for text in texts]
+        hits = [index.find([text]) for text in texts]
         cost = 1e6 * (time.process_time() - began) / len(texts)
         print(f"  words    false  {name:<24} {share(hits):.4f}   {cost:.0f} us a row, its words included")
     if given.meaning:

@@ -52,8 +52,7 @@ class Decontaminate:
         source_hits: Mapping[str, Hit] | None = None,
         doubts: Doubts | None = None,
     ) -> None:
-        self._tokenizer = tokenizer or Tokenizer()
-        self._ngrams = Ngrams(items, self._tokenizer)
+        self._ngrams = Ngrams(items, tokenizer or Tokenizer())
         self._meaning = meaning
         self._source_hits = source_hits or {}
         self._doubts = doubts
@@ -102,7 +101,7 @@ class Decontaminate:
 
     def find(self, record: Record) -> Hit | None:
         """The item whose words a record holds."""
-        return self._ngrams.find([self._tokenizer.tokens(turn.content) for turn in record.messages])
+        return self._ngrams.find(turn.content for turn in record.messages)
 
 
 def source_id(record: Record) -> str:
