@@ -11,7 +11,6 @@ items that they are like: of each block the nearest ones, and never more than 3 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from blossom_data.curate.decontaminate.meaning import Likeness, Meaning
@@ -93,7 +92,7 @@ class Decontaminate:
         unsure = [place for place, found in likely.items() if found and found[0].margin < _DOUBTFUL_TO]
         unsure.sort(key=lambda place: abs(likely[place][0].margin))
         if self._doubts is not None:
-            for place in unsure[: math.ceil(_DOUBTFUL_MOST * len(records))]:
+            for place in unsure[: max(1, int(_DOUBTFUL_MOST * len(records)))]:
                 self._doubts[records[place].id] = tuple(likely.pop(place))
         for place, found in likely.items():
             if found and found[0].margin >= 0:
