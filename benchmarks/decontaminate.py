@@ -18,9 +18,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from blossom_data.curate.decontaminate import Meaning, TestItem, read_items
+from blossom_data.curate import Ruled
+from blossom_data.curate.decontaminate import Decontaminate, Meaning, TestItem, read_items
 from blossom_data.curate.decontaminate.ngrams import Ngrams
 from blossom_data.curate.tokens import Tokenizer
+from blossom_data.records import Message, Record
 
 CASES = Path(__file__).resolve().parent / "translation_cases"
 
@@ -66,7 +68,8 @@ def edits(train: list[str], alpaca: list[str], draw: random.Random) -> dict[str,
 
 
 def share(hits: Sequence[Any]) -> float:
-    return sum(hit is not None for hit in hits) / len(hits)
+    """Of texts with a hit: one, or a list of them that is not empty."""
+    return sum(bool(hit) for hit in hits) / len(hits)
 
 
 def main() -> None:
@@ -84,12 +87,10 @@ def main() -> None:
     items = read_items("gsm8k-test", None)
     index = Ngrams([*items, *read_items("mt-bench", None)], tokenizer)
     for name, edit in edits(train, others["Alpaca"], draw).items():
-        print(
-            f"  words    found  {name:<24} {share([index.find([tokenizer.tokens(edit(item.text))]) for item in items]):.4f}"  # noqa: E501
-        )
+        print(f"  words    found  {name:<24} {share([index.find([edit(item.text)]) for item in items]):.4f}")
     for name, texts in others.items():
         began = time.process_time()
-        hits = [index.find([tokenizer.tokens(text)]) for text in texts]
+        hits = [index.find([text]) for text in texts]
         cost = 1e6 * (time.process_time() - began) / len(texts)
         print(f"  words    false  {name:<24} {share(hits):.4f}   {cost:.0f} us a row, its words included")
     if given.meaning:
@@ -114,6 +115,30 @@ def measure_meaning(items: list[TestItem], others: dict[str, list[str]], rows: i
     )
     for kind, part in (("found", pairs[:half]), ("false", pairs[half:])):
         print(f"  meaning  {kind}  {'translations':<24} {share(meaning.find([text for _, text in part])):.4f}")
+    measure_judge(pairs, others["Math23K"], rows, tokenizer)
+
+
+def measure_judge(pairs: list[tuple[str, str]], math: list[str], rows: int, tokenizer: Tokenizer) -> None:
+    """What a judge that is always right adds: 100 translations among rows that hold none of the items."""
+    half = len(pairs) // 2
+    items = [TestItem("cases", str(place), source) for place, (source, _) in enumerate(pairs[:half])]
+    random.Random(9).shuffle(math)
+    texts = {f"leak {place}": text for place, (_, text) in enumerate(pairs[: min(100, half)])}
+    others = [*math[:rows], *(text for _, text in pairs[half:])]
+    texts |= {f"none {place}": text for place, text in enumerate(others)}
+    records = [Record(name, "bench", "zh", (Message("user", text),)) for name, text in texts.items()]
+    random.Random(3).shuffle(records)
+    for doubts in ({}, None):
+        measure = Decontaminate(items, tokenizer, meaning=Meaning(items, tokenizer), doubts=doubts)
+        gone = [item.record.id for item, _ in measure((one, 0) for one in records) if isinstance(item, Ruled)]
+        told = [
+            name
+            for name, likely in (doubts or {}).items()
+            if name.startswith("leak") and any(each.item.id == name.split()[1] for each in likely)
+        ]
+        found, false = (sum(name.startswith(kind) for name in [*gone, *told]) for kind in ("leak", "none"))
+        sent = f"{len(doubts) / len(records):.1%} of the rows sent" if doubts is not None else "no judge"
+        print(f"  {sent:<24} found {found} of {min(100, half)}, false {false} of {len(others):,}")
 
 
 if __name__ == "__main__":

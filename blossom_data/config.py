@@ -23,6 +23,10 @@ JUDGE_MODES = ("off", "soft", "all")
 """Which translations a second model compares with their source: none, what the checks doubt or are weak in, all."""
 MEASURES = ("dedup", "decontaminate")
 """What looks at a whole set, before the first stage (curate/); its rejects are told under these names."""
+JUDGE_LEAK = "judge-leak"
+"""The stage that decides where decontaminate is not sure; it comes before all others."""
+_ROLES = {JUDGE_LEAK: "judge"}
+"""Stages that ask as something else."""
 _OWN_FIELDS = (
     "model", "messages", "temperature", "top_p", "max_tokens", "max_completion_tokens",
     "response_format", "stream", "n",
@@ -198,9 +202,14 @@ def authority_of(url: str) -> str:
         return url
 
 
+def has_role(endpoint: Endpoint, stage: str) -> bool:
+    """Whether `endpoint` names as a role what `stage` asks as."""
+    return _ROLES.get(stage, stage) in endpoint.roles
+
+
 def serving(endpoints: Sequence[Endpoint], stage: str) -> tuple[Endpoint, ...]:
     """The endpoints that answer `stage`: those that name it as a role, else those without roles."""
-    named = tuple(endpoint for endpoint in endpoints if stage in endpoint.roles)
+    named = tuple(endpoint for endpoint in endpoints if has_role(endpoint, stage))
     return named or tuple(endpoint for endpoint in endpoints if not endpoint.roles)
 
 

@@ -20,6 +20,8 @@ from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
 
+from blossom_data.curate.extra import require
+from blossom_data.curate.item import Ruled
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.languages.tags import canonical
 from blossom_data.records import Record
@@ -75,6 +77,7 @@ def pull(
     fields: Mapping[str, str] | None = None,
     limit: int | None = None,
     sample: int | None = None,
+    sample_by: str = "uniform",
     seed: int = 0,
     revision: str | None = None,
     subset: str | None = None,
@@ -87,7 +90,9 @@ def pull(
     Args:
         fields: for the source `custom`, which of the user's fields holds what.
         limit: take the first records alone, and stop reading.
-        sample: draw this many records uniformly from all, in source order; the same for the same seed and input.
+        sample: draw this many records from all, in source order; the same for the same seed and input.
+        sample_by: uniform, or diversity: so that they cover what the source asks; memory is that of ten times the
+            sample, 50,000 records at most, and of never less than twice the sample.
         lang: the language of all records, a BCP-47 tag; without it each record's is detected.
         revision: branch, tag or commit of a hub data set; it is resolved to a commit. So `subset`.
         split: which split of a folder or a hub data set; several as `train+validation`.
@@ -106,6 +111,10 @@ def pull(
             raise ConfigError(f"{name} must be at least 1, is {value}", hint=f"leave {name} out to take all")
     if limit is not None and sample is not None:
         raise ConfigError("limit and sample contradict each other", hint="limit takes the first, sample draws from all")
+    if sample_by == "diversity":
+        if sample is None:
+            raise ConfigError("sample_by is of sample, and there is none", hint="say how many: sample")
+        require("a sample by diversity", "curate", "numpy", "rapidfuzz")
     is_hub = is_hub_id(path)
     if not is_hub and (revision is not None or subset is not None):
         raise ConfigError(
@@ -123,7 +132,8 @@ def pull(
     if limit is not None:
         items = _first(items, limit)
     if sample is not None:
-        items = _drawn(items, sample, seed, counts)
+        draw = _diverse if sample_by == "diversity" else _drawn
+        items = draw(items, sample, seed, counts)
     return Pulled(_counted(items, counts), counts, origin)
 
 
@@ -299,3 +309,16 @@ def _drawn(items: Iterable[Record | BadRow], sample: int, seed: int, counts: Pul
             counts.left_out += 1
     for _, _, record in sorted(heap, key=lambda entry: entry[1]):
         yield record
+
+
+def _diverse(items: Iterable[Record | BadRow], sample: int, seed: int, counts: PullCounts) -> Iterator[Record | BadRow]:
+    """Bad rows at once, then `sample` records that cover what all of them ask, in source order."""
+    from blossom_data.curate.sample import Sample
+
+    def left_out() -> None:
+        counts.left_out += 1
+
+    draw = Sample(sample, by="diversity", seed=seed, left_out=left_out)
+    for content, _ in draw((item, 0) for item in items):
+        assert not isinstance(content, Ruled), "nothing is ruled out while a source is read"
+        yield content

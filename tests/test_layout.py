@@ -47,7 +47,7 @@ STAIRS = {
     "stages": """
         typed_reply model_family
         translate annotate
-        verify_math judge classify synthesize
+        verify_math judge judge_leak classify synthesize
         build
     """,
     "train": """

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blossom_data.asks import Stage
 from blossom_data.cli import output
@@ -16,12 +16,11 @@ from blossom_data.cli.flags.common import Common, CommonOfLong
 from blossom_data.cli.flags.endpoint import Asking, build_endpoint
 from blossom_data.cli.flags.engine import plan_engine
 from blossom_data.cli.flags.money import build_spending
-from blossom_data.cli.flags.records import Records
+from blossom_data.cli.flags.records import Records, Replace
 from blossom_data.cli.progress import Progress
 from blossom_data.cli.run_summary import show_summary, tell_next
 from blossom_data.cli.stop_notice import telling_stops
 from blossom_data.cli.tables import show
-from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError, QualityGate
@@ -51,27 +50,18 @@ def run_stage(
     *,
     needs_endpoint: bool = True,
     prepare: Callable[[Record | BadRow], Record | BadRow] | None = None,
+    about: Mapping[str, Any] | None = None,
 ) -> int:
     """Runs the stage `name` over the records that are given; gives the exit code.
 
     Args:
+        about: what else the manifest says.
         prepare: done to each record and each row that could not be read, before anything else.
     """
     replacement = replacement_of(name, given)
-    refuse_same_folder(given.records, replacement.out)
     refuse(replacement, is_dry_run=asking.endpoint.dry_run)
     stage = build_stage(name, settings)
     counters = Counters()
-    flags = asking.endpoint
-    ledger = flags.ledger or find_ledger(replacement.out, given.records)
-    endpoints: tuple[Endpoint, ...] = ()
-    batch, local = None, None
-    if needs_endpoint:
-        batch = build_batch(asking.batches, is_quiet=common.is_quiet)
-        local = plan_engine(
-            asking.engine, model=flags.model, base_url=flags.base_url, ledger=ledger, is_batched=batch is not None
-        )
-        endpoints = (build_endpoint(flags, local),)
     job = Job(
         label=name,
         work=stage_work(given.records, [stage], given.limit, prepare),
@@ -79,31 +69,81 @@ def run_stage(
         stages=(name,),
         out=replacement.out,
         replacement=replacement,
-        endpoints=endpoints,
-        serving=local.serving if local else None,
-        ledger=ledger if needs_endpoint else None,
         about={
             "inputs": [fingerprint(given.records)],
             "sources": sources_of(given.records),
             "prompts": prompts_of([stage]),
+            **(about or {}),
         },
         counters=counters,
         max_bad=given.bad.max_bad,
         shard_records=given.shard_records,
-        batch=batch,
-        spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),
-        stop_when_kept_below=asking.kept.stop_when_kept_below,
-        trust_finish=asking.kept.trust.trust_finish,
     )
+    if needs_endpoint:
+        job = asking_job(job, asking, given.records, is_quiet=common.is_quiet)
+    else:
+        job = replace(job, **_terms(asking, is_batched=False))
     total = count_records(given.records)
     counters.records_total = min(total, given.limit) if total and given.limit else total
-    return finish(job, common, is_dry_run=flags.dry_run)
+    return finish(job, common, is_dry_run=asking.endpoint.dry_run)
 
 
-def replacement_of(name: str, given: Records) -> Replacement:
-    """What the stage `name` is about to put into the folder that is given."""
+def asking_job(job: Job, asking: Asking, records: str, *, is_quiet: bool) -> Job:
+    """`job` with the endpoint, ledger and budget that the flags describe.
+
+    Args:
+        records: its input, beside which a ledger may lie.
+    """
+    flags = asking.endpoint
+    ledger = flags.ledger or find_ledger(job.out, records)
+    batch = build_batch(asking.batches, is_quiet=is_quiet)
+    local = plan_engine(
+        asking.engine, model=flags.model, base_url=flags.base_url, ledger=ledger, is_batched=batch is not None
+    )
+    return replace(
+        job,
+        endpoints=(build_endpoint(flags, local),),
+        serving=local.serving if local else None,
+        ledger=ledger,
+        batch=batch,
+        **_terms(asking, is_batched=batch is not None),
+    )
+
+
+def _terms(asking: Asking, *, is_batched: bool) -> dict[str, Any]:
+    """What may be spent, and what is kept of it."""
+    return {
+        "spending": build_spending(asking.money, factor=PRICE_SHARE if is_batched else 1.0),
+        "stop_when_kept_below": asking.kept.stop_when_kept_below,
+        "trust_finish": asking.kept.trust.trust_finish,
+    }
+
+
+class Given(Protocol):
+    """Input and output, as the flags of a command name them."""
+
+    @property
+    def records(self) -> str: ...
+
+    @property
+    def out(self) -> Path | None: ...
+
+    @property
+    def limit(self) -> int | None: ...
+
+    @property
+    def replace(self) -> Replace: ...
+
+
+def replacement_of(name: str, given: Given) -> Replacement:
+    """What the command `name` is about to put into the folder that is given.
+
+    Raises:
+        ConfigError: none is, or it is the input.
+    """
     if given.out is None:
         raise ConfigError("no output folder is named", hint="give -o FOLDER")
+    refuse_same_folder(given.records, given.out)
     return Replacement(
         out=given.out,
         command=name,

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from blossom_data.cli import output
 from blossom_data.cli.progress import is_steerable
 from blossom_data.report import summary as report
+from blossom_data.report.card import PAIRS
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -127,5 +128,8 @@ def next_commands(summary: dict[str, Any]) -> list[tuple[str, str]]:
     verify = (f"blossom-data verify-math {out} -o verified/{quoted}", "keep what equals the gold labels")
     mix = (f"blossom-data mix {out} -o train/{quoted}", "draw a training set")
     publish = (f"blossom-data publish {out} -o data --name {published}", "an immutable version of it")
+    if summary.get("layout") == PAIRS:
+        pack = f"blossom-data train pack {out} -o packed/{quoted} --pairs --tokenizer MODEL --template NAME"
+        return [look, (pack, "for training with DPO")]
     steps = {"pull": (translate, annotate), "translate": (annotate, mix), "annotate": (verify, mix)}
     return [look, *steps.get(summary["stage"], (mix, publish))]

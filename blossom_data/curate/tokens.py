@@ -11,6 +11,7 @@ Case, width, white space and punctuation make no difference. A number is its val
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -64,9 +65,9 @@ class Tokenizer(dict[str, Token]):
     def __init__(self) -> None:
         self._codes = _Codes(self)
 
-    def codes(self, text: str) -> list[int]:
+    def codes(self, text: str) -> Iterable[int]:
         """The codes of the tokens of `text`."""
-        return list(map(self._codes.__getitem__, self.cut(text)))
+        return map(self._codes.__getitem__, self.cut(text))
 
     def cut(self, text: str) -> list[str]:
         """The raw words of `text`, in their own case; each is a key of this dict."""

@@ -22,7 +22,7 @@ from blossom_data.records import Record
 
 JUDGING = ("grade", "compare")
 """Stages that a judge answers, and so the roles of its endpoint."""
-_PAIR_PROMPT = "judge_pair"
+_PAIR_PROMPT = "compare_answers"
 _BELLE = "belle"
 
 

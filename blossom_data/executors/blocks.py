@@ -21,6 +21,8 @@ from blossom_data.shards import BlockNotes, Note
 
 _MARK_RECORDS = 64
 """Records between two marks: so many are held back at most once a block differs from the one that is noted."""
+_STAGES_KEPT = 256
+"""Lists of stages whose digest is known; records that a judge decides on each have one of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Blocks:
         item, stages = work
         seen = self._stages.get(id(stages))
         if seen is None or seen[0] is not stages:
+            if len(self._stages) >= _STAGES_KEPT:
+                self._stages.clear()
             seen = (stages, hashlib.blake2b(repr(stages).encode(), digest_size=16).digest())
             self._stages[id(stages)] = seen
         return seen[1] + (item.to_line() if isinstance(item, Record) else repr(item).encode())

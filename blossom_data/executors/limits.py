@@ -15,7 +15,7 @@ from blossom_data.asks import Ask, Reply
 from blossom_data.engine import Asker, Engine, Outcome
 from blossom_data.errors import BlossomError, QualityGate, RecordRefused, StoppedEarly
 
-ASKED_BY = {"judge": "translate", "judge-answer": "judge"}
+ASKED_BY = {"judge": "translate", "judge-answer": "judge", "judge-pair": "judge"}
 """Names under which a stage asks beside its own."""
 
 

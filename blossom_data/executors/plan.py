@@ -40,6 +40,7 @@ GUESS_OUT = {
     "annotate": 3.0,
     "verify-math": 2.5,
     "judge": 0.1,
+    "judge-leak": 0.1,
     "answer": 3.0,
     "grade": 0.5,
     "compare": 0.5,
@@ -296,7 +297,9 @@ def _note_missing(
             row.known += width
         elif place == here or stage.name not in _ASKS_NOTHING:
             # Whether verify-math samples again shows only when there is an answer.
-            times = width * (turns if stage.name in _PER_TURN else 1) * getattr(stage, "calls", 1)
+            calls_for = getattr(stage, "calls_for", None)
+            each = calls_for(record) if calls_for else (turns if stage.name in _PER_TURN else 1)
+            times = width * each * getattr(stage, "calls", 1)
             row.calls += times
             row.tokens_in += sent * times
             row.tokens_last += last * times

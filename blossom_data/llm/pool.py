@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from blossom_data.asks import Ask, Reply
-from blossom_data.config import Endpoint
+from blossom_data.config import Endpoint, has_role
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointMismatch, NetworkError
 from blossom_data.llm.channel import Channel
@@ -136,7 +136,7 @@ class Pool:
         """The endpoints that name the stage as a role, else those without roles."""
         if (known := self._by_stage.get(stage)) is not None:
             return known
-        named = [channel for channel in self._channels if stage in channel.endpoint.roles]
+        named = [channel for channel in self._channels if has_role(channel.endpoint, stage)]
         found = named or [channel for channel in self._channels if not channel.endpoint.roles]
         if not found:
             raise ConfigError(f"no endpoint serves {stage!r}", hint=f"add {stage!r} to the roles of an endpoint")

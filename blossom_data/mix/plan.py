@@ -20,6 +20,7 @@ from blossom_data.shards import SHARD_RECORDS
 
 LAYOUT_NAMES = ("messages", "sharegpt", "alpaca")
 FORMATS = ("jsonl", "parquet")
+SAMPLE_WAYS = ("uniform", "diversity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +89,8 @@ class Mix:
     """Size of the whole mix, of which the weighted parts take what the others leave; None: as large as they permit."""
     caps: Mapping[str, int] = field(default_factory=dict)
     """Most records of a source in the whole mix."""
+    sample_by: str = SAMPLE_WAYS[0]
+    """How a part that gives less than it has is drawn: each record as likely, or so that they cover what is asked."""
     layout: str = "messages"
     format: str = "jsonl"
     is_plain: bool = False
@@ -103,7 +106,11 @@ class Mix:
         weighted = [part for part in self.parts if part.weight is not None]
         if not self.parts:
             raise ConfigError(f"{where}: has no part", hint="such as data/orca=40000")
-        for value, known, key in ((self.layout, LAYOUT_NAMES, "layout"), (self.format, FORMATS, "format")):
+        for value, known, key in (
+            (self.layout, LAYOUT_NAMES, "layout"),
+            (self.format, FORMATS, "format"),
+            (self.sample_by, SAMPLE_WAYS, "sample_by"),
+        ):
             if value not in known:
                 raise ConfigError(f"{where}: {key} is {value!r}", hint=f"one of {', '.join(known)}")
         if self.is_plain and self.format != "jsonl":
@@ -130,6 +137,8 @@ class Mix:
             "shard_records": self.shard_records,
             "allow_short": self.is_short_allowed,
             "parts": [part.to_dict() for part in self.parts],
+            # Left out where it says nothing new: recipes of before stay equal to themselves.
+            **({"sample_by": self.sample_by} if self.sample_by != SAMPLE_WAYS[0] else {}),
         }
 
     @property

@@ -30,7 +30,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, Strict, with_config
 
 from blossom_data.errors import near_hint
-from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
+from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, SAMPLE_WAYS, Mix, Part
 from blossom_data.settings_file import read_table, wrong
 from blossom_data.settings_types import (
     STRICT,
@@ -119,6 +119,8 @@ class MixTable:
     """Size of the whole mix: what weighted parts fill up to."""
     caps: Mapping[str, Count] = field(default_factory=dict)
     """Most records of a source in the mix, such as {flan = 20000}."""
+    sample_by: Annotated[str, OneOf(*SAMPLE_WAYS)] = SAMPLE_WAYS[0]
+    """How a part that gives less than it has is drawn: uniform, or diversity, which covers what is asked."""
     lang: Mapping[Language, Share] = field(default_factory=dict)
     """Share of each language in every part, not in replays."""
     layout: Annotated[str, OneOf(*LAYOUT_NAMES)] = "messages"
@@ -195,6 +197,7 @@ def _mix(file: TomlFile, at: KeyPath, table: MixTable, out: Path, parts: list[Pa
             seed=table.seed,
             records=table.records,
             caps=table.caps,
+            sample_by=table.sample_by,
             layout=table.layout,
             format=table.format,
             is_plain=table.plain,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -75,6 +75,19 @@ class Draws:
         self._pending.append((part, place, draw, ident, prompt, tag, number))
         if len(self._pending) >= _PENDING_MAX:
             self._store()
+
+    def redraw(self, part: int, draws: Iterable[tuple[int, int]]) -> None:
+        """Gives candidates of `part`, each by its place, other draws."""
+        self._store()
+        self._execute("CREATE TABLE IF NOT EXISTS redrawn (place INTEGER PRIMARY KEY, draw INT)")
+        self._execute("DELETE FROM redrawn")
+        self._database.execute("BEGIN")
+        self._database.executemany("INSERT INTO redrawn VALUES (?, ?)", draws)
+        self._database.execute("COMMIT")
+        self._execute(
+            "UPDATE candidate SET draw = redrawn.draw FROM redrawn WHERE part = ? AND candidate.place = redrawn.place",
+            part,
+        )
 
     def select(self, mix: Mix) -> list[Taken]:
         """Draws every part; what each gave, in the order of the parts."""

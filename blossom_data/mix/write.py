@@ -12,15 +12,16 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
+from blossom_data.curate import clean_sets
 from blossom_data.curate.conflicts import Conflicts
 from blossom_data.engine import Rejected
 from blossom_data.errors import BlossomError, ConfigError, InputError, system_hint
@@ -37,6 +38,9 @@ from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
 from blossom_data.shards import CARD, DatasetWriter
+
+if TYPE_CHECKING:
+    from blossom_data.mix.diversity import DiversePool
 
 _BAD_ROWS_SHOWN = 3
 _CHARACTER_BYTES = 3
@@ -102,8 +106,11 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
     )
     with writing as writer, Draws() as draws, Conflicts() as conflicts:
         replacement.refuse()
+        pools = _pools(mix)
         for source in inputs.values():
-            _collect(mix, source, layout, draws, conflicts, writer, books, counters)
+            _collect(mix, source, layout, draws, pools, conflicts, writer, books, counters)
+        for number, pool in pools.items():
+            draws.redraw(number, pool.ranks(mix.seed))
         _require_readable(mix, books, counters)
         taken = draws.select(mix)
         _require_enough(mix, taken, counters)
@@ -116,6 +123,21 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
         files = trainer_files(mix.out.resolve().name, mix.layout, is_single_turn=books.is_single_turn)
         card = render_mix_card(manifest, mix.out.resolve().name, books.needed(layout))
         return writer.finish(manifest, files={**files, CARD: card}, judge=replacement.judge)
+
+
+def _pools(mix: Mix) -> dict[int, DiversePool]:
+    """Of each part that gives less than it has, where the mix is drawn by diversity."""
+    if mix.sample_by != "diversity":
+        return {}
+    from blossom_data.curate.extra import require
+
+    require("sample_by diversity", "curate", "numpy", "rapidfuzz")
+    from blossom_data.mix.diversity import DiversePool
+
+    drawn = [
+        number for number, part in enumerate(mix.parts) if part.count or part.weight or part.share not in (None, 1)
+    ]
+    return {number: DiversePool(mix.parts[number].count) for number in drawn}
 
 
 def _refuse_overlap(mix: Mix) -> None:
@@ -134,6 +156,7 @@ def _collect(
     source: Input,
     layout: Layout,
     draws: Draws,
+    pools: Mapping[int, DiversePool],
     conflicts: Conflicts,
     writer: DatasetWriter,
     books: _Books,
@@ -169,6 +192,8 @@ def _collect(
         drawn, identity = draw(record.id), ident(record.id)
         for number in parts:
             draws.add(number, place, drawn, identity, prompt, record.lang, record.source)
+            if number in pools:
+                pools[number].add(drawn, place, record)
         books.candidates += 1
         books.has_reasoning = books.has_reasoning or any(turn.reasoning_content for turn in record.messages)
         books.characters += sum(len(turn.content) for turn in record.messages)
@@ -265,7 +290,8 @@ def _write(
                 for record, (_, number, drawn, identity) in counters.counted(
                     "taking", source.pick(draws.places(numbers)), total=chosen
                 ):
-                    if (draw(record.id), ident(record.id)) != (drawn, identity):
+                    is_same = ident(record.id) == identity
+                    if not is_same or (mix.sample_by == "uniform" and draw(record.id) != drawn):
                         raise source.changed()
                     draws.note_id(number, record.id)
                     shuffle.add(identity, _line(record, layout, source, books))
@@ -336,6 +362,7 @@ def _describe(
         "inputs": [source.facts for source in inputs.values()],
         "sources": _unique(entry for source in inputs.values() for entry in source.sources),
         "recipe": mix.to_dict(),
+        **clean_sets.described(Path(data) for data in inputs),
     }
 
 

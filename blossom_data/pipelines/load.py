@@ -97,7 +97,7 @@ def _curate(file: TomlFile, settings: CurateSettings | None, home: Path) -> Cura
     """[curate], its test sets that are files with their paths made absolute.
 
     Raises:
-        ConfigError: `against` and decontaminate are not given together, or a step twice.
+        ConfigError: `against` and decontaminate are not given together, a step twice, or a judge of nothing.
     """
     if settings is None:
         return None
@@ -106,6 +106,9 @@ def _curate(file: TomlFile, settings: CurateSettings | None, home: Path) -> Cura
         raise wrong(file, ("curate",), "decontaminate and its test sets (against) go together", hint)
     if len(set(settings.steps)) < len(settings.steps):
         raise wrong(file, ("curate", "steps"), "steps names one step twice")
+    if settings.judge and "decontaminate" not in settings.steps:
+        told = "judge decides where decontaminate is not sure, and steps has no decontaminate"
+        raise wrong(file, ("curate", "judge"), told, "leave it out")
     against = tuple(str(home / name) if (home / name).exists() else name for name in settings.against)
     return replace(settings, against=against)
 

@@ -144,6 +144,8 @@ class SourceSettings:
     """So many first rows."""
     sample: Count | None = None
     """So many rows, drawn by `seed`."""
+    sample_by: Annotated[str, OneOf("uniform", "diversity")] = field(default="uniform", repr=False)
+    """How they are drawn: uniform, or diversity, which covers what the source asks."""
     seed: Whole = 0
     """Of the sample."""
     fields: Mapping[FieldName, FreeText] = field(default_factory=dict)
@@ -173,6 +175,8 @@ class CurateSettings:
     """Folder in which test sets are looked for by name; or BLOSSOM_BENCH."""
     threshold: Share = 0.7
     """Of dedup: smallest similarity at which two requests are compared."""
+    judge: FreeText = ""
+    """Prompt of the judge that decides where decontaminate is not sure, such as judge_leak; none asks nobody."""
 
 
 @with_config(STRICT)

@@ -18,6 +18,7 @@ from typing import Any
 import orjson
 
 from blossom_data.counters import Counters
+from blossom_data.curate import clean_sets
 from blossom_data.curate.conflicts import Conflicts
 from blossom_data.errors import InputError
 from blossom_data.mix.keys import prompt_key
@@ -175,4 +176,5 @@ def _added_up(parts: Sequence[Part]) -> dict[str, Any]:
         "inputs": inputs,
         **({"verify": merge_reports(verified)} if verified else {}),
         **({"judged": merge_judged(judged)} if judged else {}),
+        **clean_sets.described(part.path for part in parts),
     }

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from blossom_data.curate.clean_sets import left_out_of, still_in
 from blossom_data.errors import ConfigError
 from blossom_data.mix.plan import Mix, Part
 from blossom_data.mix.recipe import read_mixes
@@ -20,7 +21,6 @@ from blossom_data.publish import reading
 from blossom_data.publish.names import check_config, check_name
 from blossom_data.report.licences import resolve
 from blossom_data.settings_file import wrong
-from blossom_data.shards import read_manifest
 from blossom_data.train.recipe.recipe import recipe_of
 
 RECORDS = "records"
@@ -132,7 +132,7 @@ def check_clean(pipeline: Pipeline, mixes: Sequence[Mix]) -> None:
     if not wanted:
         return
     given = pipeline.curate.against if pipeline.curate is not None else ()
-    if missing := [name for name in wanted if name not in given]:
+    if missing := [name for name in wanted if still_in(name, given)]:
         raise wrong(
             pipeline.source,
             ("publish", "decontaminated"),
@@ -144,9 +144,7 @@ def check_clean(pipeline: Pipeline, mixes: Sequence[Mix]) -> None:
         data = Path(part.data)
         if str(data.resolve()) in inner:
             continue
-        about = (read_manifest(data) or {}).get("curate", {}).get("decontaminate", {}).get("against", [])
-        known = {entry.get("name") for entry in about if isinstance(entry, dict)}
-        if missing := [name for name in wanted if name not in known]:
+        if missing := [name for name in wanted if still_in(name, left_out_of(data))]:
             raise ConfigError(
                 f"{part.data} goes into a mix, and its items of {missing[0]} were never looked for",
                 hint=f"blossom-data decontaminate {part.data} -o FOLDER --against {missing[0]}, and mix that",

@@ -25,12 +25,15 @@ from blossom_data.report.licences import hub_licence
 from blossom_data.report.markdown import escaped
 
 _STRING = {"dtype": "string"}
+PAIRS = "pairs"
+"""The `layout` in the manifest of a set of preference pairs: prompt, chosen and rejected in place of messages."""
+_TURNS: list[dict[str, Any]] = [{"name": "role", **_STRING}, {"name": "content", **_STRING}]
 _FEATURES: list[dict[str, Any]] = [
     {"name": "id", **_STRING},
     {"name": "source", **_STRING},
     {"name": "source_id", **_STRING},
     {"name": "lang", **_STRING},
-    {"name": "messages", "list": [{"name": "role", **_STRING}, {"name": "content", **_STRING}]},
+    {"name": "messages", "list": _TURNS},
     {"name": "gold", **_STRING},
     {"name": "tags", "list": "string"},
     {
@@ -76,6 +79,13 @@ def _features(*, has_reasoning: bool, has_tools: bool) -> list[dict[str, Any]]:
     return [*columns, {"name": "tools", **_STRING}] if has_tools else columns
 
 
+def _in_place_of_messages(features: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The columns of preference pairs."""
+    place = next(place for place, column in enumerate(features) if column["name"] == "messages")
+    pair = [{**features[place], "name": name} for name in ("prompt", "chosen", "rejected")]
+    return [*features[:place], *pair, *features[place + 1 :]]
+
+
 def render_card(about: Mapping[str, Any], name: str) -> bytes:
     """README.md of the data set `name`, from what its manifest says."""
     front = _front_matter(about, name)
@@ -104,6 +114,8 @@ def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
     licences = about.get("licences") or {entry["source"]: entry.get("licence", "") for entry in sources}
     configs = about.get("configs", _ONE_CONFIG)
     features = _features(has_reasoning=bool(about.get("with_reasoning")), has_tools=bool(about.get("with_tools")))
+    if is_pairs := about.get("layout") == PAIRS:
+        features = _in_place_of_messages(features)
     info = [{"config_name": config["name"], "features": features} for config in configs]
     return {
         "pretty_name": name,
@@ -114,7 +126,7 @@ def _front_matter(about: Mapping[str, Any], name: str) -> dict[str, Any]:
         "source_datasets": sorted({_origin(entry) for entry in sources}) or ["original"],
         "task_categories": ["text-generation"],
         "size_categories": [_size(about.get("records", about["kept"]))],
-        "tags": ["sft", "synthetic"],
+        "tags": ["preference" if is_pairs else "sft", "synthetic"],
         "configs": [
             {"config_name": config["name"], "data_files": [{"split": "train", "path": config["files"]}]}
             for config in configs

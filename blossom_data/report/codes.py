@@ -71,6 +71,7 @@ _JUDGE = {
     "unreadable": "no verdict that can be read",
     "content_filter": "the endpoint filtered the verdict",
     "no_annotation": "no annotation came out right",
+    "tie": "no annotation is better than another",
 }
 _EVOL = {
     "no_user_turn": "there is no request to evolve",
@@ -123,6 +124,7 @@ _FROM_TEXT = {
 _DEDUP = {
     "exact": "the same request as one that stays",
     "near": "the request of one that stays, in all but a few words",
+    "paraphrase": "the request of one that stays, in other words",
 }
 _DECONTAMINATE = {"leak": "an item of a test set"}
 _MEANINGS = {
@@ -138,6 +140,11 @@ _MEANINGS = {
     "chat": _CHAT,
     "from-text": _FROM_TEXT,
     "ground": _FROM_TEXT,
+    "judge-leak": {
+        **_DECONTAMINATE,
+        "unreadable": "no verdict that can be read",
+        "content_filter": "the endpoint filtered the verdict",
+    },
     "classify": {"unreadable": "no reply that can be read", "content_filter": "the endpoint filtered the reply"},
 }
 

@@ -21,6 +21,7 @@ _KINDS = {
     "verify-math": ("VerifyMath", "solve_math"),
     "judge": ("Judge", "judge_answer"),
     "classify": ("Classify", "classify"),
+    "judge-leak": ("JudgeLeak", "judge_leak"),
 }
 """Stage -> its class in the module of the same name, imported when it is built, and its default prompt."""
 _PROMPTS = ("prompt", "judge_prompt")

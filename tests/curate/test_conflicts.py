@@ -9,8 +9,10 @@ import pytest
 from command import write_lines
 from forked import blossom
 
+from blossom_data.curate.conflicts import Conflicts
 from blossom_data.curate.extra import require
 from blossom_data.errors import ConfigError
+from blossom_data.rows.valid import valid_record
 
 
 def answered(identifier: str, question: str, answer: str, gold: str = "", source: str = "a") -> dict[str, Any]:
@@ -64,6 +66,37 @@ def test_conflicts_are_reported_across_sources_and_agreement_is_not(tmp_path: Pa
     )
     kept = blossom("dedup", "both.jsonl", "-o", "both", "--json", cwd=tmp_path)
     assert (kept.code, kept.json["kept"]) == (0, 2), kept
+
+
+def called(identifier: str, arguments: str, result: str = "", system: str = "") -> dict[str, Any]:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": arguments}}
+    turns: list[dict[str, Any]] = [{"role": "system", "content": system}] if system else []
+    turns += [
+        {"role": "user", "content": "How is it there?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+    ]
+    if result:
+        turns += [{"role": "tool", "tool_call_id": "c1", "content": result}]
+        turns += [{"role": "assistant", "content": f"It is {result}."}]
+    return {"id": identifier, "messages": turns}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "answers"),
+    [
+        (called("a", '{"city": "Paris", "day": 1}'), called("b", '{"day":1,"city":"Paris"}'), 0),
+        (called("a", '{"city": "Paris"}'), called("b", '{"city": "Rome"}'), 1),
+        (called("a", '{"city": "Paris"}', "rain"), called("b", '{"city": "Paris"}', "sun"), 0),
+        (called("a", "{}", system="Ask."), called("b", '{"city": "Rome"}', system="Guess."), 0),
+    ],
+)
+def test_calls_are_part_of_an_answer_and_what_tools_gave_is_not(
+    first: dict[str, Any], second: dict[str, Any], answers: int
+) -> None:
+    with Conflicts() as conflicts:
+        for row in (first, second):
+            conflicts.add(b"one", valid_record(row))
+        assert conflicts.found().get("answers", 0) == answers
 
 
 def test_a_missing_part_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:

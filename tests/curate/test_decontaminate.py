@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from command import user, values, write_lines
 from forked import blossom
+from loopback import Loopback, LoopbackRequest
 
 from blossom_data.curate.decontaminate import Decontaminate, TestItem, read_items
 from blossom_data.curate.tokens import Tokenizer
@@ -135,3 +136,55 @@ def test_the_command_finds_translations_by_meaning_and_says_when_it_does_not(tmp
     assert json.loads((tmp_path / "out/manifest.json").read_text())["curate"]["decontaminate"]["meaning"] is True
     words = blossom(*command, "-o", "words", "--words-only", cwd=tmp_path, env=env)
     assert (words.code, len(values(tmp_path / "words"))) == (0, 5), words
+
+
+def verdict(request: LoopbackRequest) -> str:
+    """A judge that knows that the limerick is a translation, and that nothing else is."""
+    document = json.loads(request.text)
+    said = next((item["number"] for item in document["items"] if "limerick" in item["text"]), 0)
+    return json.dumps({"reason": "So it is.", "item": said if "打油诗" in document["text"] else 0})
+
+
+LIMERICK, LIMERICK_ZH = "Take your previous response and rephrase it as a limerick.", "把你之前的回答改写成一首打油诗。"
+JUDGED = ["decontaminate", "in.jsonl", "--against", "mine.jsonl", "-o", "out", "--judge", "judge_leak", "--json"]
+
+
+def test_where_meaning_is_not_sure_a_judge_decides(tmp_path: Path) -> None:
+    write_lines(tmp_path / "mine.jsonl", [{"question": text} for text in (LIMERICK, DUCKS, "Name a lake in Finland.")])
+    poems = [user(f"写一首关于{thing}的短诗，要押韵。", id=f"poem-{thing}") for thing in "山水风雨雪月花鸟"]
+    write_lines(tmp_path / "in.jsonl", [user(LIMERICK_ZH, id="limerick"), *poems, user(DUCKS_ZH, id="ducks")])
+    with Loopback(respond=verdict) as server:
+        asking = ["--base-url", server.base_url, "--model", "judge-1", "--structured", "off"]
+        plan = blossom(*JUDGED, *asking, "--dry-run", "--price-in", "1", "--price-out", "2", cwd=tmp_path).json
+        assert (plan["calls"], bool(plan["cost_usd"]), server.paid) == (1, True, 0), plan
+        done = blossom(*JUDGED, *asking, cwd=tmp_path)
+        # Of ten records one may be sent: what is far above the cut goes without a question.
+        assert done.code == 0, done
+        assert done.json["rejected"] == {"decontaminate/leak": 1, "judge-leak/leak": 1}
+        again = blossom(*JUDGED, *asking, cwd=tmp_path)
+        assert (again.json["run"]["calls"], server.paid, server.bought_twice) == (0, 1, 0)
+    assert [row["id"] for row in values(tmp_path / "out")] == [row["id"] for row in poems]
+    shown = blossom("show", "out", "--rejected", "judge-leak", cwd=tmp_path)
+    assert "mine.jsonl 1: meaning" in shown.out and "judged: So it is." in shown.out
+
+
+@pytest.mark.parametrize("said", ['{"reason": "x", "item": 4}', '{"item": 1}', "1"])
+def test_a_verdict_that_cannot_be_read_keeps_no_doubtful_record(tmp_path: Path, said: str) -> None:
+    write_lines(tmp_path / "mine.jsonl", [{"question": LIMERICK}])
+    write_lines(tmp_path / "in.jsonl", [user(LIMERICK_ZH, id="a"), user("今天几号？", id="b")])
+    with Loopback(respond=lambda request: said) as server:
+        done = blossom(
+            *JUDGED, "--base-url", server.base_url, "--model", "m", "--structured", "off", "--tries", "2", cwd=tmp_path
+        )
+        assert (done.json["kept"], done.json["rejected"]) == (1, {"judge-leak/unreadable": 1}), done
+        assert server.paid == 2
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"), [(["--words-only"], "--judge decides on what meaning finds"), (["--model", ""], "no endpoint")]
+)
+def test_a_judge_without_anything_to_decide_is_refused(tmp_path: Path, flags: list[str], told: str) -> None:
+    write_lines(tmp_path / "mine.jsonl", [{"question": LIMERICK}])
+    write_lines(tmp_path / "in.jsonl", [user(LIMERICK_ZH, id="a")])
+    done = blossom(*JUDGED, *flags, cwd=tmp_path)
+    assert (done.code, told in done.json["error"]["message"]) == (2, True), done

@@ -218,3 +218,30 @@ def test_the_command(tmp_path: Path) -> None:
     assert (refused.code, "--replace" in refused.err) == (2, True), refused
     assert blossom("dedup", "out", "-o", "out", cwd=tmp_path).code == 2
     assert orjson.loads((tmp_path / "out/manifest.json").read_bytes())["curate"] == {"dedup": {"threshold": 0.7}}
+
+
+def test_paraphrases_are_listed_and_go_on_request(tmp_path: Path) -> None:
+    rows = [
+        user("How can I learn to play the guitar quickly?", id="a"),
+        user("What is the fastest way for me to learn playing the guitar?", id="b"),
+        user("How can I learn to play the guitar in 3 weeks?", id="c"),
+        user("Name a river in Finland.", id="d"),
+        user("我怎样才能很快学会弹吉他？", id="e"),
+        user("how can i learn to play the guitar quickly", id="f"),
+    ]
+    write_lines(tmp_path / "in.jsonl", rows)
+    listed = blossom("dedup", "in.jsonl", "-o", "listed", "--semantic", "list", cwd=tmp_path)
+    assert listed.code == 0 and "paraphrases    1\n    b of a, score 0.9" in listed.out, listed
+    assert [row["id"] for row in values(tmp_path / "listed")] == ["a", "b", "c", "d", "e"]
+    gone = blossom("dedup", "in.jsonl", "-o", "gone", "--semantic", "remove", "--json", cwd=tmp_path)
+    assert gone.json["rejected"] == {"dedup/exact": 1, "dedup/paraphrase": 1}, gone
+    (pair,) = gone.json["curate"]["dedup"]["paraphrases"]
+    assert (pair["id"], pair["of"]) == ("b", "a")
+    shown = blossom("show", "gone", "--rejected", "dedup/paraphrase", "--json", cwd=tmp_path).json["records"]
+    assert shown[0]["detail"].startswith("stays: a; score 0.9")
+
+
+def test_of_a_text_that_is_no_request_only_the_exact_copy_goes() -> None:
+    draw = random.Random(7)
+    text = " ".join(draw.choice(("lake", "owl", "river", "violin", "glacier")) for _ in range(500_100))
+    assert left_out([record(text, "a"), record(f"{text} please", "b"), record(text.upper(), "c")]).keys() == {"c"}

@@ -102,3 +102,58 @@ def test_on_real_rows_diversity_is_ahead_of_chance_in_every_measure() -> None:
     assert len(list(sample((record, 0) for record in made))) == 1_000
     diverse, uniform = sample.compared["diversity"], sample.compared["uniform"]
     assert all(diverse[name] > uniform[name] for name in uniform), sample.compared
+
+
+def verbs(folder: Path) -> Counter[str]:
+    return Counter(row["messages"][0]["content"].split()[0] for row in values(folder))
+
+
+def lopsided() -> list[dict[str, Any]]:
+    """2,000 rows that ask one thing, and twelve of each of nine others; each with an answer."""
+    made = records({"Describe": 2_000, **{verb: 12 for verb in VERBS[1:]}})
+    random.Random(1).shuffle(made)
+    answer = {"role": "assistant", "content": "It is done."}
+    return [
+        {
+            "id": one.id,
+            "source": one.source,
+            "lang": "en",
+            "messages": [turn.to_dict() for turn in one.messages] + [answer],
+        }
+        for one in made
+    ]
+
+
+def test_a_mix_is_drawn_by_diversity_whatever_the_order_of_its_rows(tmp_path: Path) -> None:
+    rows = lopsided()
+    write_lines(tmp_path / "in.jsonl", rows)
+    write_lines(tmp_path / "turned.jsonl", rows[::-1])
+    recipe = '[[mix]]\nname = "{0}"\nsample_by = "{1}"\n[[mix.part]]\ndata = "{2}.jsonl"\ncount = 80\n'
+    tables = [("even", "uniform", "in"), ("wide", "diversity", "in"), ("again", "diversity", "turned")]
+    (tmp_path / "mix.toml").write_text("".join(recipe.format(*table) for table in tables))
+    done = blossom("mix", "mix.toml", "--json", cwd=tmp_path)
+    assert done.code == 0, done
+    even, wide, again = (verbs(tmp_path / "train" / name) for name in ("even", "wide", "again"))
+    assert (len(wide), wide.total(), wide) == (10, 80, again)
+    assert wide.total() - wide["Describe"] >= 3 * (even.total() - even["Describe"])
+    recipes = [mix["recipe"] for mix in done.json["mixes"]]
+    assert [recipe.get("sample_by") for recipe in recipes] == [None, "diversity", "diversity"]
+    by_flag = blossom("mix", "in.jsonl=80", "-o", "flag", "--sample-by", "diversity", cwd=tmp_path)
+    assert (by_flag.code, verbs(tmp_path / "flag")) == (0, wide), by_flag
+
+
+def test_a_source_is_drawn_by_diversity(tmp_path: Path) -> None:
+    write_lines(tmp_path / "in.jsonl", lopsided())
+    source = '[[source]]\nkind = "messages"\npath = "in.jsonl"\nstages = []\nsample = 80\nsample_by = "diversity"\n'
+    (tmp_path / "small.toml").write_text(source)
+    done = blossom("run", "small.toml", "--json", cwd=tmp_path)
+    assert (done.code, done.json["kept"], done.json["not_drawn"]) == (0, 80, 2_028), done
+    found = verbs(tmp_path / "data/small")
+    assert len(found) == 10 and found["Describe"] < 40
+    pulled = blossom(
+        "pull", "messages", "in.jsonl", "-o", "raw", "--sample", 80, "--sample-by", "diversity", cwd=tmp_path
+    )
+    assert (pulled.code, verbs(tmp_path / "raw")) == (0, found), pulled
+    (tmp_path / "small.toml").write_text(source.replace("sample = 80\n", ""))
+    alone = blossom("plan", "small.toml", cwd=tmp_path)
+    assert (alone.code, "sample_by is of sample" in alone.err) == (2, True), alone

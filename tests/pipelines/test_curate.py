@@ -132,3 +132,23 @@ def test_a_refresh_with_nothing_new_measures_nothing(tmp_path: Path) -> None:
             assert told in blossom("doctor", "small.toml", "--no-call", cwd=work, env=asking(server)).out
     manifest = json.loads((work / "data/small/manifest.json").read_text())
     assert manifest["curate"]["dedup"] == {"threshold": 1.0}
+
+
+def test_a_judge_decides_before_the_first_stage(tmp_path: Path) -> None:
+    judged = CURATE.replace("gsm8k-test", "mine.jsonl") + 'judge = "judge_leak"\n'
+    work = workspace(tmp_path, PIPELINE + judged)
+    write_lines(work / "mine.jsonl", [{"question": "Take your previous response and rephrase it as a limerick."}])
+    write_lines(work / "own.jsonl", [{"q": "把你之前的回答改写成一首打油诗。"}, {"q": "How do owls hear?"}])
+
+    def respond(request: LoopbackRequest) -> str:
+        return '{"reason": "Translated.", "item": 1}' if '"items"' in request.text else "It began with a need."
+
+    with Loopback(respond=respond) as server:
+        plan = blossom("plan", "small.toml", "--json", cwd=work, env=asking(server)).json
+        assert {stage["stage"]: stage["calls"] for stage in plan["stages"]} == {"judge-leak": 1, "annotate": 5}
+        done = run(work, server, "--only", "annotate")
+        assert done["rejected"] == {"judge-leak/leak": 1}
+        assert run(work, server)["run"]["calls"] == 0
+    (work / "small.toml").write_text(PIPELINE + '[curate]\nsteps = ["dedup"]\njudge = "judge_leak"\n')
+    idle = blossom("plan", "small.toml", cwd=work)
+    assert (idle.code, "line 20: [curate]: judge decides where decontaminate" in idle.err) == (2, True), idle

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from command import blossom, values, write_lines
 from loopback import Loopback, LoopbackRequest
+
+from blossom_data.train.data.pairs import Pair, read_pairs
 
 pytestmark = pytest.mark.slow
 
@@ -119,6 +122,99 @@ def test_the_best_of_several_annotations_stays_and_the_first_is_not_bought_again
     assert [step["stage"] for step in kept["lineage"]] == ["annotate", "judge"]
 
 
+def test_the_best_and_the_worst_are_a_pair_that_training_reads(tmp_path: Path) -> None:
+    turns = [{"role": "user", "content": "Hello."}, {"role": "user", "content": "Say a number."}]
+    write_lines(tmp_path / "in.jsonl", [{"id": "a", "messages": turns}, {"id": "b", "messages": turns[1:]}])
+    said = iter(["Hello!", "It is three.", "It is one.", "It is two."])
+
+    def respond(request: LoopbackRequest) -> str:
+        if request.body["model"] == "judge-1":
+            return graded(request)
+        return "It is one." if len(request.body["messages"]) == 2 and "number" in request.text else next(said)
+
+    with Loopback(respond=respond) as server:
+        flags = ["--best-of", "3", "--annotator", "writer", "--pairs"]
+        planned = judge(tmp_path, server, *flags, "--dry-run").json["calls"]
+        done = judge(tmp_path, server, *flags)
+        # Of the chat the first turn is written once: what is said before a pair is the same for both.
+        assert (done.code, server.paid, server.bought_twice, planned) == (0, 11, 0, 13), done
+        assert done.json["rejected"] == {"judge/tie": 1}
+        assert judge(tmp_path, server, *flags).json["run"]["calls"] == 0
+    (pair,) = read_pairs(tmp_path / "out")
+    assert isinstance(pair, Pair)
+    assert [turn.content for turn in pair.prompt] == ["Hello.", "Hello!", "Say a number."]
+    assert (pair.chosen.content, pair.rejected.content) == ("It is one.", "It is three.")
+    assert values(tmp_path / "out")[0]["tags"] == ["judge:9", "rejected:3"]
+    assert '"chosen"' in (tmp_path / "out" / "README.md").read_text()
+    assert "chosen" in blossom("show", "out", cwd=tmp_path).out
+
+
+def preferred(rule: Callable[[str, str], str]) -> Callable[[LoopbackRequest], str]:
+    """Four annotations, and a judge that says what `rule` makes of the first and the second answer."""
+    said = iter(["It is three.", "It is one.", "It is two.", "It is three."])
+
+    def respond(request: LoopbackRequest) -> str:
+        if request.body["model"] != "judge-1":
+            return next(said)
+        document = json.loads(request.text)
+        return json.dumps({"reason": "So it is.", "better": rule(document["first"], document["second"])})
+
+    return respond
+
+
+def by_score(first: str, second: str) -> str:
+    scores = [next(number for name, number in ANSWERS.items() if name in text) for text in (first, second)]
+    return "first" if scores[0] > scores[1] else "second" if scores[1] > scores[0] else "tie"
+
+
+@pytest.mark.parametrize(
+    ("rule", "rejected", "noted", "paid"),
+    [
+        (by_score, {}, {"pairwise: decided": 5}, 10),
+        (lambda first, second: "first", {"judge/tie": 1}, {"pairwise: positions disagree": 5}, 10),
+        (lambda first, second: "tie", {"judge/tie": 1}, {"pairwise: tie": 5}, 10),
+        (lambda first, second: "both", {"judge/unreadable": 1}, {}, 7),
+    ],
+    ids=["by score", "by place", "never", "unreadable"],
+)
+def test_answers_are_compared_in_both_orders(
+    tmp_path: Path, rule: Callable[[str, str], str], rejected: dict[str, int], noted: dict[str, int], paid: int
+) -> None:
+    write_lines(tmp_path / "in.jsonl", [{"id": "a", "messages": [{"role": "user", "content": "Say a number."}]}])
+    with Loopback(respond=preferred(rule)) as server:
+        flags = ["--best-of", "4", "--annotator", "writer", "--pairs", "--pairwise"]
+        done = judge(tmp_path, server, *flags)
+        # Equal answers tie without a call, and what was said of one is known of the other.
+        told = {name: number for name, number in done.json["noted"].items() if name.startswith("pairwise")}
+        assert (done.json["rejected"], told, server.paid) == (rejected, noted, paid), done
+    if not rejected:
+        (pair,) = read_pairs(tmp_path / "out")
+        assert isinstance(pair, Pair)
+        assert (pair.chosen.content, pair.rejected.content) == ("It is one.", "It is three.")
+
+
+def test_a_reply_that_calls_a_tool_is_judged_by_its_call(tmp_path: Path) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Paris"}'}}
+    turns = [
+        {"role": "user", "content": "Weather in Paris?"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+    ]
+    heard = [*turns, {"role": "tool", "tool_call_id": "c1", "content": "rain"}]
+    tools = [{"name": "weather", "description": "Weather of a city."}]
+    said = {"role": "assistant", "content": "It is one: rain."}
+    rows = [{"id": "a", "messages": turns, "tools": tools}, {"id": "b", "messages": [*heard, said]}]
+    write_lines(tmp_path / "in.jsonl", [*rows, {"id": "c", "messages": heard}])
+    with Loopback(respond=graded) as server:
+        done = judge(tmp_path, server)
+        sent = {request.body["messages"][-1]["content"] for request in server.requests}
+    assert (done.json["kept"], done.json["rejected"]) == (2, {"judge/no_answer": 1})
+    documents = sorted(map(json.loads, sent), key=len)
+    called = [{"name": "weather", "arguments": '{"city": "Paris"}'}]
+    assert documents[0]["conversation"][1] == {"role": "assistant", "content": "", "calls": called}
+    assert (documents[1]["answer"], documents[1]["calls"]) == ("", called)
+    assert json.loads(documents[1]["tools"])[0]["function"]["name"] == "weather"
+
+
 def test_a_judge_of_the_authors_family_is_told(tmp_path: Path) -> None:
     step = {"stage": "annotate", "version": 1, "model": "Loop/Loopback-9b-instruct"}
     write_lines(tmp_path / "in.jsonl", [chat("one", lineage=[step])])
@@ -133,6 +229,9 @@ def test_a_judge_of_the_authors_family_is_told(tmp_path: Path) -> None:
         ("--prompt annotate_tiny", "--prompt is of the annotations"),
         ("--temperature 0.2", "--temperature is of the annotations"),
         ("--rubric judge-2", "no prompt judge-2"),
+        ("--pairs", "--pairs is of the annotations"),
+        ("--pairwise", "--pairwise is of the annotations"),
+        ("--best-of 2 --pairwise --keep 7", "--keep goes by scores"),
     ],
 )
 def test_flags_that_buy_the_same_twice_or_do_nothing_are_refused(tmp_path: Path, flags: str, told: str) -> None:

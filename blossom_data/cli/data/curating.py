@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
 import typer
 
+from blossom_data.asks import Stage
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
+from blossom_data.cli.flags.endpoint import Asking
 from blossom_data.cli.flags.records import PANEL, Bad, Replace
-from blossom_data.cli.jobs import finish, refuse_same_folder, sources_of
+from blossom_data.cli.jobs import asking_job, finish, refuse, replacement_of, sources_of
 from blossom_data.counters import Counters
 from blossom_data.curate import Step
+from blossom_data.engine import Work
 from blossom_data.executors.curating import curated
 from blossom_data.executors.job import Job
-from blossom_data.outputs.replacing import STDIN, Replacement
+from blossom_data.records import Record
 from blossom_data.rows import read_records
 from blossom_data.rows.facts import count_records, fingerprint
 from blossom_data.shards import SHARD_RECORDS
+from blossom_data.stages.build import prompts_of
+from blossom_data.stages.judge_leak.stage import JudgeLeak
 
 _TOLD_FROM = 100_000
 """Rows from which on it is said what the work takes."""
@@ -46,39 +51,37 @@ class Whole:
     replace: Replace = field(default_factory=Replace)
 
 
-def replacement_of(name: str, given: Whole) -> Replacement:
-    """What the measure `name` is about to put into its output; raises ConfigError where something else stands there."""
-    replacement = Replacement(
-        out=given.out,
-        command=name,
-        inputs=(STDIN if given.records == "-" else Path(given.records),),
-        limit=given.limit,
-        limit_flag=f"--limit {given.limit}",
-        is_allowed=given.replace.is_replacing,
-    )
-    refuse_same_folder(given.records, given.out)
-    replacement.refuse()
-    return replacement
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A judge of what a measure is not sure of."""
+
+    stage: JudgeLeak
+    stages_for: Callable[[Record], Sequence[Stage]]
+    """The stages that decide on a record; none for one that is sure."""
+    asking: Asking
 
 
 def run_measure(
     name: str,
     steps: Sequence[Step],
     given: Whole,
-    replacement: Replacement,
     common: Common,
     settings: dict[str, Any],
     *,
     counters: Counters | None = None,
+    judged: Judged | None = None,
 ) -> int:
     """Writes the records that the measures leave, and the others as rejects; gives the exit code."""
+    is_dry_run = judged is not None and judged.asking.endpoint.dry_run
+    replacement = replacement_of(name, given)
+    refuse(replacement, is_dry_run=is_dry_run)
     total = count_records(given.records)
     counters = counters or Counters()
     counters.records_total = min(total, given.limit) if total and given.limit else total
-    records = itertools.islice(read_records(given.records), given.limit)
+    work: Iterator[Work] = ((record, ()) for record in itertools.islice(read_records(given.records), given.limit))
     job = Job(
         label=name,
-        work=curated(((record, ()) for record in records), steps, counters),
+        work=curated(work, steps, counters, judged.stages_for) if judged else curated(work, steps, counters),
         is_piped=True,
         out=given.out,
         replacement=replacement,
@@ -92,7 +95,11 @@ def run_measure(
         max_bad=given.bad.max_bad,
         shard_records=SHARD_RECORDS,
     )
-    return finish(job, common)
+    if judged is not None:
+        about = {**job.about, "prompts": prompts_of([judged.stage])}
+        job = replace(job, stages=(judged.stage.name,), about=about)
+        job = asking_job(job, judged.asking, given.records, is_quiet=common.is_quiet)
+    return finish(job, common, is_dry_run=is_dry_run)
 
 
 def tell_needs(name: str, rows: int | None, memory: tuple[int, int], disk_row_bytes: int, common: Common) -> None:

@@ -21,7 +21,7 @@ from blossom_data.curate import conflicts
 from blossom_data.errors import ConfigError
 from blossom_data.languages.tags import canonical
 from blossom_data.mix.inputs import is_there
-from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
+from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, SAMPLE_WAYS, Mix, Part
 from blossom_data.mix.recipe import load_recipe
 from blossom_data.mix.write import replacement_of, write_mix
 
@@ -41,6 +41,12 @@ class Blend:
 
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Of the draw and the order; 0 without it.")
+    ] = None
+    sample_by: Annotated[
+        str | None,
+        choice(
+            "--sample-by", among=SAMPLE_WAYS, help="How a part is drawn: each as likely, or covering what is asked."
+        ),
     ] = None
     layout: Annotated[
         str | None,
@@ -154,6 +160,7 @@ def _changes(blend: Blend) -> dict[str, Any]:
     """The flags that also overrule what a recipe says."""
     named = {
         "seed": blend.seed,
+        "sample_by": blend.sample_by,
         "layout": blend.layout,
         "format": blend.file_format,
         "is_plain": blend.plain or None,

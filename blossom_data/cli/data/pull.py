@@ -14,12 +14,13 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import PANEL, Bad, Replace
-from blossom_data.cli.flags.values import switch
+from blossom_data.cli.flags.values import choice, switch
 from blossom_data.cli.jobs import count_skipped, describe_source, finish, input_of
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.job import Job
+from blossom_data.mix.plan import SAMPLE_WAYS
 from blossom_data.outputs.replacing import Replacement
 from blossom_data.pull import Pulled, fields_there, pull
 from blossom_data.rows.facts import count_records
@@ -40,8 +41,12 @@ class Drawn:
     ] = None
     sample: Annotated[
         int | None,
-        typer.Option("--sample", min=1, metavar="N", help="Draw N records uniformly from the whole source."),
+        typer.Option("--sample", min=1, metavar="N", help="Draw N records from the whole source."),
     ] = None
+    sample_by: Annotated[
+        str,
+        choice("--sample-by", among=SAMPLE_WAYS, help="How --sample draws: each as likely, or covering what is asked."),
+    ] = SAMPLE_WAYS[0]
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of --sample.")] = 0
 
 

@@ -7,10 +7,11 @@ from typing import Annotated, Any
 import typer
 
 from blossom_data.cli import output
-from blossom_data.cli.data.curating import Whole, replacement_of, run_measure
+from blossom_data.cli.data.curating import Whole, run_measure
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice
+from blossom_data.cli.jobs import refuse, replacement_of
 from blossom_data.counters import Counters
 from blossom_data.curate.extra import require
 from blossom_data.errors import ConfigError
@@ -62,7 +63,7 @@ def command(
             "--strata is of --by diversity", hint="add --by diversity; a uniform draw keeps shares on average"
         )
     require("sample", "curate", "numpy", "rapidfuzz")
-    replacement = replacement_of("sample", given)
+    refuse(replacement_of("sample", given))
     from blossom_data.curate.sample import Sample
 
     counters = Counters()
@@ -74,7 +75,7 @@ def command(
 
     sample = Sample(number, by=by, seed=seed, strata=strata or ["lang"], left_out=left_out)
     settings: dict[str, Any] = {"number": number, "by": by, "seed": seed, "compared": sample.compared}
-    code = run_measure("sample", [sample], given, replacement, common, settings, counters=counters)
+    code = run_measure("sample", [sample], given, common, settings, counters=counters)
     if counters.read < number and not common.is_quiet:
         output.say(f"note: there are {counters.read:,} records, and {number:,} were asked for: all were taken")
     if sample.compared and not common.is_json and not common.is_quiet:

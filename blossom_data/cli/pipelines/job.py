@@ -18,7 +18,7 @@ from blossom_data.cli.flags.pipeline import Wanted
 from blossom_data.cli.jobs import count_skipped, describe_source, input_of
 from blossom_data.cli.pipelines.curating import curating_of
 from blossom_data.cli.pipelines.endpoints import build_endpoints, endpoint_settings, engine_of
-from blossom_data.config import STAGES, Endpoint, further_of, serving
+from blossom_data.config import JUDGE_LEAK, STAGES, Endpoint, further_of, serving
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.executors.curating import curated
@@ -40,10 +40,12 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
     """
     part, asking = wanted.part, wanted.asking
     stages, sources = build_stages(pipeline, wanted)
+    curating = curating_of(pipeline, is_quiet=wanted.common.is_quiet)
+    asked = {**({JUDGE_LEAK: curating.judge} if curating.judge else {}), **stages}
     expected = [(source.stages, _rows_of(source, part.limit)) for source in sources]
     counters = Counters(records_total=_sum(rows for _, rows in expected))
     counters.stages = {stage: _sum(rows for passed, rows in expected if stage in passed) for stage in stages}
-    batch = build_batch(asking.batches, is_quiet=wanted.common.is_quiet) if stages else None
+    batch = build_batch(asking.batches, is_quiet=wanted.common.is_quiet) if asked else None
     pulls = [(source, open_source(source)) for source in sources]
     if not wanted.common.is_quiet:
         for note in (note for _, pulled in pulls for note in pulled.origin.notes):
@@ -54,7 +56,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         for settings in endpoint_settings(pipeline, asking.address, asking.engine, wanted.dotenv)
     ]
     local = None
-    if stages and len(listed) == 1:
+    if asked and len(listed) == 1:
         local = plan_engine(
             engine_of(listed[0]),
             model=str(listed[0]["model"] or ""),
@@ -63,25 +65,24 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
             is_batched=batch is not None,
         )
     is_named = local is not None or bool(listed[0]["base_url"] and listed[0]["model"])
-    is_asking = bool(stages) and (wanted.needs_endpoint or is_named)
+    is_asking = bool(asked) and (wanted.needs_endpoint or is_named)
     endpoints = build_endpoints(listed, local) if is_asking else ()
     money = asking.money.within(budget_usd=pipeline.budget_usd, budget_tokens=pipeline.budget_tokens)
-    curating = curating_of(pipeline, is_quiet=wanted.common.is_quiet)
     work = _work(pulls, stages, part.limit, counters)
     described = [describe_source(source.kind, pulled, source.licence) for source, pulled in pulls]
     return Job(
         label=pipeline.name,
-        work=curated(work, curating.steps, counters) if curating.steps else work,
+        work=curated(work, curating.steps, counters, curating.judging) if curating.steps else work,
         is_piped=bool(curating.steps) or any(pulled.origin.may_stall for _, pulled in pulls),
-        stages=tuple(stages),
+        stages=tuple(asked),
         out=_out(pipeline, wanted),
         replacement=replacement_of(pipeline, wanted),
         endpoints=endpoints,
-        ledger=kept_in if stages else None,
+        ledger=kept_in if asked else None,
         serving=local.serving if local else None,
         about={
             "sources": described,
-            "prompts": prompts_of(list(stages.values())),
+            "prompts": prompts_of(list(asked.values())),
             **({"curate": curating.about} if curating.about else {}),
             "identity": _identity(pipeline, wanted, pulls, stages, endpoints, curating.about),
         },
@@ -94,7 +95,7 @@ def build_job(pipeline: Pipeline, wanted: Wanted) -> Job:
         seed=pipeline.seed,
         batch=batch,
         measures=tuple(curating.about),
-        buys=frozenset((part.only,)) if part.only else None,
+        buys=frozenset({part.only, *(asked.keys() - stages.keys())}) if part.only else None,
     )
 
 
@@ -150,6 +151,7 @@ def open_source(source: SourceSettings) -> Pulled:
         fields=source.fields or None,
         limit=source.limit,
         sample=source.sample,
+        sample_by=source.sample_by,
         seed=source.seed,
         revision=source.revision,
         split=source.split,
@@ -194,7 +196,15 @@ def _identity(
         origin = pulled.origin
         content = origin.revision if origin.revision else content_digest(Path(source.path))
         about = (replace(source, path="", licence=""), origin.licence, source.licence, content)
-        digest.update(repr((*about, *filter(None, [source.allow_eval]))).encode())
+        digest.update(
+            repr(
+                (
+                    *about,
+                    *filter(None, [source.allow_eval]),
+                    *([] if source.sample_by == "uniform" else [source.sample_by]),
+                )
+            ).encode()
+        )
     for name, stage in stages.items():
         models = sorted({endpoint.model for endpoint in serving(endpoints, name)})
         digest.update(repr((name, stage, models, *filter(None, [further_of(endpoints, name)]))).encode())

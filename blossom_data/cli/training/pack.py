@@ -15,6 +15,8 @@ from blossom_data.cli.flags.records import PANEL, Bad
 from blossom_data.cli.flags.values import share, switch
 from blossom_data.cli.jobs import refuse_same_folder
 from blossom_data.cli.work_bar import working
+from blossom_data.curate import clean_sets
+from blossom_data.errors import ConfigError
 from blossom_data.train.template.names import FAMILIES
 
 TEMPLATE_HELP = f"How chats are written: {', '.join(FAMILIES)}, a file .toml, or own: the model's chat template."
@@ -55,6 +57,14 @@ def command(
     pairs: Annotated[
         bool, switch("--pairs", help="DATASET holds preference pairs; their replies are learnt, in a dpo stage.")
     ] = False,
+    decontaminated: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--decontaminated",
+            metavar="NAME",
+            help="Refuse a DATASET of which the items of this test set were not left out; may be given again.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="Draws the order of documents and rows.")] = 0,
 ) -> int:
     """Encode the chats of each DATASET and pack them into rows for training.
@@ -76,6 +86,7 @@ def command(
         raise missing_extra() from why
     for dataset in datasets:
         refuse_same_folder(str(dataset), out)
+        _refuse_unclean(dataset, decontaminated or [])
     pack = pack_pairs if pairs else partial(pack_dataset, supervise=supervise)
     with working("pack", is_quiet=common.is_quiet) as counters:
         manifest = pack(
@@ -87,3 +98,13 @@ def command(
     elif not common.is_quiet:
         output.result("\n".join(packed_lines(manifest, str(out))))
     return 0
+
+
+def _refuse_unclean(dataset: Path, wanted: list[str]) -> None:
+    """Raises ConfigError where items of a test set may be in `dataset`."""
+    for name in wanted:
+        if clean_sets.still_in(name, clean_sets.left_out_of(dataset)):
+            raise ConfigError(
+                f"{dataset} may hold items of {name}: they were never looked for",
+                hint=f"blossom-data decontaminate {dataset} -o FOLDER --against {name}, and pack that",
+            )

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from blossom_data.curate.decontaminate.decontaminate import Decontaminate
+from blossom_data.curate.decontaminate.decontaminate import Decontaminate, Doubts
 from blossom_data.curate.decontaminate.meaning import Meaning
 from blossom_data.curate.decontaminate.ngrams import Hit
 from blossom_data.curate.decontaminate.test_sets import TestItem, check_name, read_items
@@ -37,12 +37,16 @@ def items_of(names: Sequence[str], bench_dir: Path | None) -> list[TestItem]:
 
 
 def measure_of(
-    items: Sequence[TestItem], *, by_meaning: bool, source_hits: Mapping[str, Hit] | None = None
+    items: Sequence[TestItem],
+    *,
+    by_meaning: bool,
+    source_hits: Mapping[str, Hit] | None = None,
+    doubts: Doubts | None = None,
 ) -> Decontaminate:
     """The measure against `items`."""
     tokenizer = Tokenizer()
     meaning = Meaning(items, tokenizer) if by_meaning else None
-    return Decontaminate(items, tokenizer, meaning=meaning, source_hits=source_hits)
+    return Decontaminate(items, tokenizer, meaning=meaning, source_hits=source_hits, doubts=doubts)
 
 
 def described(items: Sequence[TestItem], *, by_meaning: bool) -> dict[str, Any]:

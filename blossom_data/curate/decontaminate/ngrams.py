@@ -1,7 +1,7 @@
 """The lexical pass: how much of a test item stands in a text, by runs of its words.
 
     index = Ngrams(items, tokenizer)
-    index.find(tokens)         Hit(item, kind="words", score=0.93), or None
+    index.find(texts)          Hit(item, kind="words", score=0.93), or None
 
 Runs are five words, or eight characters of a script without blanks. Wrapping, case, width, punctuation and whatever
 stands around the item make no difference, for only the item's own runs are counted: a third of them is a leak. Of a
@@ -15,11 +15,11 @@ Source: 0.3 of the 5-grams finds 100 % of GSM8K test items with 10 % of the word
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from blossom_data.curate.decontaminate.test_sets import TestItem
-from blossom_data.curate.tokens import COURTESY, NUMBER, Token, Tokenizer, is_single
+from blossom_data.curate.tokens import COURTESY, KIND_BITS, NUMBER, Token, Tokenizer, is_single
 
 _WORDS, _CHARACTERS = 5, 8
 _CONTAINED = 0.3
@@ -29,6 +29,7 @@ _SHORT_TOKENS, _LONG_TOKENS = 8, 24
 """An item of so many tokens must be there whole; one of so many with a third of its runs."""
 _NUMBERS_AGREE = 0.5
 _CANDIDATES = 8
+_KIND = (1 << KIND_BITS) - 1
 Run = tuple[int, ...]
 
 
@@ -51,7 +52,7 @@ class Ngrams:
     """The runs of all items."""
 
     def __init__(self, items: Sequence[TestItem], tokenizer: Tokenizer) -> None:
-        self._items = items
+        self._items, self._tokenizer = items, tokenizer
         self._tokens = [told(tokenizer.tokens(item.text)) for item in items]
         self._whole: dict[Run, int] = {}
         self._runs: dict[int, dict[Run, list[int]]] = {}
@@ -66,25 +67,24 @@ class Ngrams:
             for run in runs:
                 by_run.setdefault(run, []).append(number)
 
-    def find(self, turns: Sequence[Sequence[Token]]) -> Hit | None:
+    def find(self, turns: Iterable[str]) -> Hit | None:
         """The item that the turns of a record hold, the best one."""
         best: Hit | None = None
         for turn in turns:
-            codes = [token.code for token in turn if token.kind != COURTESY]
+            codes = [code for code in self._tokenizer.codes(turn) if code & _KIND != COURTESY]
             if (number := self._whole.get(tuple(codes))) is not None and codes:
                 return Hit(self._items[number], "words", 1.0)
             for length, by_run in self._runs.items():
                 if by_run.keys().isdisjoint(_runs(codes, length)):
                     continue
-                for hit in self._hits(told(turn), codes, length, by_run):
+                for hit in self._hits(turn, codes, length, by_run):
                     if best is None or hit.score > best.score:
                         best = hit
         return best
 
-    def _hits(
-        self, tokens: Sequence[Token], codes: Sequence[int], length: int, by_run: dict[Run, list[int]]
-    ) -> Iterator[Hit]:
+    def _hits(self, text: str, codes: Sequence[int], length: int, by_run: dict[Run, list[int]]) -> Iterator[Hit]:
         distinct = {run: place for place, run in enumerate(_runs(codes, length)) if run in by_run}
+        tokens: list[Token] = []
         counts = Counter(number for run in distinct for number in by_run[run])
         for number, count in counts.most_common(_CANDIDATES):
             size = len(self._tokens[number])
@@ -93,6 +93,8 @@ class Ngrams:
                 yield Hit(self._items[number], "words", share)
             elif size > _SHORT_TOKENS and share >= _ALIGNED_FROM:
                 places = [place for run, place in distinct.items() if number in by_run[run]]
+                # Tokens are made of the few texts alone that share more with an item than a turn of phrase.
+                tokens = tokens or told(self._tokenizer.tokens(text))
                 around = tokens[max(0, min(places) - size) : max(places) + length + size]
                 aligned = self._aligned(number, around)
                 if aligned >= _ALIGNED:

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import zlib
 from array import array
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
@@ -35,7 +35,12 @@ MEMORY_BYTES, MEMORY_ROW_BYTES = 200_000_000, 200
 """What it takes: so much, and so much a row, where a fifth of them are near copies."""
 DISK_ROW_BYTES = 140
 _BLOCK_RECORDS = 1_024
-_REQUESTS_KEPT = 4_000
+_BLOCK_TOKENS = 1_000_000
+_TOKENS_KEPT = 400_000
+"""Of requests that were compared, about 200 bytes each: the next pair has one of them again."""
+_MOST_TOKENS = 500_000
+"""Of a request that is compared; of longer ones only exact copies are found."""
+_NO_CODES = array("Q")
 _EQUAL = Verdict(True, 1.0)
 _DETAIL_MOST = 300
 
@@ -50,10 +55,10 @@ class _Columns:
     has_system: bytearray = field(default_factory=bytearray)
     is_open: bytearray = field(default_factory=bytearray)
 
-    def add(self, record: Record | None, codes: list[int]) -> None:
-        about = record.lang.encode(errors="surrogatepass") if record is not None else b""
-        digest = blake2b(array("Q", codes).tobytes() + about, digest_size=8).digest()
-        self.exact.append(int.from_bytes(digest, "little"))
+    def add(self, record: Record | None, codes: array[int], about: bytes) -> None:
+        digest = blake2b(codes, digest_size=8)
+        digest.update(about)
+        self.exact.append(int.from_bytes(digest.digest(), "little"))
         self.length.append(len(codes))
         self.has_gold.append(record is not None and bool(record.gold))
         self.has_system.append(record is not None and any(turn.role == "system" for turn in record.messages))
@@ -104,24 +109,27 @@ def _read(
     tokenizer: Tokenizer,
 ) -> None:
     """Keeps all items, with the band keys of each."""
-    block: list[list[int]] = []
+    block: list[array[int]] = []
     langs: list[int] = []
+    tokens = 0
     for item in items:
         record = item[0] if isinstance(item[0], Record) else None
-        codes = codes_of(record, tokenizer) if record is not None else []
+        codes = codes_of(record, tokenizer) if record is not None else _NO_CODES
+        lang = record.lang.encode(errors="surrogatepass") if record is not None else b""
         spool.add(item)
-        columns.add(record, codes)
+        columns.add(record, codes, lang)
         block.append(codes)
-        langs.append(zlib.crc32(record.lang.encode(errors="surrogatepass")) if record is not None else 0)
-        if len(block) == _BLOCK_RECORDS:
+        langs.append(zlib.crc32(lang) if record is not None else 0)
+        tokens += len(codes)
+        if len(block) == _BLOCK_RECORDS or tokens >= _BLOCK_TOKENS:
             _sign(block, langs, bands, known)
-            block, langs = [], []
+            block, langs, tokens = [], [], 0
     if block:
         _sign(block, langs, bands, known)
 
 
-def _sign(block: list[list[int]], langs: list[int], bands: BandFiles, known: KnownWords) -> None:
-    codes = np.array([code for row in block for code in row], np.uint64)
+def _sign(block: list[array[int]], langs: list[int], bands: BandFiles, known: KnownWords) -> None:
+    codes = np.frombuffer(b"".join(block), np.uint64)
     rows = np.repeat(np.arange(len(block)), [len(row) for row in block])
     found = shingles(codes, rows, len(block))
     known.add(codes)
@@ -142,14 +150,16 @@ class _Copies:
         self._rank = columns.rank()
         self._kept_of = np.full(len(spool), -1, np.int32)
         self._why: dict[int, Verdict] = {}
-        self._request = lru_cache(_REQUESTS_KEPT)(self._read_request)
+        self._is_long = np.frombuffer(columns.length, np.uint32) > _MOST_TOKENS
+        self._requests: OrderedDict[int, Request] = OrderedDict()
+        self._tokens_kept = 0
 
     def find_exact(self) -> None:
         self._settle(pairs_of(self._exact, self._rank, self._is_open, None))
 
     def find_near(self, bands: BandFiles, *, is_exhaustive: bool) -> None:
         """Compares what shares a band; exact copies are closed by then."""
-        is_left = self._is_open & (self._kept_of < 0)
+        is_left = self._is_open & (self._kept_of < 0) & ~self._is_long
         exact = np.flatnonzero(self._kept_of >= 0)
         if is_exhaustive:
             places = np.flatnonzero(is_left)
@@ -211,8 +221,14 @@ class _Copies:
             return _EQUAL
         return compare(self._request(kept), self._request(other), self._known, self._threshold)
 
-    def _read_request(self, place: int) -> Request:
-        return request_of(self._record(place), self._tokenizer)
+    def _request(self, place: int) -> Request:
+        found = self._requests.get(place)
+        if found is None:
+            found = self._requests[place] = request_of(self._record(place), self._tokenizer)
+            self._tokens_kept += found.size
+            while self._tokens_kept > _TOKENS_KEPT and len(self._requests) > 2:
+                self._tokens_kept -= self._requests.popitem(last=False)[1].size
+        return found
 
     def _content(self, place: int) -> list[int]:
         return [token.code for token in self._request(place).tokens if token.kind in (CONTENT, NUMBER)]

@@ -14,7 +14,6 @@ negations, question words and forms.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,8 +67,10 @@ class _Span:
 
 def compare(kept: Request, other: Request, known: KnownWords, threshold: float) -> Verdict:
     """Whether `other` is a copy of `kept`."""
+    if not _may_be_same(kept, other):
+        return Verdict(False, 0.0)
     score = similarity(kept, other)
-    if score < threshold or not _may_be_same(kept, other):
+    if score < threshold:
         return Verdict(False, score)
     told: list[str] = []
     for number in range(len(kept.turns)):
@@ -80,16 +81,10 @@ def compare(kept: Request, other: Request, known: KnownWords, threshold: float) 
 
 def similarity(one: Request, other: Request) -> float:
     """The Jaccard similarity of their shingles: content words and the bigrams of these."""
-    first, second = _shingles(one), _shingles(other)
-    either = len(first | second)
-    return len(first & second) / either if either else 1.0
-
-
-def _shingles(request: Request) -> set[object]:
-    told = [token.code for token in request.tokens if token.kind != COURTESY]
-    if len(told) < 2:
-        told = [token.code for token in request.tokens]
-    return {*told, *itertools.pairwise(told)}
+    first, second = one.shingles, other.shingles
+    both = len(first & second)
+    either = len(first) + len(second) - both
+    return both / either if either else 1.0
 
 
 def _may_be_same(kept: Request, other: Request) -> bool:
@@ -107,11 +102,12 @@ class _Turns:
 
     def __init__(self, kept: Request, other: Request, number: int, known: KnownWords) -> None:
         self._a, self._b = kept.turns[number], other.turns[number]
+        self._texts_a, self._texts_b = kept.texts[number], other.texts[number]
         self._known = known
 
     def are_same(self, told: list[str]) -> bool:
         """Whether they ask the same; what differs is added to `told`."""
-        if _is_turned(self._a, self._b):
+        if _is_turned(self._texts_a, self._texts_b):
             return True
         size = min(len(self._a), len(self._b))
         faults, misspellings = size // _WORDS_PER_FAULT, size // _WORDS_PER_MISSPELLING + 1
@@ -136,8 +132,7 @@ class _Turns:
         """The spans that differ, in order; a passage that has moved is none. None where too much differs to tell."""
         from rapidfuzz.distance import Indel
 
-        first = [token.text for token in self._a]
-        second = [token.text for token in self._b]
+        first, second = self._texts_a, self._texts_b
         start = _common(first, second)
         end = _common(first[: start - 1 if start else None : -1], second[: start - 1 if start else None : -1])
         first, second = first[start : len(first) - end], second[start : len(second) - end]
@@ -222,9 +217,8 @@ def _common(one: Sequence[str], other: Sequence[str]) -> int:
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _is_turned(one: Sequence[Token], other: Sequence[Token]) -> bool:
+def _is_turned(first: Sequence[str], second: Sequence[str]) -> bool:
     """Whether one text is the other with its two parts swapped."""
-    first, second = [token.text for token in one], [token.text for token in other]
     if len(first) != len(second) or len(first) > _MOST_TURNED:
         return False
     cuts = range(_MOVED_LEAST, len(second) - _MOVED_LEAST + 1)

@@ -29,7 +29,7 @@ WAYS = ("uniform", "diversity")
 STRATA = ("lang", "source", "tag")
 _POOL_TIMES, _POOL_MOST, _POOL_LEAST_TIMES = 10, 50_000, 2
 _RECORDS_A_CLUSTER = 4
-_MOST_CLUSTERS = 1_024
+MOST_CLUSTERS = 1_024
 
 
 class Sample:
@@ -95,7 +95,7 @@ class Sample:
         records = [item[0] for _, _, item in pool if isinstance(item[0], Record)]
         instructions = vectors([instruction_and_input(record)[0] for record in records])
         texts = vectors([_asked(record) for record in records])
-        number = min(_MOST_CLUSTERS, max(2, self._number // _RECORDS_A_CLUSTER))
+        number = min(MOST_CLUSTERS, max(2, self._number // _RECORDS_A_CLUSTER))
         found = clusters(instructions, number, seed=self._seed)
         members: dict[tuple[str, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         for at in range(len(records)):
@@ -106,7 +106,7 @@ class Sample:
         for name, group in sorted(members.items()):
             places = split_evenly(shares[name], {key: len(group[key]) for key in sorted(group)})
             for key, take in places.items():
-                chosen.update(_farthest_first(texts, group[key], take))
+                chosen.update(farthest_first(texts, group[key], take))
         for way, drawn in (("diversity", sorted(chosen)), ("uniform", list(range(self._number)))):
             self.compared[way] = asdict(coverage([records[at] for at in drawn], [int(found[at]) for at in drawn]))
         for _ in range(len(pool) - len(chosen)):
@@ -136,7 +136,7 @@ def split_evenly(number: int, most: Mapping[int, int]) -> dict[int, int]:
     return given
 
 
-def _farthest_first(points: Array, members: Sequence[int], take: int) -> list[int]:
+def farthest_first(points: Array, members: Sequence[int], take: int) -> list[int]:
     """`take` of the members: the first, then always the one least like those already taken."""
     if take >= len(members):
         return list(members)

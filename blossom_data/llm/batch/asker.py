@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import Any
 
 from blossom_data.asks import Ask, Reply
-from blossom_data.config import Endpoint
+from blossom_data.config import Endpoint, has_role
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, EndpointError, Interrupted, RecordRefused, StoppedEarly
 from blossom_data.ledger.sqlite import SqliteLedger
@@ -179,7 +179,7 @@ class BatchAsker:
 
     def _client_for(self, stage: str) -> BatchClient:
         """The first endpoint that names the stage as a role, else the first without roles."""
-        named = [client for client in self._clients if stage in client.endpoint.roles]
+        named = [client for client in self._clients if has_role(client.endpoint, stage)]
         return (named or [client for client in self._clients if not client.endpoint.roles])[0]
 
     def _go_on(self, keys: Sequence[bytes]) -> None:

@@ -43,6 +43,8 @@ class Annotate:
     """Keeps what the model thought as `reasoning_content` of its turn."""
     drop_tools: bool = False
     """Leaves definitions and calls of tools and what they gave out, in place of rejecting the record."""
+    is_last_alone: bool = False
+    """Keeps the answers that are there and writes the one to the last user turn alone."""
     name: str = "annotate"
     version: int = 1
 
@@ -56,8 +58,8 @@ class Annotate:
             if not self.drop_tools:
                 raise Reject("unsupported_content", "it defines or calls tools, and none is at hand")
             record = record.without_tools()
-        turns = [turn for turn in record.messages if turn.role in ("system", "user")]
-        if not any(turn.role == "user" for turn in turns):
+        last = max((place for place, turn in enumerate(record.messages) if turn.role == "user"), default=-1)
+        if last < 0:
             raise Reject("no_user_turn", "there is nothing to answer")
         prompt = self.prompt_for(record)
         style = self.style_of(record)
@@ -65,12 +67,19 @@ class Annotate:
         written: list[Message] = []
         keys: list[str] = []
         model = ""
-        for turn in turns:
+        for place, turn in enumerate(record.messages):
+            if turn.role == "assistant":
+                if self.is_last_alone and place < last:
+                    written.append(turn)
+                    told.append(Message("assistant", turn.content))
+                continue
             written.append(turn)
             if turn.role == "system":
                 style = f"{style}\n\n{turn.content}".strip()
                 continue
             told.append(self.as_told(record, turn.content))
+            if self.is_last_alone and place < last:
+                continue
             question = asked_in(record, turn.content)
             reply, cleaned = yield from self.answer(record, (Message("system", style), *told), question)
             told.append(Message("assistant", cleaned.text))

@@ -5,14 +5,14 @@
 
 With `best_of`, the conversation is annotated so many times first and the answers with the best score are kept: of
 equal ones the first. An annotation that was bought before (same prompt, model and ledger) is the first of them, and is
-not bought again. The answer goes to the judge as data in a JSON document, and its verdict must be exactly one object:
-what an answer says to its judge changes nothing about how the verdict is read.
+not bought again. In place of scores, answers may be compared by twos (pairwise.py), and with `makes_pairs` the best
+and the worst become a preference pair (preference.py). The answer goes to the judge as data in a JSON document, and
+its verdict must be exactly one object: what an answer says to its judge changes nothing about how the verdict is read.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,16 +20,19 @@ from blossom_data.asks import Ask, Note, Question, Reply
 from blossom_data.llm.decode import BadReply
 from blossom_data.llm.reply_models import ReplyNumber, ReplyText, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
-from blossom_data.records import Lineage, Record, Reject
+from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.judge.pairwise import Standing, rank_pairwise
+from blossom_data.stages.judge.preference import preferring
+from blossom_data.stages.judge.shown import graded, last_reply
 from blossom_data.stages.model_family import of_one_family
 from blossom_data.stages.typed_reply import ask_until_read
 
-REJECT_CODES = ("no_answer", "low_score", "unreadable", "content_filter", "no_annotation")
+REJECT_CODES = ("no_answer", "low_score", "unreadable", "content_filter", "no_annotation", "tie")
 ASKED_AS = "judge-answer"
 """The stage of its Asks: `judge` is the one that compares translations."""
 LEAST, MOST = 1, 10
-_TAG = "judge:"
+_TAG, _LOSER_TAG = "judge:", "rejected:"
 
 
 @reply_model
@@ -43,9 +46,20 @@ class Grade:
 GRADE_SCHEMA = reply_schema(Grade)
 
 
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A candidate with its score (1 to 10, or points among the others), the reason and the verdict behind it."""
+
+    record: Record
+    answer: Message
+    score: int
+    reply: Reply
+    reason: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judge:
-    """Record with an answer -> the same record with its score as a tag, or a Reject."""
+    """Record with an answer -> the same record with its score as a tag, or a preference pair, or a Reject."""
 
     prompt: Prompt
     """The rubric; `${document}` in its `user` is the conversation, as JSON."""
@@ -60,6 +74,10 @@ class Judge:
     """Writes the annotations of `best_of`."""
     annotator: str = ""
     """The model that writes them; "": the endpoint's."""
+    is_pairwise: bool = False
+    """Compares the annotations by twos, in both orders, in place of scoring each."""
+    makes_pairs: bool = False
+    """Gives the best and the worst annotation as a preference pair."""
     name: str = "judge"
     version: int = 1
 
@@ -69,30 +87,46 @@ class Judge:
         Raises:
             Reject: with one of REJECT_CODES.
         """
-        best, grade, reply = record, None, Reply(text="")
         candidates = [record] if self.best_of == 1 else (yield from self._annotations(record))
-        for candidate in candidates:
-            scored = yield from self._grade(candidate)
-            if grade is None or scored[0].score > grade.score:
-                best, (grade, reply) = candidate, scored
-        if grade is None:
-            raise Reject("no_annotation", f"none of {self.best_of} annotations came out right")
-        yield Note(f"score {grade.score}")
-        if family := of_one_family(reply.model, _author(best)):
+        judged = yield from self._judge(candidates)
+        # Of equal ones the first is the best, and the last the worst.
+        best, worst = max(judged, key=lambda each: each.score), min(reversed(judged), key=lambda each: each.score)
+        if not self.is_pairwise:
+            yield Note(f"score {best.score}")
+        if family := of_one_family(best.reply.model, _author(best.record)):
             yield Note(f"judge and author of one family ({family})")
-        if grade.score < self.keep:
-            told = f"score {grade.score} of {MOST}, wants {self.keep}: {grade.reason}"
-            raise Reject("low_score", told, reply=_answer(best))
-        tags = (*(tag for tag in best.tags if not tag.startswith(_TAG)), f"{_TAG}{grade.score}")
-        step = Lineage(self.name, self.version, self.prompt.hash, reply.model, reply.key)
-        return replace(best, tags=tags, lineage=(*best.lineage, step))
+        if best.score < self.keep and not self.is_pairwise:
+            told = f"score {best.score} of {MOST}, wants {self.keep}: {best.reason}"
+            raise Reject("low_score", told, reply=best.answer.content)
+        step = Lineage(self.name, self.version, self.prompt.hash, best.reply.model, best.reply.key)
+        kept = replace(best.record, lineage=(*best.record.lineage, step))
+        if not self.is_pairwise:
+            kept = _tagged(kept, _TAG, best.score)
+        if not self.makes_pairs:
+            return kept
+        if best.score == worst.score:
+            raise Reject("tie", f"none of {len(judged)} annotations is better than another")
+        pair = kept if self.is_pairwise else _tagged(kept, _LOSER_TAG, worst.score)
+        return preferring(pair, worst.answer)
+
+    def calls_for(self, record: Record) -> int:
+        """The calls that a record takes, where every first try is right."""
+        turns = _turns(record)
+        if self.best_of == 1:
+            return 1
+        written = self.best_of + turns - 1 if self.makes_pairs else self.best_of * turns
+        return written + self.best_of * (self.best_of - 1 if self.is_pairwise else 1)
 
     def _annotations(self, record: Record) -> Generator[Question, Any, list[Record]]:
-        """The annotations that came out right."""
-        made = []
+        """The annotations that came out right; those of a pair differ in their last answer alone."""
+        made: list[Record] = []
+        why: Reject | None = None
         assert self.annotate is not None
         for number in range(self.best_of):
-            steps = replace(self.annotate, first_attempt=number * self.annotate.tries).run(record)
+            is_last_alone = self.makes_pairs and bool(made) and _turns(record) > 1
+            first_attempt = number * self.annotate.tries
+            writer = replace(self.annotate, first_attempt=first_attempt, is_last_alone=is_last_alone)
+            steps = writer.run(made[0] if is_last_alone else record)
             reply: Reply | None = None
             try:
                 while True:
@@ -100,18 +134,43 @@ class Judge:
                     reply = yield replace(ask, model=self.annotator)
             except StopIteration as end:
                 made.append(end.value)
-            except Reject:
-                continue
+            except Reject as rejected:
+                why = why or rejected
+        if not made and why is not None:
+            told = f"none of {self.best_of} annotations came out right; the first: {why}"
+            raise Reject("no_annotation", told, reply=why.reply)
         return made
 
-    def _grade(self, record: Record) -> Generator[Question, Any, tuple[Grade, Reply]]:
-        """The first verdict on the last answer of `record` that can be read."""
-        if not _answer(record).strip():
+    def _judge(self, candidates: Sequence[Record]) -> Generator[Question, Any, list[_Judged]]:
+        """All candidates with their scores."""
+        judged: list[_Judged] = []
+        answered = [(each, answer) for each in candidates if (answer := last_reply(each)) is not None]
+        if not answered:
             raise Reject("no_answer", "the conversation does not end with an answer")
+        if self.is_pairwise:
+            standings: list[Standing] = yield from rank_pairwise(
+                answered[0][0],
+                [answer for _, answer in answered],
+                self.prompt,
+                version=self.version,
+                tries=self.tries,
+                temperature=self.temperature,
+            )
+            return [
+                _Judged(*each, standing.points, standing.reply)
+                for each, standing in zip(answered, standings, strict=True)
+            ]
+        for each, answer in answered:
+            grade, reply = yield from self._grade(each, answer)
+            judged.append(_Judged(each, answer, grade.score, reply, grade.reason))
+        return judged
+
+    def _grade(self, record: Record, answer: Message) -> Generator[Question, Any, tuple[Grade, Reply]]:
+        """The first verdict on `answer` that can be read."""
         ask = Ask(
             stage=ASKED_AS,
             version=self.version,
-            messages=self.prompt.fill(document=_document(record)),
+            messages=self.prompt.fill(document=graded(record, answer)),
             temperature=self.temperature,
             response_schema=GRADE_SCHEMA,
             prompt_hash=self.prompt.hash,
@@ -130,20 +189,12 @@ def _read(text: str) -> Grade:
     return grade
 
 
-def _document(record: Record) -> str:
-    document: dict[str, Any] = {
-        "task": "grade",
-        "conversation": [{"role": turn.role, "content": turn.content} for turn in record.messages[:-1]],
-        "answer": _answer(record),
-    }
-    if record.gold:
-        document["reference"] = record.gold
-    return json.dumps(document, ensure_ascii=False)
+def _tagged(record: Record, tag: str, score: int) -> Record:
+    return replace(record, tags=(*(other for other in record.tags if not other.startswith(tag)), f"{tag}{score}"))
 
 
-def _answer(record: Record) -> str:
-    last = record.messages[-1] if record.messages else None
-    return last.content if last is not None and last.role == "assistant" else ""
+def _turns(record: Record) -> int:
+    return sum(turn.role == "user" for turn in record.messages)
 
 
 def _author(record: Record) -> str:

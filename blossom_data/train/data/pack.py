@@ -22,6 +22,7 @@ import numpy as np
 
 from blossom_data import __version__
 from blossom_data.counters import Counters as Shown
+from blossom_data.curate import clean_sets
 from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.records import Message, Record, content_id
 from blossom_data.rows import BadRow
@@ -222,6 +223,7 @@ def pack_documents(
             "template": {**describe_template(encoder), "chat_template": jinja},
             "tokenizer": describe_tokenizer(encoder),
             "inputs": [fingerprint(path) for path in inputs],
+            **clean_sets.described(inputs),
             "gates": gates.result(),
             "counts": packing.counts.to_dict(),
             "documents": len(lengths),

@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from blossom_data.curate import clean_sets
 from blossom_data.errors import BlossomError, ConfigError, system_hint
 from blossom_data.publish.names import VERSION
 from blossom_data.shards import MANIFEST
@@ -99,7 +100,7 @@ def prepare(
         if part.place not in sets:
             folder = packed_part(part, recipe, into, pairs=stage.dpo is not None, tell=tell)
             sets[part.place] = packed = PackedSet.open(folder, verify=verify)
-            _fit(packed, recipe, encoder)
+            _fit(packed, part.place, recipe, encoder)
         _refuse_other_kind(sets[part.place], stage)
     most = most_positions(config)
     if most is not None and recipe.seq_len > most:
@@ -198,8 +199,23 @@ def _refuse_other_kind(packed: PackedSet, stage: StageRecipe) -> None:
         )
 
 
-def _fit(packed: PackedSet, recipe: Recipe, encoder: Encoder) -> None:
-    """Raises ConfigError where a packed set is not what the recipe and the model's tokenizer would make."""
+def _refuse_unclean(packed: PackedSet, place: Path, recipe: Recipe) -> None:
+    """Raises ConfigError where items of a test set that the recipe names may be in what is trained on."""
+    for name in recipe.decontaminated:
+        if clean_sets.still_in(name, packed.manifest.get(clean_sets.KEY) or ()):
+            raise ConfigError(
+                f"{place} may hold items of {name}: they were never looked for",
+                hint=f"blossom-data decontaminate DATA -o FOLDER --against {name}, and train on that",
+            )
+
+
+def _fit(packed: PackedSet, place: Path, recipe: Recipe, encoder: Encoder) -> None:
+    """Raises ConfigError where a packed set is not what the recipe and the model's tokenizer would make.
+
+    Args:
+        place: where the recipe says that the data are.
+    """
+    _refuse_unclean(packed, place, recipe)
     manifest = packed.manifest
     wanted = encoder.template.name
     hint = "pack the data again, or change the recipe"

@@ -255,6 +255,8 @@ class Recipe:
     """Largest share of a data set's rows that may be unreadable when it is packed."""
     max_dropped: Share = 0.5
     """Largest share of a data set's records that may fall out when it is packed: too long, without a reply ..."""
+    decontaminated: tuple[Text, ...] = ()
+    """Test sets of which nothing may be in the data: they must have been left out (decontaminate, or [curate])."""
     deterministic: Flag = False
     """CUDA: only kernels that give the same bits each time; slower."""
     lora: Lora | None = None
@@ -278,7 +280,7 @@ class Recipe:
         decisive = self.to_dict()
         for key in ("log_every", "save_every", "keep", "name", "eval_every", "samples", "sample_tokens", "peak_tflops"):
             del decisive[key]
-        for key in ("max_bad", "max_dropped"):
+        for key in ("max_bad", "max_dropped", "decontaminated"):
             del decisive[key]
         decisive["template"] = identity_of(self.template)
         if self.hub_id:

@@ -82,6 +82,10 @@ def unknown_key(place: Path) -> None:
     write_recipe(place / "r.toml", TWO_STAGES, micro_bach=1)
 
 
+def never_looked_at(place: Path) -> None:
+    write_recipe(place / "r.toml", TWO_STAGES, decontaminated=["gsm8k-test"])
+
+
 def no_answers(place: Path) -> None:
     row = {"messages": [{"role": "user", "content": "a"}]}
     (place / "first.jsonl").write_text(json.dumps(row) + "\n")
@@ -101,6 +105,7 @@ def torn_weights(place: Path) -> None:
         (without_a_stop_token, "stop"),
         (longer_than_the_model, "rows of 96 tokens are longer than the model takes (64)"),
         (smaller_vocabulary, "the model's embedding 300 rows"),
+        (never_looked_at, "may hold items of gsm8k-test"),
         (unknown_key, "unknown key 'micro_bach'"),
         (no_answers, "none of 1 records can be trained on (no_assistant_turn 1)"),
         (torn_weights, "cannot read a model"),
