@@ -39,6 +39,11 @@ def words() -> dict[str, tuple[str, ...]]:
     }
 
 
+def renderings_of(word: str) -> tuple[str, ...]:
+    """Renderings of an English word in any of its forms; none where it is not known."""
+    return words().get(singular().get(word, word), ()) or verbs().get(word, ())
+
+
 @cache
 def words_of() -> dict[str, frozenset[str]]:
     """Chinese word of two or more characters -> English words, any one of which is enough; nouns_more adds none."""
