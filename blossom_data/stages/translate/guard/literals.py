@@ -13,8 +13,9 @@ import re
 
 from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Pair
-from blossom_data.stages.translate.guard.vocabulary import renderings_of
-from blossom_data.stages.translate.lexicon import Lexicon
+from blossom_data.stages.translate.guard.vocabulary import renderings_of, unsaid
+from blossom_data.stages.translate.lexicon import Lexicon, dictionary
+from blossom_data.stages.translate.lexicon.stems import stem
 
 _LEXICON = Lexicon("literals")
 
@@ -40,6 +41,8 @@ _ANY_QUOTE = re.compile(
 )
 _LATIN = re.compile(r"(?<![\w.-])[A-Za-z][A-Za-z+#]{2,30}(?![\w]|[-.]\w)")
 _MOST = 40
+_LONGEST_SHORT = 3
+"""A longer word in capitals that the dictionary has is written so for emphasis."""
 
 
 def find_gap(pair: Pair) -> str:
@@ -75,7 +78,17 @@ def find_literal(pair: Pair) -> str:
 
 def _is_rendered(literal: str, pair: Pair) -> bool:
     known = _LEXICON.table("rendered").get(literal.upper(), "").split()
-    return any(sign in pair.output_lower for sign in (*known, *renderings_of(literal.lower())))
+    entry = dictionary.english(literal)
+    renderings = (*known, *renderings_of(literal.lower()), *(entry.renderings if entry else ()))
+    return any(sign in pair.output_lower for sign in renderings)
+
+
+def _is_emphasis(word: str) -> bool:
+    """Whether a word in capitals is a common word: `ANYTHING`, `PENDING`."""
+    lower = word.lower()
+    if lower in _LEXICON.words("emphasis") or lower in unsaid() or _ROMAN.fullmatch(word):
+        return True
+    return len(word) > _LONGEST_SHORT and bool(dictionary.english(stem(lower)))
 
 
 def _lost_capitals(pair: Pair) -> str:
@@ -85,7 +98,7 @@ def _lost_capitals(pair: Pair) -> str:
     if not found or capitals * 3 > pair.source_letters:
         return ""
     plain = [word for word in found if word.lower() not in pair.output_lower and not _is_rendered(word, pair)]
-    told = [word for word in plain if word.lower() not in _LEXICON.words("emphasis") and not _ROMAN.fullmatch(word)]
+    told = [word for word in plain if not _is_emphasis(word)]
     return f"{told[0]!r} is lost" if told else ""
 
 
