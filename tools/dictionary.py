@@ -16,8 +16,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import re
-import sys
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import resources
@@ -25,8 +24,6 @@ from itertools import groupby
 from pathlib import Path
 
 import zstandard
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from blossom_data.stages.translate.lexicon import Lexicon
 from blossom_data.stages.translate.lexicon.dictionary import CHINESE_BLOCK, ENGLISH_BLOCK
@@ -68,8 +65,8 @@ class Gloss:
     """What is known of a Chinese word: its stems, its glosses, and how many of these are verbs or names."""
 
     stems: set[str] = field(default_factory=set)
-    count: int = 0
-    other: int = 0
+    count: float = 0
+    other: float = 0
 
 
 def entries(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
@@ -92,7 +89,9 @@ def read(lines: Iterator[str]) -> tuple[dict[str, Word], dict[str, Gloss]]:
         if len(said) > _MOST_WORDS or len(parts) > _MOST_PARTS:
             continue
         glossed = chinese[word]
-        glossed.stems.update(stem(part.lower()) for part in parts if len(part) > 2 and part.lower() not in ("the", "and"))
+        glossed.stems.update(
+            stem(part.lower()) for part in parts if len(part) > 2 and part.lower() not in ("the", "and")
+        )
         glossed.count += 1
         glossed.other += gloss.lstrip().startswith("to ") or all(part[0].isupper() for part in said)
         for part in dict.fromkeys(said):
@@ -107,15 +106,17 @@ def read(lines: Iterator[str]) -> tuple[dict[str, Word], dict[str, Gloss]]:
 
 def signs(word: Word, average: dict[str, float]) -> list[str]:
     """Characters that stand in so many renderings that each of them is one."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = defaultdict(float)
     for rendering, share in word.renderings.items():
         for sign in set(rendering):
             counts[sign] += share
     return [
         sign
-        for sign, count in counts.most_common()
+        for sign, count in sorted(counts.items(), key=lambda item: -item[1])
         if count >= _SIGN_COUNT
-        and any(count >= share * word.weight and count >= lift * average[sign] * word.weight for share, lift in _SIGN_SHARES)
+        and any(
+            count >= share * word.weight and count >= lift * average[sign] * word.weight for share, lift in _SIGN_SHARES
+        )
     ]
 
 
@@ -126,7 +127,7 @@ def noun_share(word: Word) -> int:
 
 def compiled(english: dict[str, Word], chinese: dict[str, Gloss]) -> str:
     """The two tables as text."""
-    counts: Counter[str] = Counter()
+    counts: dict[str, float] = defaultdict(float)
     for word in english.values():
         for rendering, share in word.renderings.items():
             for sign in set(rendering):

@@ -16,7 +16,6 @@ import hashlib
 import json
 import random
 import re
-import sys
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -26,15 +25,13 @@ from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
-
 from blossom_data.stages.translate.guard.act import speech_act
 from blossom_data.stages.translate.guard.alignment import Word
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.pairs import pair_of
 from blossom_data.stages.translate.guard.registry import CHECKS, covers
 
+ROOT = Path(__file__).resolve().parents[1]
 CASES = ROOT / "benchmarks" / "translation_cases"
 WEIGHTS = ROOT / "blossom_data/stages/translate/guard/act/weights.toml"
 FOLDS = 5
@@ -120,11 +117,15 @@ def changed(pair: Pair, output: str, pool: Sequence[str], chance: random.Random)
 def nouns_of(pair: Pair) -> list[Word]:
     """The longer words of the output that render something and are nouns."""
     words = pair.alignment.english if pair.target_lang == "en" else pair.alignment.chinese
-    return [word for word in words if word.is_rendered and word.weight >= 0.9 and len(word.text) > (4 if pair.target_lang == "en" else 1)]
+    return [
+        word
+        for word in words
+        if word.is_rendered and word.weight >= 0.9 and len(word.text) > (4 if pair.target_lang == "en" else 1)
+    ]
 
 
 def signs_of(pair: Pair) -> dict[str, float]:
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(float)
     for sign in speech_act.signs_of(pair):
         found[sign.name] += sign.strength
     return dict(found)
@@ -141,7 +142,9 @@ def examples(cases: list[dict[str, Any]], source_lang: str, target_lang: str) ->
     good += [(c["output"], c["source"]) for c in cases if c["label"] == "good" and c["direction"] != direction]
     outputs = [output for _, output in good]
     pairs = [("good", source, output) for source, output in good]
-    pairs += [(c["kind"], c["source"], c["output"]) for c in cases if c["label"] == "bad" and c["direction"] == direction]
+    pairs += [
+        (c["kind"], c["source"], c["output"]) for c in cases if c["label"] == "bad" and c["direction"] == direction
+    ]
     whole = [pair_of(source, output, source_lang=source_lang, target_lang=target_lang) for source, output in good]
     pool = sorted({word.text for pair in whole for word in nouns_of(pair)})
     for (source, output), pair in zip(good, whole, strict=True):
@@ -173,7 +176,9 @@ class Fit:
                 if name in place:
                     self.matrix[row, place[name]] = strength
         kinds = Counter(example.kind for example in found)
-        self.count = np.array([GOOD_COUNTS if e.kind == "good" else min(1.0, MOST_OF_A_KIND / kinds[e.kind]) for e in found])
+        self.count = np.array(
+            [GOOD_COUNTS if e.kind == "good" else min(1.0, MOST_OF_A_KIND / kinds[e.kind]) for e in found]
+        )
         self.is_bad = np.array([example.is_bad for example in found])
         groups = [hashlib.sha256(example.group.encode()).digest()[0] % FOLDS for example in found]
         self.fold = np.array(groups)
@@ -251,8 +256,13 @@ def tell(key: str, found: list[Example], sums: np.ndarray, threshold: float) -> 
     bad = np.array([example.is_bad for example in found])
     for share in (0.005, 0.01, 0.015, 0.02, 0.03):
         at = threshold_of(sums, bad, share)
-        by_kind = {k: np.mean([t >= at for e, t in zip(found, sums, strict=True) if e.kind == k]) for k in kinds if k != "good"}
-        told = ", ".join(f"{k} {100 * by_kind[k]:.0f}" for k in ("word_changed", "clause_dropped", "cut_80%", "other_text", "obeyed", "swapped_topic"))
+        by_kind = {
+            k: np.mean([t >= at for e, t in zip(found, sums, strict=True) if e.kind == k]) for k in kinds if k != "good"
+        }
+        told = ", ".join(
+            f"{k} {100 * by_kind[k]:.0f}"
+            for k in ("word_changed", "clause_dropped", "cut_80%", "other_text", "obeyed", "swapped_topic")
+        )
         print(f"  at {100 * share:.1f} % flagged (sum {at}): {told}")
     for kind, flags in sorted(kinds.items(), key=lambda item: np.mean(item[1])):
         if kind != "good" and len(flags) >= FEWEST:

@@ -45,10 +45,10 @@ class Word(NamedTuple):
 
 
 @lru_cache(maxsize=20_000)
-def _renderings(word: str) -> tuple[float, tuple[str, ...]]:
+def _renderings(word: str) -> tuple[float, frozenset[str]]:
     """(weight, Chinese renderings) of an English word."""
     own, entry = renderings_of(word), dictionary.english(stem(word))
-    renderings = tuple(entry.renderings.union(own)) if entry else own
+    renderings = entry.renderings.union(own) if entry else frozenset(own)
     weight = 1.0 if own else next((weight for most, weight in _FEW_RENDERINGS if len(renderings) <= most), 1.0)
     return weight * _noun_weight(entry.noun_share if entry else 9), renderings
 
@@ -78,12 +78,15 @@ class Alignment:
         covered = bytearray(len(chinese))
         segments = list(islice(_segments(chinese), _MOST_SEGMENTS))
         glossed = frozenset().union(*(entry.renderings for _, _, entry in segments if entry))
+        pieces = _pieces(chinese, 1, dictionary.MOST_CHARS)
         words = []
         for found in said:
             word = found.group()
             if len(word) > 1 and word not in unsaid():
                 weight, renderings = _renderings(word)
-                is_rendered = _cover(word, renderings, chinese, covered) or stem(word) in glossed or not renderings
+                is_rendered = (
+                    _cover(word, renderings, chinese, pieces, covered) or stem(word) in glossed or not renderings
+                )
                 words.append(Word(word, found.start(), weight, is_rendered))
         keys = frozenset(stem(found.group()) for found in said)
         new = [
@@ -107,7 +110,7 @@ class Alignment:
 def _near_share(lost: Sequence[Word], added: Sequence[Word], bare: str) -> dict[str, float]:
     """What is left of the weight of a word that stands beside something near to it, in the bare rest of the text."""
     shares: dict[str, float] = {}
-    pieces = _pieces(bare) if lost else set()
+    pieces = _pieces(bare, 2, 4) if lost else set()
     for one in lost:
         near = _near(one.text)
         if not near.isdisjoint(pieces):
@@ -121,12 +124,12 @@ def _near_share(lost: Sequence[Word], added: Sequence[Word], bare: str) -> dict[
     return shares
 
 
-def _pieces(text: str) -> set[str]:
-    """All stretches of two to four Chinese characters."""
+def _pieces(text: str, fewest: int, most: int) -> set[str]:
+    """All stretches of so many Chinese characters."""
     return {
         run[start : start + length]
         for run in _HAN.findall(text)
-        for length in (2, 3, 4)
+        for length in range(fewest, most + 1)
         for start in range(len(run) - length + 1)
     }
 
@@ -151,38 +154,42 @@ def _weighed(word: Word, near: dict[str, float], is_name: bool) -> Word:
     return word if word.is_rendered or share == 1.0 else word._replace(weight=word.weight * share)
 
 
-def _cover(word: str, renderings: tuple[str, ...], chinese: str, covered: bytearray) -> bool:
+@lru_cache(maxsize=20_000)
+def _mixed(word: str) -> tuple[str, ...]:
+    """The renderings that are not Chinese characters alone, or too many."""
+    return tuple(sign for sign in _renderings(word)[1] if len(sign) > dictionary.MOST_CHARS or not _HAN.fullmatch(sign))
+
+
+def _cover(word: str, renderings: frozenset[str], chinese: str, pieces: set[str], covered: bytearray) -> bool:
     """Whether a rendering of `word`, or the word itself, stands in the Chinese text; marks where."""
-    is_rendered = word in chinese
-    for rendering in renderings:
+    found = renderings & pieces
+    for rendering in found:
         place = chinese.find(rendering)
         while place >= 0:
-            is_rendered = True
             covered[place : place + len(rendering)] = b"\1" * len(rendering)
             place = chinese.find(rendering, place + 1)
-    return is_rendered
+    return bool(found) or word in chinese or any(sign in chinese for sign in _mixed(word))
 
 
-def _segments(chinese: str) -> Iterator[tuple[int, str, dictionary.Entry | None]]:
+def _segments(chinese: str) -> Iterator[tuple[int, str, dictionary.Entry]]:
     """(place, word, its entry) where the longest match from the left and that from the right find the same word."""
     for run in _HAN.finditer(chinese):
         text = run.group()
-        from_right = set(_cuts(text, is_from_right=True))
-        for start, end in _cuts(text, is_from_right=False):
-            if end - start > 1 and (start, end) in from_right:
-                yield run.start() + start, text[start:end], dictionary.chinese(text[start:end])
-
-
-def _cuts(text: str, *, is_from_right: bool) -> Iterator[tuple[int, int]]:
-    """Start and end of each longest known word, or of one character."""
-    start, end = 0, len(text)
-    while start < end:
-        for length in range(min(dictionary.MOST_CHARS, end - start), 0, -1):
-            first = end - length if is_from_right else start
-            if length == 1 or dictionary.chinese(text[first : first + length]) is not None:
-                yield first, first + length
-                break
-        if is_from_right:
-            end = first
-        else:
-            start = first + length
+        size = len(text)
+        known = dictionary.chinese_words(text)
+        ends, starts = list(range(1, size + 1)), list(range(size))
+        for start in range(size - 1):
+            for end in range(start + 2, min(start + dictionary.MOST_CHARS, size) + 1):
+                if text[start:end] in known:
+                    ends[start] = end
+                    starts[end - 1] = min(starts[end - 1], start)
+        from_right, end = set(), size
+        while end:
+            from_right.add((starts[end - 1], end))
+            end = starts[end - 1]
+        start = 0
+        while start < size:
+            end = ends[start]
+            if end - start > 1 and (start, end) in from_right and (entry := dictionary.chinese(text[start:end])):
+                yield run.start() + start, text[start:end], entry
+            start = end

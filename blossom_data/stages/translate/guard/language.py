@@ -136,9 +136,12 @@ def _without_kept_lines(pair: Pair) -> str:
 _REWRITES = _LEXICON.pattern(r"\b{rewrites}s?\b", re.IGNORECASE)
 
 
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,64}")
+
+
 def _scattered(pair: Pair) -> str:
     """Plain words of a short source that stand untranslated among Chinese ones."""
-    outside = _AFTER_COLON.sub(_unless_han, _QUOTED.sub(" | ", pair.output))
+    outside = _AFTER_COLON.sub(_unless_han, _QUOTED.sub(" | ", _ADDRESS.sub(" ", pair.output)))
     words = pair.source_words
     left = [word for word in LATIN_WORD.findall(outside) if word.islower() and len(word) >= 4 and word in words]
     left = [word for word in dict.fromkeys(left) if word not in _LEXICON.words("borrowed")]

@@ -50,8 +50,12 @@ def find_gap(pair: Pair) -> str:
     output, source = pair.output, pair.source
     if (found := _EMPTY.search(output)) and not _EMPTY.search(source):
         return f"empty {found.group()!r}"
-    dangling = _DANGLING_EN if output.isascii() else _DANGLING
-    if (found := dangling.search(output)) and not (_DANGLING_EN.search(source) or _DANGLING.search(source)):
+    dangling = {"en": _DANGLING_EN, "zh": _DANGLING}.get(pair.target_lang)
+    if (
+        dangling
+        and (found := dangling.search(output))
+        and not (_DANGLING_EN.search(source) or _DANGLING.search(source))
+    ):
         return f"nothing before {found.group().strip()!r}"
     if (found := _NOBODY.search(output)) and not _SOMEBODY.search(source):
         return f"{found.group()!r} in place of something"

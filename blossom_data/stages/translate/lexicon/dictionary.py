@@ -1,11 +1,12 @@
 """English and Chinese words that render each other, of CC-CEDICT; dictionary.tsv.zst is made by tools/dictionary.py.
 
-    english("whal")  ->  Entry(8, ("鲸", "捕", ...))        a stem (stems.py), and any one of its renderings
-    chinese("海豚")   ->  Entry(9, frozenset({"dolphin"}))   the stems of what glosses a Chinese word
+english("whal")  ->  Entry(8, ("鲸", "捕", ...))        a stem (stems.py), and any one of its renderings
+chinese("海豚")   ->  Entry(9, frozenset({"dolphin"}))   the stems of what glosses a Chinese word
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple
@@ -32,10 +33,16 @@ class _Table:
         self._blocks = {block[:length]: block for block in text.split("\n\n")}
         self._lines: dict[str, str] = {}
 
+    def opened(self, starts: Iterable[str]) -> Mapping[str, str]:
+        """All lines read so far, those of blocks that begin with one of `starts` among them."""
+        for start in self._blocks.keys() & set(starts):
+            self.get(start)
+        return self._lines
+
     def get(self, key: str) -> str | None:
         block = self._blocks.pop(key[: self._length], None)
         if block is not None:
-            self._lines.update(line.split("\t", 1) for line in block.split("\n"))
+            self._lines.update((name, value) for name, _, value in (line.partition("\t") for line in block.split("\n")))
         return self._lines.get(key)
 
 
@@ -46,6 +53,11 @@ def _tables() -> tuple[_Table, _Table]:
     packed = (resources.files(__package__) / "dictionary.tsv.zst").read_bytes()
     first, _, second = zstandard.ZstdDecompressor().decompress(packed).decode().partition("\n\n\n")
     return _Table(first, ENGLISH_BLOCK), _Table(second, CHINESE_BLOCK)
+
+
+def chinese_words(text: str) -> Mapping[str, str]:
+    """A table with every known word that begins with a character of `text` among its keys."""
+    return _tables()[1].opened(text)
 
 
 @lru_cache(maxsize=50_000)

@@ -52,11 +52,19 @@ def _without_inflection(word: str) -> str:
     """The word without the endings of plural, past and participle."""
     if word.endswith("ies") and len(word) > 4:
         word = word[:-3] + "y"
-    elif word.endswith("es") and word[-3] in "sxzo" or word.endswith(("ches", "shes")):
+    elif (word.endswith("es") and word[-3] in "sxzo") or word.endswith(("ches", "shes")):
         word = word[:-2]
     elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = word[:-1]
-    for ending, rest in (("iest", "y"), ("est", ""), ("ingly", ""), ("edly", ""), ("ing", ""), ("ied", "y"), ("ed", "")):
+    for ending, rest in (
+        ("iest", "y"),
+        ("est", ""),
+        ("ingly", ""),
+        ("edly", ""),
+        ("ing", ""),
+        ("ied", "y"),
+        ("ed", ""),
+    ):
         left = word[: -len(ending)]
         if word.endswith(ending) and len(left) >= _FEWEST_LEFT_OF_VERB and _VOWEL.search(left):
             return _undoubled(left + rest) if len(left) > 3 else left + rest

@@ -146,9 +146,8 @@ _COPULA_SOURCE = _LEXICON.pattern(r"\b{copulas}\b|['’](?:s|re|m)\b", _I)
 _TELL = _LEXICON.pattern(r"\b{telling_orders}\b", _I)
 """Orders that a question may stand for."""
 
-def _weigh_question(
-    signs: list[Sign], source: str, output: str, asked: list[str], sentences: list[str]
-) -> None:
+
+def _weigh_question(signs: list[Sign], source: str, output: str, asked: list[str], sentences: list[str]) -> None:
     last_mark = max(output.rfind("？"), output.rfind("?"))
     is_request = bool(_REQUEST.search(asked[-1]))
     if last_mark < 0:

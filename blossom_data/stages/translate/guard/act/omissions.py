@@ -1,7 +1,7 @@
 """Parts of an English source that a Chinese output leaves out or answers, each looked at for itself.
 
-    "Write a program. Explain its running time."  ->  "编写一个程序。"           fewer clauses than sentences
-    "Write a program, and explain it."            ->  "编写一个程序。"           no rendering of the second verb
+"Write a program. Explain its running time."  ->  "编写一个程序。"           fewer clauses than sentences
+"Write a program, and explain it."            ->  "编写一个程序。"           no rendering of the second verb
 """
 
 from __future__ import annotations

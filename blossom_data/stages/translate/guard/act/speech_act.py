@@ -14,8 +14,9 @@ from collections.abc import Iterator
 
 from blossom_data.stages.translate.guard.act.en_zh import signs_en_zh
 from blossom_data.stages.translate.guard.act.polarity import weigh_comparison, weigh_negation
-from blossom_data.stages.translate.guard.act.sign import Sign, thresholds, weights
+from blossom_data.stages.translate.guard.act.sign import THRESHOLD, THRESHOLD_OF_A_LINE, Sign, weights
 from blossom_data.stages.translate.guard.act.zh_en import signs_zh_en
+from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.shape import find_length
 from blossom_data.stages.translate.masks import HOLE
@@ -26,11 +27,10 @@ _MOST_TOLD = 300
 
 def find_speech_act(pair: Pair) -> str:
     """The signs that the output answers, continues or leaves out what it should translate."""
-    whole, line_threshold = thresholds()
-    if found := _told(pair, whole):
+    if found := _told(pair, THRESHOLD):
         return found
     for line in lines_of(pair):
-        if (found := _told(line, line_threshold)) or (found := find_length(line)):
+        if (found := _told(line, THRESHOLD_OF_A_LINE)) or (found := find_length(line)):
             return f"{found} in {line.output[:30]!r}"
     return ""
 
@@ -53,6 +53,11 @@ def weighed(pair: Pair) -> list[tuple[float, str]]:
     table = weights(pair.source_lang)
     found = ((sign.strength * table.get(sign.name, 0.0), sign.detail) for sign in signs_of(pair))
     return sorted((each for each in found if each[0]), reverse=True)
+
+
+def explain_sum(pair: Pair) -> list[tuple[float, str]]:
+    """What the speech act's sum is made of, for `--explain`; [] for languages that it is not made for."""
+    return weighed(pair) if (pair.source_lang, pair.target_lang) in EN_ZH else []
 
 
 def _told(pair: Pair, threshold: float) -> str:

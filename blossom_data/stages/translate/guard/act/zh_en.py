@@ -176,4 +176,6 @@ def _weigh_size(signs: list[Sign], pair: Pair, sentences: int) -> None:
     if got > sentences:
         joints = len(_JOINT_ZH.findall(source))
         each = 0.15 if got - sentences <= joints else 0.3
-        signs.append(Sign("more_sentences", round(min(each * (got - sentences), 0.8), 2), f"{got} sentences for {sentences}"))
+        signs.append(
+            Sign("more_sentences", round(min(each * (got - sentences), 0.8), 2), f"{got} sentences for {sentences}")
+        )
