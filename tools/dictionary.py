@@ -33,7 +33,8 @@ TARGET = Path(__file__).resolve().parents[1] / "blossom_data/stages/translate/le
 _ENTRY = re.compile(r"\S+ (?P<word>[\u3400-\u9fff]{1,5}) \[[^\]]*\] /(?P<glosses>.*)/")
 _NOTE = re.compile(r"\([^()]*\)|\[[^\]]*\]")
 _NO_GLOSS = re.compile(
-    r"\s*(?:surname|(?:old |archaic |erroneous |Japanese |Taiwan )?variant of|see |CL:|abbr|also written|used in|erhua|radical)"
+    r"\s*(?:surname|(?:old |archaic |erroneous |Japanese |Taiwan )?variant of|see |CL:|abbr|also written|used in"
+    r"|erhua|radical)"
 )
 _RARE = re.compile(r"\((?:archaic|old|literary|dialect|Cantonese|Tw|classical|coll\.|slang)\)", re.IGNORECASE)
 _WORD = re.compile(r"[A-Za-z]+(?:'[a-z]+)?")

@@ -5,7 +5,8 @@
 Logistic regression over the labelled suite and over outputs derived from its good pairs: cut at 60 and 80 %, with a
 clause less, with another word, with another pair's output, and each pair turned around. Weights are drawn towards those
 set by hand and are never negative; a sign that hardly occurs keeps its hand weight. The threshold is the lowest that
-flags at most --most-flagged of good pairs in folds that the weights were not fitted on; all pairs of a source are in one fold.
+flags at most --most-flagged of good pairs in folds that the weights were not fitted on; those of one source are
+in one fold.
 Prints what held-out folds give. The same suite gives the same file.
 """
 

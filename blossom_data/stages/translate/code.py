@@ -105,7 +105,8 @@ def code_spans(text: str) -> list[tuple[int, int]]:
 
 _INLINE = re.compile(
     r"\bfor \w{1,30}(?:, ?\w{1,30})? in (?:range|enumerate|zip|len)\([^()\n]{0,60}\):?|"
-    r"\b(?:SELECT\b[^;\n]{1,300}?\bFROM\b|INSERT INTO\b|DELETE FROM\b|UPDATE \w{1,60} SET\b|(?:CREATE|DROP|ALTER) TABLE\b)"
+    r"\b(?:SELECT\b[^;\n]{1,300}?\bFROM\b|INSERT INTO\b|DELETE FROM\b|UPDATE \w{1,60} SET\b"
+    r"|(?:CREATE|DROP|ALTER) TABLE\b)"
     r"[^;\n]{1,300};"
 )
 

@@ -34,7 +34,8 @@ from blossom_data.stages.translate.segments import KINDS, Plan, Segment, in_call
 
 REJECT_CODES = (
     "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
-    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "literal", "chatter",
+    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act",
+    "literal", "chatter",
     "ask", "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
     "source_language", "unsupported_content",
 )  # fmt: skip

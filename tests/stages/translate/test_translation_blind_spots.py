@@ -100,8 +100,13 @@ def test_literals_survive(source: str, good: str, bad: str, code: str) -> None:
     ("source", "good", "bad", "direction"),
     [
         ("Write a poem about a lonely whale.", "写一首关于孤独的鲸鱼的诗。", "写一首关于孤独的海豚的诗。", "en-zh"),
-        ("解释睡眠对运动员的重要性。", "Explain why sleep matters for athletes.", "Explain why sleep matters for musicians.", "zh-en"),
-        ("Explain how a refrigerator keeps food cold.", "解释冰箱如何让食物保持低温。", "解释洗衣机如何把衣服洗净。", "en-zh"),
+        (
+            "解释睡眠对运动员的重要性。",
+            "Explain why sleep matters for athletes.",
+            "Explain why sleep matters for musicians.",
+            "zh-en",
+        ),
+        ("How does a fridge keep food cold?", "冰箱如何让食物保持低温？", "洗衣机如何把衣服洗净？", "en-zh"),
         (
             "Write a letter to your landlord in which you complain about the heating.",
             "给房东写一封信，抱怨暖气。",

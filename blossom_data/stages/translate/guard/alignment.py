@@ -1,11 +1,11 @@
 """Which words of an English and a Chinese text render each other, by the dictionary and the word tables.
 
     Alignment("Write a poem about a whale.", "写一首关于海豚的诗。")
-        english   write, poem, whale        each with its place, how sure a translation renders it, whether it is rendered
+        english   write, poem, whale        each with its place, its weight, and whether it is rendered
         chinese   关于, 海豚                  each with its place, and whether a word of the English text renders it
 
-It is blind to grammar and to what a text says: a word without counterpart may be a gap in the dictionary. What many such
-words, or one on each side, or all of the last ones tell is for those who read it (act/rendering.py).
+It is blind to grammar and to what a text says: a word without counterpart may be a gap in the dictionary. What
+many such words, or one on each side, or all of the last ones tell is for those who read it (act/rendering.py).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FEW_RENDERINGS = ((0, 0.0), (1, 0.35), (3, 0.5))
 _VERB_WEIGHT = 0.4
 """What a verb weighs beside a noun, which translators put in fewer other ways."""
 _NAME_WEIGHT, _NEAR_WEIGHT, _LOOSE_WEIGHT = 0.4, 0.3, 0.6
-"""What is left of the weight of a capital inside a sentence, and of a word where one of near or perhaps near meaning is."""
+"""What is left of the weight of a capital inside a sentence, and of a word beside one of (perhaps) near meaning."""
 
 
 _NEAR_SHARE = 0.1

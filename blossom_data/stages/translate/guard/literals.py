@@ -4,7 +4,7 @@
     "Dear [insert name], thank you"   ->  "尊敬的 ，谢谢"           a stop with nothing before it
     'Who said "I Have a Dream"?'      ->  "谁说了“”？"              empty quotes
 
-A hole is certain. A lost literal is doubted, for some have a rendering: those that the dictionary or literals.toml know.
+A hole is certain. A lost literal is doubted, for some have a rendering (dictionary, literals.toml).
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def _by_stem() -> dict[str, tuple[str, ...]]:
 
 
 def renderings_of(word: str) -> tuple[str, ...]:
-    """Renderings of an English word in any of its forms, by the tables beside the dictionary; none where it is not there."""
+    """Renderings of an English word in any of its forms, by the tables beside the dictionary."""
     return _by_stem().get(stem(word), ())
 
 
