@@ -69,6 +69,12 @@ def _near(word: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def forget_lookups() -> None:
+    """Looks every word up anew, after a table was changed."""
+    for looked_up in (_renderings, _near, _nearness, _mixed):
+        looked_up.cache_clear()
+
+
 class Alignment:
     """The content words of both texts, in order, and which of them have a counterpart."""
 

@@ -41,7 +41,8 @@ def words() -> dict[str, tuple[str, ...]]:
 
 
 @cache
-def _by_stem() -> dict[str, tuple[str, ...]]:
+def own_renderings() -> dict[str, tuple[str, ...]]:
+    """Stem -> renderings that the tables beside the dictionary have."""
     found: dict[str, tuple[str, ...]] = {}
     for table in (renderings("nouns", "nouns_more"), verbs(), renderings("renderings")):
         for word, signs in table.items():
@@ -51,7 +52,7 @@ def _by_stem() -> dict[str, tuple[str, ...]]:
 
 def renderings_of(word: str) -> tuple[str, ...]:
     """Renderings of an English word in any of its forms, by the tables beside the dictionary."""
-    return _by_stem().get(stem(word), ())
+    return own_renderings().get(stem(word), ())
 
 
 @cache
