@@ -29,9 +29,10 @@ from blossom_data.prompts import load_prompt
 from blossom_data.records import Message, Record, Reject
 from blossom_data.stages.translate.accept import judge_reply
 from blossom_data.stages.translate.guard.act import zh_en
+from blossom_data.stages.translate.guard.alignment import forget_lookups
 from blossom_data.stages.translate.guard.pairs import check_pair
 from blossom_data.stages.translate.guard.shape import MAX_CHARS
-from blossom_data.stages.translate.guard.vocabulary import verbs, words
+from blossom_data.stages.translate.guard.vocabulary import own_renderings, verbs, words
 from blossom_data.stages.translate.judge.injection import speech_to_judge
 from blossom_data.stages.translate.judge.judging import SOFT, Judging
 from blossom_data.stages.translate.judge.kinds import chats_of, kind_of
@@ -94,19 +95,21 @@ def score_value(cases: list[dict[str, Any]], show: str, kind: str) -> None:
 
 @contextmanager
 def forgotten(share: float, seed: int) -> Iterator[None]:
-    """The word tables with `share` of their words bereft of all renderings, as those of unseen texts may be."""
+    """The word tables beside the dictionary with `share` of their words bereft of all renderings."""
     chance = random.Random(seed)
     saved: list[tuple[dict[str, Any], str, Any]] = []
-    tables: list[dict[str, Any]] = [words(), verbs(), zh_en.terms(), zh_en.english_heads()]  # type: ignore[list-item]
+    tables: list[dict[str, Any]] = [words(), verbs(), own_renderings(), zh_en.english_heads()]  # type: ignore[list-item]
     for table in tables:
         for word in chance.sample(sorted(table), round(share * len(table))):
             saved.append((table, word, table[word]))
             table[word] = type(table[word])()
+    forget_lookups()
     try:
         yield
     finally:
         for table, word, renderings in reversed(saved):
             table[word] = renderings
+        forget_lookups()
 
 
 def score_forgotten(cases: list[dict[str, Any]], seeds: int = 5) -> None:

@@ -24,7 +24,9 @@ from blossom_data.llm.decode import BadReply
 from blossom_data.records import Record
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
-from blossom_data.stages.translate.accept import explain_reply
+from blossom_data.stages.translate.accept import explain_reply, pair_of_segment
+from blossom_data.stages.translate.guard.act.sign import THRESHOLD
+from blossom_data.stages.translate.guard.act.speech_act import explain_sum
 from blossom_data.stages.translate.protocol import Request
 from blossom_data.stages.translate.stage import Translate
 
@@ -78,7 +80,11 @@ def _tell(request: Request, ask: Ask, reply: Reply | None) -> dict[str, Any]:
             ran = [
                 {"code": each.code, "hard": each.is_hard, "run": each.is_run, "found": each.detail} for each in verdicts
             ]
-            told["checks"].append({"source": segment.text, "output": text, "verdicts": ran})
+            signs = [
+                {"weight": round(weight, 2), "seen": seen}
+                for weight, seen in explain_sum(pair_of_segment(request, segment, text.strip()))
+            ]
+            told["checks"].append({"source": segment.text, "output": text, "verdicts": ran, "signs": signs})
     except BadReply as why:
         told["fault"] = f"{why.code}: {why.detail}"
     return told
@@ -108,6 +114,10 @@ def _lines(record: Record, calls: list[dict[str, Any]]) -> Iterator[str]:
             yield f"── refused as a whole: {call['fault']}"
         for checked in call["checks"]:
             yield f"── {checked['source']}"
+            if checked["signs"]:
+                total = sum(sign["weight"] for sign in checked["signs"])
+                yield f"  signs, {total:.2f} of the {THRESHOLD:.2f} that make a finding:"
+                yield from (f"      {sign['weight']:5.2f}  {sign['seen']}" for sign in checked["signs"])
             yield f"   {checked['output']}"
             for verdict in checked["verdicts"]:
                 state = verdict["found"] or ("ok" if verdict["run"] else "not for these languages")

@@ -8,7 +8,9 @@ A line is code only when it could hardly be prose; what is missed is left to the
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Iterator
 from itertools import islice
 
 _MOST_LINES = 4000
@@ -44,7 +46,7 @@ _LINE = re.compile(
     )[ \t]*$""",
     re.MULTILINE | re.VERBOSE,
 )
-_TAIL = re.compile(r":[ \t]+(?=\S)")
+_TAIL = re.compile(r":[ \t]+(?=\S)|：[ \t]*(?=[!-~])")
 _TAIL_CODE = re.compile(
     r"""(?:
       (?:def|class|function|public|private|static|var|let|const|import|from|for|while|if|return|print|int|void)\b
@@ -73,7 +75,7 @@ def _is_block_gap(text: str, end: int, start: int) -> bool:
 def code_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of each stretch of unfenced code; neighbouring lines of code make one stretch."""
     if not any(sign in text for sign in _SIGNS):
-        return []
+        return list(_yaml_blocks(text))
     spans: list[tuple[int, int]] = []
     for match in islice(_LINE.finditer(text), _MOST_LINES):
         start = match.start() + len(match.group()) - len(match.group().lstrip())
@@ -87,7 +89,7 @@ def code_spans(text: str) -> list[tuple[int, int]]:
     last, line_end = 0, -1
     if spans and (more := _INDENTED.match(text, spans[-1][1])):
         spans[-1] = (spans[-1][0], more.end())
-    if ":" in text:
+    if ":" in text or "：" in text:
         for colon in islice(_TAIL.finditer(text), _MOST_LINES):
             if colon.end() > line_end:
                 line_end = text.find("\n", colon.end())
@@ -97,4 +99,50 @@ def code_spans(text: str) -> list[tuple[int, int]]:
             if tail := _TAIL_CODE.match(text, colon.end()):
                 last = tail.end()
                 spans.append((colon.end(), last))
-    return spans
+    spans += [match.span() for match in islice(_INLINE.finditer(text), _MOST_VALUES)]
+    return [*spans, *_json_values(text), *_yaml_blocks(text)]
+
+
+_INLINE = re.compile(
+    r"\bfor \w{1,30}(?:, ?\w{1,30})? in (?:range|enumerate|zip|len)\([^()\n]{0,60}\):?|"
+    r"\b(?:SELECT\b[^;\n]{1,300}?\bFROM\b|INSERT INTO\b|DELETE FROM\b|UPDATE \w{1,60} SET\b"
+    r"|(?:CREATE|DROP|ALTER) TABLE\b)"
+    r"[^;\n]{1,300};"
+)
+
+
+_JSON_START = re.compile(r"\{\s*\"[^\"\n]{0,80}\"\s*:|\[\s*\{\s*\"")
+_MOST_VALUES, _MOST_JSON_CHARS, _MOST_JSON_DEPTH = 40, 8000, 40
+
+
+def _json_values(text: str) -> Iterator[tuple[int, int]]:
+    """Objects, and arrays of objects, that are whole JSON and stand within a line or over several."""
+    last = 0
+    for opening in islice(_JSON_START.finditer(text), _MOST_VALUES):
+        if opening.start() < last:
+            continue
+        piece = text[opening.start() : opening.start() + _MOST_JSON_CHARS]
+        if piece.count("[") > 4 * _MOST_JSON_DEPTH or piece.count("{") > 4 * _MOST_JSON_DEPTH:
+            return
+        try:
+            _, length = json.JSONDecoder().raw_decode(piece)
+        except ValueError:
+            continue
+        last = opening.start() + length
+        yield opening.start(), last
+
+
+_YAML = re.compile(
+    r"^(?:---[ \t]*\n)?(?:[ ]*(?:- )?[a-z][\w.-]{0,40}:(?:[ ]+[^\s:,\[{][^\s,]{0,80})?[ \t]*(?:\n|\Z)"
+    r"|[ ]*- [\w./:@=-]{1,80}[ \t]*(?:\n|\Z)){2,400}",
+    re.MULTILINE,
+)
+_NESTED = re.compile(r"^[ ]*(?:- )?[\w.-]+:[ \t]*\n[ ]+\S|^---[ \t]*\n", re.MULTILINE)
+
+
+def _yaml_blocks(text: str) -> Iterator[tuple[int, int]]:
+    """Lines of keys in lower case with at most one word each, of which some stand below another."""
+    if ":\n" in text or "---\n" in text:
+        for block in islice(_YAML.finditer(text), _MOST_VALUES):
+            if _NESTED.search(block.group()):
+                yield block.start(), block.start() + len(block.group().rstrip())

@@ -50,7 +50,7 @@ def find_lang_task(text: str, spans: Sequence[Span] = (), *, lang: str = "en") -
     lowered = text[:4000].lower()
     if lang == "en" and not any(sign in lowered for sign in _LEXICON.words("signs")):
         return LangTask()
-    asked = task.search(text, 0, 4000)
+    asked = next((found for found in task.finditer(text, 0, 4000) if not _is_named(text, found, lang)), None)
     if asked is None:
         return LangTask()
     kept = [
@@ -62,13 +62,49 @@ def find_lang_task(text: str, spans: Sequence[Span] = (), *, lang: str = "en") -
     for match in after_colon.finditer(text):
         if len(kept) >= _MOST_KEPT:
             break
-        if match.end() > asked.end() and material.search(match.group(1)) and not _overlaps(match.span(1), kept):
-            kept.append(match.span(1))
+        stretch = _without_asks(text, *match.span(1), lang)
+        if (
+            match.end() > asked.end()
+            and material.search(match.group(1))
+            and not _overlaps(stretch, kept)
+            and not asked.start() < match.start() < asked.end()
+            and not _LABEL.search(text[max(0, match.start() - _LABEL_CHARS) : match.start()])
+        ):
+            kept.append(stretch)
     line_end = text.find("\n", asked.end())
     if not kept and line_end >= 0:
-        kept = [span for span in _lines_after(text, line_end) if material.search(text, *span)][:_MOST_KEPT]
+        lines = (_without_asks(text, *line, lang) for line in _lines_after(text, line_end))
+        kept = [line for line in lines if line[1] > line[0] and material.search(text, *line)][:_MOST_KEPT]
     free = [stretch for stretch in kept if not _cuts(stretch, spans)]
     return LangTask(True, tuple(sorted(free)))
+
+
+_LABEL = _LEXICON.pattern(r"(?:^|\n)\W{0,4}{ask_labels}\s?\Z", re.IGNORECASE)
+_LABEL_CHARS = 24
+_ASKS_AFTER = {
+    "en": _LEXICON.pattern(r"(?:^|(?<=[.?!\"”'’]))\s*{asks_after}\b[^\n]*\Z", re.IGNORECASE),
+    "zh": _LEXICON.pattern(r"(?:^|(?<=[。？！”」]))\s*{asks_after_zh}[^\n]*\Z"),
+}
+_NAMED = {
+    "en": _LEXICON.pattern(r"{named}[^.\n]{0,20}\Z", re.IGNORECASE),
+    "zh": _LEXICON.pattern(r"{named_zh}[^。\n]{0,12}\Z"),
+}
+_NAMED_CHARS = 60
+
+
+def _is_named(text: str, found: re.Match[str], lang: str) -> bool:
+    """Whether words are only named, as in `without using the word "x"`: then they are translated with the rest."""
+    begin = max(0, found.start() - _NAMED_CHARS)
+    return _NAMED[lang].search(text[begin : found.start()]) is not None
+
+
+def _without_asks(text: str, start: int, end: int, lang: str) -> tuple[int, int]:
+    """The stretch without the sentence at its end that asks for something more: `He go. Then explain the rule.`"""
+    found = _ASKS_AFTER[lang].search(text[start:end])
+    if found is None:
+        return start, end
+    kept = text[start : start + found.start()].rstrip()
+    return start, start + len(kept)
 
 
 def _overlaps(stretch: tuple[int, int], kept: Sequence[tuple[int, int]]) -> bool:

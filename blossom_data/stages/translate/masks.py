@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from blossom_data.stages.translate.code import code_spans
+from blossom_data.stages.translate.prose import opens_with_ask, without_asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,8 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
             re.ASCII,
         ),
     ),
+    ("template", ("{%", "{#"), re.compile(r"\{%[^{}\n]{1,300}?%\}|\{#[^{}\n]{1,300}?#\}")),
+    ("template", ("<|", "<<"), re.compile(r"<\|[\w/ -]{1,40}\|>|<</?[A-Z]{2,12}>>")),
     (
         "url",
         ("://", "www."),
@@ -107,6 +110,15 @@ _PATTERNS: tuple[tuple[str, tuple[str, ...], re.Pattern[str]], ...] = (
         ),
     ),
     ("name", (".",), re.compile(r"(?<![\w.])(?:10\.\d{4,9}/[\w.()/;-]*\w|\d{1,3}(?:\.\d{1,3}){3})(?!\w)", re.ASCII)),
+    (
+        "gibberish",
+        ("",),
+        re.compile(
+            r"(?<![\w/.@-])(?:(?=[a-z]{0,20}[bcdfghjklmnpqrstvwxz]{6})(?![a-z]{0,40}?([a-z])\1\1)[a-z]{6,40}"
+            r"|(?=[a-f]*\d)(?=\d*[a-f])[0-9a-f]{16,128}"
+            r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})(?![\w/-])"
+        ),
+    ),
 )
 
 
@@ -128,10 +140,27 @@ def find_spans(text: str) -> list[Span]:
     spans: list[Span] = []
     last = 0
     for start, _, end, kind in found:
-        if start >= last and end > start:
-            spans.append(Span(start, end, kind))
-            last = end
+        if start >= last and end > start and (parts := _seen(text, start, end, kind)):
+            spans += [Span(first, after, kind) for first, after in parts]
+            last = spans[-1].end
     return spans
+
+
+_PROSE_FENCE = re.compile(r"```(?:text|plaintext|txt|prompt|markdown|md)?[ \t]*\n(?:[^\n{}();=<>`\\|]*\n)+?[ \t]*```")
+
+
+def _seen(text: str, start: int, end: int, kind: str) -> list[tuple[int, int]]:
+    """What of a span is masked: all of it, or what stands around the asks that it holds."""
+    if kind == "fence":
+        if not text.endswith(("```", "~~~"), start + 3, end):
+            return list(without_asks(text, start, end))
+        if _PROSE_FENCE.fullmatch(text, start, end) and opens_with_ask(text, text.index("\n", start), end - 3):
+            return [(start, text.index("\n", start)), (end - 3, end)]
+    elif kind == "payload":
+        return list(without_asks(text, start, end))
+    elif kind == "code" or kind == "placeholder" or (kind == "latex" and text[start] == "$"):
+        return [] if opens_with_ask(text, start + 1, end - 1) else [(start, end)]
+    return [(start, end)]
 
 
 def token(nonce: str, number: int) -> str:

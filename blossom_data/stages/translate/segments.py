@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from blossom_data.records import Message
 from blossom_data.stages.translate.lang_task import LangTask, find_lang_task
 from blossom_data.stages.translate.masks import Span, find_spans, masked, restored, token, without_spans
+from blossom_data.stages.translate.prose import material_of_asks
 from blossom_data.stages.translate.script import needs_translation
 
 KINDS = {"system": "background", "user": "instruction", "assistant": "answer"}
@@ -85,7 +86,7 @@ def plan_record(messages: Sequence[Message], source_lang: str) -> Plan:
         if turn.role not in KINDS or not turn.content:
             rows.append((turn.content,))
             continue
-        spans = find_spans(turn.content)
+        spans = protected_spans(turn.content, source_lang)
         task = find_lang_task(turn.content, spans, lang=source_lang) if turn.role != "assistant" else LangTask()
         is_lang_task = is_lang_task or task.is_found
         spans = with_kept(spans, task.kept)
@@ -101,6 +102,12 @@ def plan_record(messages: Sequence[Message], source_lang: str) -> Plan:
                 row.append(text)
         rows.append(tuple(row))
     return Plan(tuple(messages), tuple(rows), tuple(segments), is_lang_task)
+
+
+def protected_spans(text: str, source_lang: str) -> list[Span]:
+    """What of `text` is kept: its protected spans, and the Chinese material of an English ask over it."""
+    spans = find_spans(text)
+    return with_kept(spans, material_of_asks(text)) if source_lang == "en" else spans
 
 
 def with_kept(spans: Sequence[Span], kept: Sequence[tuple[int, int]]) -> list[Span]:

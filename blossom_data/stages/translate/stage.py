@@ -20,18 +20,29 @@ from blossom_data.languages.tags import base_of, name_of
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Record, Reject
 from blossom_data.stages.translate.accept import Outcome, judge_reply
+from blossom_data.stages.translate.guard.act.orders import has_order
 from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Finding
 from blossom_data.stages.translate.judge.judging import ASKED_AS, CLEARED, OFF, Judging, Opinion
 from blossom_data.stages.translate.judge.kinds import chats_of
-from blossom_data.stages.translate.masks import find_spans, without_spans
+from blossom_data.stages.translate.masks import without_spans
+from blossom_data.stages.translate.prose import is_ask
 from blossom_data.stages.translate.protocol import REPLY_SCHEMA, Request, make_nonce
 from blossom_data.stages.translate.script import is_in
-from blossom_data.stages.translate.segments import KINDS, Plan, Segment, estimate_tokens, in_calls, plan_record
+from blossom_data.stages.translate.segments import (
+    KINDS,
+    Plan,
+    Segment,
+    estimate_tokens,
+    in_calls,
+    plan_record,
+    protected_spans,
+)
 
 REJECT_CODES = (
     "finish", "content_filter", "envelope", "json", "keys", "nonce", "count", "ids", "head", "mask", "damage",
-    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act", "chatter",
+    "language", "traditional", "simplified", "residue", "length", "structure", "numbers", "speech_act",
+    "literal", "chatter",
     "ask", "description", "refusal", "turns", "lang_task", "loop", "balance", "cross", "quarantine", "judge",
     "source_language", "unsupported_content", "unreadable",
 )  # fmt: skip
@@ -289,7 +300,15 @@ def _is_one_language(one: str, other: str) -> bool:
 
 
 def _is_chinese(record: Record) -> bool:
-    """Whether the first line of a record is written in Chinese, and most of it."""
-    texts = [without_spans(turn.content, find_spans(turn.content)) for turn in record.messages if turn.role in KINDS]
+    """Whether the first line of a record is written in Chinese, and most of it, and no English line orders alone."""
+    lang = "en" if record.lang == "en" else "zh"
+    texts = [
+        without_spans(turn.content, protected_spans(turn.content, lang))
+        for turn in record.messages
+        if turn.role in KINDS
+    ]
     lines = [line for text in texts for line in text.split("\n") if any(sign.isalpha() for sign in line)]
-    return bool(lines) and is_in(lines[0], "zh") and is_in("\n".join(lines), "zh")
+    if not (lines and is_in(lines[0], "zh") and is_in("\n".join(lines), "zh")):
+        return False
+    english = lang == "en" and any(line.isascii() and is_ask(line) for line in lines)
+    return not english or any(has_order(line) or line.rstrip().endswith(("：", ":", "？")) for line in lines)

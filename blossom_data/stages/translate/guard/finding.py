@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from blossom_data.languages.tags import base_of
+from blossom_data.stages.translate.guard.alignment import Alignment
 from blossom_data.stages.translate.script import HAN, LATIN_WORD
 
 _SPACE = re.compile(r"\s+")
@@ -112,6 +113,12 @@ class Pair:
     def output_letters(self) -> int:
         """Latin letters of the output."""
         return sum(map(len, self.output_words))
+
+    @_Lazy
+    def alignment(self) -> Alignment:
+        """Which words of the two texts render each other; of an English and a Chinese one."""
+        english, chinese = (self.source, self.output) if self.source_lang == "en" else (self.output, self.source)
+        return Alignment(english, chinese.lower())
 
     @_Lazy
     def source_flat(self) -> str:

@@ -90,7 +90,7 @@ def _not_english(pair: Pair) -> str:
         return "" if asks and "?" in pair.output and not pair.output_han else "no English in it"
     english = sum(word in frequent() for word in pair.output_words)
     for stops in foreign():
-        other = sum(word in stops and word not in frequent() for word in pair.output_words)
+        other = len({word for word in pair.output_words if word in stops and word not in frequent()})
         if other >= 2 and other > english:
             return "another language with Latin letters"
     accents = sum(not word.isascii() for word in pair.output_words)
@@ -136,9 +136,12 @@ def _without_kept_lines(pair: Pair) -> str:
 _REWRITES = _LEXICON.pattern(r"\b{rewrites}s?\b", re.IGNORECASE)
 
 
+_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w.-]{1,64}")
+
+
 def _scattered(pair: Pair) -> str:
     """Plain words of a short source that stand untranslated among Chinese ones."""
-    outside = _AFTER_COLON.sub(_unless_han, _QUOTED.sub(" | ", pair.output))
+    outside = _AFTER_COLON.sub(_unless_han, _QUOTED.sub(" | ", _ADDRESS.sub(" ", pair.output)))
     words = pair.source_words
     left = [word for word in LATIN_WORD.findall(outside) if word.islower() and len(word) >= 4 and word in words]
     left = [word for word in dict.fromkeys(left) if word not in _LEXICON.words("borrowed")]
@@ -162,6 +165,8 @@ def find_soft_residue(pair: Pair) -> str:
 def _english_run(pair: Pair, text: str, lower_words: int) -> str:
     """A run of three or more Latin words, `lower_words` in lower case, that the source has or that is English."""
     for match in _RUN.finditer(text):
+        if text[match.end() : match.end() + 1] in _CALLS:
+            continue
         words = match.group().replace(",", "").split()
         lower = [word for word in words if word.islower()]
         if not lower and len(words) >= 4:
@@ -178,6 +183,10 @@ def _english_run(pair: Pair, text: str, lower_words: int) -> str:
         if known * 2 >= len(words) or sum(word in frequent() for word in lower) >= 2:
             return match.group()[:60]
     return ""
+
+
+_CALLS = frozenset("([={")
+"""What follows a name of code: for i in range(3)."""
 
 
 def _unless_han(match: re.Match[str]) -> str:

@@ -15,7 +15,7 @@ from blossom_data.stages.translate.guard.registry import Verdict, find_faults, v
 from blossom_data.stages.translate.guard.shape import MAX_CHARS
 from blossom_data.stages.translate.lang_task import find_lang_task
 from blossom_data.stages.translate.masks import HOLE, find_spans, without_spans
-from blossom_data.stages.translate.segments import with_kept
+from blossom_data.stages.translate.segments import protected_spans, with_kept
 
 _TELLING = frozenset({"fence", "payload", "url", "email", "token", "placeholder", "tag", "latex"})
 """Kinds of span that no translation adds."""
@@ -25,7 +25,7 @@ def pair_of(source: str, output: str, *, source_lang: str = "en", target_lang: s
     """The Pair of two whole texts, protected spans found on both sides and taken out."""
     if max(len(source), len(output)) > MAX_CHARS:
         return Pair(source, output, source_lang=source_lang, target_lang=target_lang)
-    spans = find_spans(source)
+    spans = protected_spans(source, source_lang)
     task = find_lang_task(source, spans, lang=source_lang)
     wanted = [source[span.start : span.end] for span in spans]
     got: list[str] = []

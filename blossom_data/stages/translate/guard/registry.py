@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from blossom_data.stages.translate.guard import language, numbers, shape, surface, talk, terms
+from blossom_data.stages.translate.guard import language, literals, numbers, shape, surface, talk, terms
 from blossom_data.stages.translate.guard.act import speech_act
 from blossom_data.stages.translate.guard.any_pair import language as any_language
 from blossom_data.stages.translate.guard.any_pair import length as any_length
@@ -26,6 +26,7 @@ CHECKS: tuple[Check, ...] = (
     Check("mask", True, shape.find_mask, "mask"),
     Check("damage", True, surface.find_damage, "damage_en_zh"),
     Check("damage", True, any_surface.find_damage, "damage"),
+    Check("damage", True, literals.find_gap, "gap"),
     Check("language", True, language.find_language, "language_en_zh"),
     Check("language", True, any_language.find_language, "language"),
     Check("traditional", True, surface.find_traditional, "traditional"),
@@ -43,6 +44,7 @@ CHECKS: tuple[Check, ...] = (
     Check("refusal", True, any_talk.find_refusal, "refusal"),
     Check("turns", True, talk.find_turns, "turns"),
     Check("loop", True, surface.find_loop, "loop"),
+    Check("literal", False, literals.find_literal, "literal"),
     Check("lang_task", False, terms.find_lang_task, "lang_task"),
     Check("numbers", False, numbers.find_numbers, "numbers_en_zh"),
     Check("numbers", False, any_numbers.find_numbers, "numbers"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from functools import cache
 
 from blossom_data.stages.translate.lexicon import Lexicon, renderings
+from blossom_data.stages.translate.lexicon.stems import stem
 
 _STOPWORDS = Lexicon("stopwords")
 
@@ -37,6 +38,21 @@ def words() -> dict[str, tuple[str, ...]]:
         word: tuple(dict.fromkeys((*signs, *verbs().get(word, ()))))
         for word, signs in renderings("nouns", "nouns_more").items()
     }
+
+
+@cache
+def own_renderings() -> dict[str, tuple[str, ...]]:
+    """Stem -> renderings that the tables beside the dictionary have."""
+    found: dict[str, tuple[str, ...]] = {}
+    for table in (renderings("nouns", "nouns_more"), verbs(), renderings("renderings")):
+        for word, signs in table.items():
+            found[stem(word)] = (*found.get(stem(word), ()), *signs)
+    return {key: tuple(dict.fromkeys(signs)) for key, signs in found.items()}
+
+
+def renderings_of(word: str) -> tuple[str, ...]:
+    """Renderings of an English word in any of its forms, by the tables beside the dictionary."""
+    return own_renderings().get(stem(word), ())
 
 
 @cache
@@ -77,6 +93,21 @@ def frequent() -> frozenset[str]:
 def foreign() -> tuple[frozenset[str], ...]:
     """The most frequent words of other languages; a text with more of one of these than of frequent() is no English."""
     return tuple(frozenset(listed.split()) for listed in _STOPWORDS.table("foreign").values())
+
+
+def unsaid() -> frozenset[str]:
+    """English words that have no rendering of their own, or any."""
+    return _STOPWORDS.words("unsaid")
+
+
+def unsaid_in_chinese() -> frozenset[str]:
+    """Chinese words that render none, or any."""
+    return _STOPWORDS.words("unsaid_in_chinese")
+
+
+def unsaid_signs() -> frozenset[str]:
+    """Characters that stand in so many Chinese words that one in common tells nothing."""
+    return _STOPWORDS.words("unsaid_signs")
 
 
 def links() -> frozenset[str]:

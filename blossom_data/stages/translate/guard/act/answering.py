@@ -10,24 +10,24 @@ Each is cancelled by a source that calls for it, as "first" or "step" does for é
 
 from __future__ import annotations
 
+from blossom_data.stages.translate.guard.act.sign import Sign
 from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("answering")
-_PHRASE_WEIGHT, _MOST_PHRASES = 0.4, 0.9
-_OPENING_WEIGHT, _VERDICT_WEIGHT = 0.8, 0.6
+_MOST_KINDS = 2.25
 
 
-def weigh_answering(source: str, output: str, target_lang: str) -> list[tuple[float, str]]:
-    """(weight, what was seen) for the kinds of an answer's phrases that the source does not call for; at most one."""
+def weigh_answering(source: str, output: str, target_lang: str) -> list[Sign]:
+    """A sign for the kinds of an answer's phrases that the source does not call for; at most one."""
     kinds = sum(1 for _ in _LEXICON.unpaired(target_lang, output, source))
-    return [(min(_PHRASE_WEIGHT * kinds, _MOST_PHRASES), "words of an answer")] if kinds else []
+    return [Sign("answer_phrases", min(kinds, _MOST_KINDS), "words of an answer")] if kinds else []
 
 
-def weigh_reply(source: str, output: str) -> list[tuple[float, str]]:
-    """(weight, what was seen) for each opening of a Chinese reply that an English source does not call for."""
+def weigh_reply(source: str, output: str) -> list[Sign]:
+    """A sign for each opening of a Chinese reply that an English source does not call for."""
     openings = _LEXICON.unpaired("openings", output, source)
     verdicts = _LEXICON.unpaired("verdicts", source, output)
     return [
-        *((_OPENING_WEIGHT, f"a reply: {opening.group()}") for opening in openings),
-        *((_VERDICT_WEIGHT, "a verdict") for _ in verdicts),
+        *(Sign("reply_opening", 1.0, f"a reply: {opening.group()}") for opening in openings),
+        *(Sign("verdict", 1.0, "a verdict") for _ in verdicts),
     ]

@@ -9,27 +9,22 @@ from blossom_data.stages.translate.guard.act.omissions import (
     find_filled_list,
     find_reordered,
     weigh_fewer_clauses,
-    weigh_lost_part,
     weigh_second,
 )
 from blossom_data.stages.translate.guard.act.orders import has_order, is_ordered
+from blossom_data.stages.translate.guard.act.rendering import weigh_words
+from blossom_data.stages.translate.guard.act.sign import Sign
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.shape import ratio_of
-from blossom_data.stages.translate.guard.terms import lost_question_word, missing_terms, weigh_missing
+from blossom_data.stages.translate.guard.terms import lost_question_word
 from blossom_data.stages.translate.guard.vocabulary import verbs
 from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("act_en_zh")
 
-_NO_VERB, _NO_VERB_ORDERED, _FAINT_VERB = 0.6, 0.4, 0.25
-"""A head verb without rendering: alone it is no finding, and where the output orders all the same it is little."""
 _LISTED = re.compile(r"(?:[-*•–·]|\(?[A-Za-z\d]{1,2}[.)])[ \t]")
 _OPTION_WORDS = 5
 """So short an item of a list is as often an option to choose as something to do."""
-_NO_ORDER, _NO_ORDER_CLAUSES = 0.3, 0.4
-"""No clause begins as an order does, whatever it might order; and more clauses than the source has."""
-_KEPT = 0.7
-"""What missing words and verbs weigh where the output asks or orders as the source does, in as many sentences."""
 _I = re.IGNORECASE
 _SENTENCE = re.compile(r"(?<=[.?!…])[\"”’')\]*]*\s+|\n+|(?<=[a-z][.?!])(?=[A-Z])")
 _INNER_END = re.compile(r"[。！？!?](?=[”」』][和与或、，的这])")
@@ -71,13 +66,13 @@ def head_verbs(sentences: list[str]) -> list[tuple[int, str]]:
     return found
 
 
-def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
-    """(weight, what was seen), see speech_act.py."""
+def signs_en_zh(pair: Pair) -> list[Sign]:
+    """See speech_act.py."""
     source, whole = pair.source.strip(), pair.output.strip()
     output = _TAIL.sub("", whole)
     sentences = [part for part in _SENTENCE.split(source) if part.strip()]
     asked = [part for part in sentences if part.rstrip("\"”'’) *_").endswith("?")]
-    signs: list[tuple[float, str]] = []
+    signs: list[Sign] = []
     if asked:
         _weigh_question(signs, source, output, asked, sentences)
     heads = head_verbs(sentences)
@@ -87,25 +82,29 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     is_asked_again = bool(asked) and (output.endswith(("？", "?")) or marks == source.count("?"))
     is_ordered_again = has_order(whole) or bool(_ASKED_INSTEAD.search(whole)) if heads and not asked else is_asked_again
     is_kept = is_ordered_again and len(_parts(output)) >= len(sentences)
-    lost = _weigh_verbs(signs, whole, heads, is_question=bool(asked), is_ordered_again=is_ordered_again)
+    _weigh_verbs(signs, whole, heads, is_question=bool(asked), is_ordered_again=is_ordered_again)
     if heads or not asked:
         signs += weigh_second(source, whole, {verb for _, verb in heads})
     if heads and not asked:
         _weigh_inner_question(signs, source, whole)
     is_stated = _COPULA.search(output) or (not is_ordered_again and _STATES.search(output))
     if heads and not asked and is_stated and not _COPULA_SOURCE.search(source):
-        signs.append((0.3, "a statement"))
+        signs.append(Sign("statement", 1.0, "a statement"))
     if any(verb != "thank" for _, verb in heads) and not (
         asked
         or is_ordered_again
         or pair.source_lower.startswith("you ")
         or (_LISTED.match(source) and len(pair.source_words) <= _OPTION_WORDS)
     ):
-        signs.append((_NO_ORDER_CLAUSES if _has_new_clauses(source, output) else _NO_ORDER, "no order in it"))
+        more = "_more_clauses" if _has_new_clauses(source, output) else ""
+        signs.append(Sign(f"no_order{more}", 1.0, "no order in it"))
     is_name = not heads and not asked and len(pair.source_words) <= 8
     if is_name and output.count("、") >= 2 and "," not in source and not _AND_OR.search(source):
-        signs.append((0.9, "a list for a name"))
-    missing = _weigh_terms(signs, pair, heads, is_asked_again=is_asked_again, is_kept=is_kept)
+        signs.append(Sign("list_for_name", 1.0, "a list for a name"))
+    signs += weigh_words(pair, is_kept=is_kept)
+    missing = [word.text for word in pair.alignment.english if not word.is_rendered]
+    if len(pair.source_words) <= 8 and not _LEXICON.words("courtesies").isdisjoint(missing):
+        signs.append(Sign("courtesy_lost", 1.0, "a courtesy is gone"))
     if (
         not asked
         and _TAIL.sub("", whole) == whole
@@ -114,19 +113,15 @@ def signs_en_zh(pair: Pair) -> list[tuple[float, str]]:
     ):
         is_asked_back = _YOURS.search(output) and not pair.source_word_set & _LEXICON.words("reader")
         is_instead = heads and len(missing) <= 1 and not is_asked_back
-        signs.append(
-            (0.2 if is_instead else 0.4 if _TELL.search(source) or is_ordered_again else 0.7, "a new question")
-        )
+        name = "_instead" if is_instead else "_told" if _TELL.search(source) or is_ordered_again else ""
+        signs.append(Sign(f"new_question{name}", 1.0, "a new question"))
     if open_list := find_filled_list(source, output):
-        signs.append((0.9, open_list))
-    weight, gone = weigh_lost_part(sentences, missing, lost, is_shorter=len(_parts(output)) < len(sentences))
-    if gone:
-        signs.append((weight, gone))
+        signs.append(Sign("filled_list", 1.0, open_list))
     if reordered := find_reordered(source, output):
-        signs.append((0.9, reordered))
+        signs.append(Sign("reordered", 1.0, reordered))
     signs += weigh_reply(source, output)
     if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
-        signs.append((0.5, "all in quotes"))
+        signs.append(Sign("quoted", 1.0, "all in quotes"))
     _weigh_person(signs, pair, output)
     signs += weigh_answering(source, output, "zh")
     _weigh_size(signs, pair, output, len(sentences))
@@ -151,120 +146,87 @@ _COPULA_SOURCE = _LEXICON.pattern(r"\b{copulas}\b|['’](?:s|re|m)\b", _I)
 _TELL = _LEXICON.pattern(r"\b{telling_orders}\b", _I)
 """Orders that a question may stand for."""
 
-_SWAPPED = 3
-"""So many known words, and none of them with a rendering: another text."""
 
-
-def _weigh_terms(
-    signs: list[tuple[float, str]],
-    pair: Pair,
-    heads: list[tuple[int, str]],
-    *,
-    is_asked_again: bool,
-    is_kept: bool,
-) -> list[str]:
-    """Weighs the words without rendering, and returns them."""
-    missing, known = missing_terms(pair, {verb for _, verb in heads})
-    if not missing:
-        return missing
-    share = len(missing) / known
-    count = sum(0.5 if word in _LEXICON.words("light_words") else 1.0 for word in missing)
-    weight = weigh_missing(count, known - len(missing))
-    if len(missing) == known >= _SWAPPED:
-        weight = max(weight, 0.9)
-    if len(pair.source_words) <= 8 and not _LEXICON.words("courtesies").isdisjoint(missing):
-        weight += 0.6
-    if is_asked_again and share < 0.7:
-        weight *= 0.6
-    elif is_kept and count < 3 and share < 0.7:
-        weight *= _KEPT
-    signs.append((round(weight, 2), "no " + ", ".join(missing[:6])))
-    return missing
-
-
-def _weigh_question(
-    signs: list[tuple[float, str]], source: str, output: str, asked: list[str], sentences: list[str]
-) -> None:
+def _weigh_question(signs: list[Sign], source: str, output: str, asked: list[str], sentences: list[str]) -> None:
     last_mark = max(output.rfind("？"), output.rfind("?"))
     is_request = bool(_REQUEST.search(asked[-1]))
     if last_mark < 0:
         if not _ASKING.search(output) and not _ORDERED.match(output):
-            signs.append((0.5 if is_request else 1.0, "not asked any more"))
+            signs.append(Sign("request_not_made" if is_request else "not_asked", 1.0, "not asked any more"))
         elif not is_request:
-            signs.append((0.45, "no question mark"))
+            signs.append(Sign("no_mark", 1.0, "no question mark"))
     elif source.rstrip("\"”'’) *_").endswith("?"):
         after = output[last_mark + 1 :].strip("”\"’'）) *_。\ufffc")
         if after:
             is_split = "," in asked[-1] and len(after) < 0.3 * len(source)
-            signs.append((0.5 if is_split or len(after) < 2 else 1.0, "text after the question"))
+            signs.append(Sign("after", 0.5 if is_split or len(after) < 2 else 1.0, "text after the question"))
     if (parts := _parts(output)) and len(parts) == len(sentences) > 1:
         for one, other in zip(sentences, parts, strict=True):
             if one in asked and not (_ASKING.search(other) or _ORDERED.match(other) or _REQUEST.search(one)):
-                signs.append((0.9, f"{other[:20]!r} asks no more"))
+                signs.append(Sign("sentence_not_asked", 1.0, f"{other[:20]!r} asks no more"))
                 break
     words = len(_COUNTED.findall(" ".join(asked)))
     marks = output.count("？") + output.count("?")
     if words >= 2 and max(marks, len(_ASKING.findall(output)) - marks) < words:
-        signs.append((0.4, f"{words} question words"))
+        signs.append(Sign("question_words", 1.0, f"{words} question words"))
     is_ordered_instead = last_mark < 0 and _ORDERED.match(output)
     for question in asked[:4]:
         lost = lost_question_word(_LEXICON.rules("question_words"), question, output)
         if lost and not is_ordered_instead:
-            signs.append((0.7, f"no counterpart of {lost.lower()!r}"))
+            signs.append(Sign("question_word_lost", 1.0, f"no counterpart of {lost.lower()!r}"))
 
 
 _INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)
 _INNER_ASKED = _LEXICON.pattern("{inner_asked}")
 
 
-def _weigh_inner_question(signs: list[tuple[float, str]], source: str, output: str) -> None:
+def _weigh_inner_question(signs: list[Sign], source: str, output: str) -> None:
     """Explain WHY ..., predict WHAT ...: the question within an order has a counterpart."""
     if (asked := _INNER.search(source)) and not _INNER_ASKED.search(output):
-        signs.append((0.3, f"no counterpart of {asked.group(1).lower()!r}"))
+        signs.append(Sign("inner_question_lost", 1.0, f"no counterpart of {asked.group(1).lower()!r}"))
 
 
 _LIGHT_VERB = 0.5
 
 
 def _weigh_verbs(
-    signs: list[tuple[float, str]],
+    signs: list[Sign],
     output: str,
     heads: list[tuple[int, str]],
     *,
     is_question: bool,
     is_ordered_again: bool,
-) -> list[str]:
-    """Weighs the head verbs without rendering, and returns them."""
+) -> None:
+    """Weighs the head verbs without rendering."""
     lost = [
         verb for _, verb in heads if not any(sign in output for sign in verbs()[verb]) and not is_ordered(verb, output)
     ]
     if not is_question and not is_ordered_again and heads and not lost:
         whole = [sign for _, verb in heads for sign in verbs()[verb] if len(sign) >= 2]
         if not any(sign in output for sign in whole):
-            signs.append((_FAINT_VERB, "hardly a rendering of " + ", ".join(verb for _, verb in heads[:4])))
+            signs.append(Sign("faint_verb", 1.0, "hardly a rendering of " + ", ".join(verb for _, verb in heads[:4])))
     if lost:
         share = sum(_LIGHT_VERB if verb in _LEXICON.words("light_verbs") else 1.0 for verb in lost) / len(heads)
-        weight = (0.45 if is_question else _NO_VERB_ORDERED if is_ordered_again else _NO_VERB) * (0.4 + 0.6 * share)
-        signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
-    return lost
+        name = "_question" if is_question else "_ordered" if is_ordered_again else ""
+        signs.append(Sign(f"verb_lost{name}", 0.4 + 0.6 * share, "no rendering of " + ", ".join(lost[:4])))
 
 
 _ROLE = _LEXICON.pattern("{roles}")
 _ROLE_KEPT = _LEXICON.pattern("{roles_kept}")
 
 
-def _weigh_person(signs: list[tuple[float, str]], pair: Pair, output: str) -> None:
+def _weigh_person(signs: list[Sign], pair: Pair, output: str) -> None:
     if not pair.source_word_set & _LEXICON.words("first_person"):
-        weight = 0.3 if pair.source_word_set & _LEXICON.words("to_me") else 0.6
+        name = "speaker_beside_me" if pair.source_word_set & _LEXICON.words("to_me") else "speaker"
         spoken = _ME_OBJECT.sub("", output) if "me" in pair.source_word_set else output
         if _ME.search(spoken) and _ME.search(_ME_ASKED.sub("", spoken)):
-            signs.append((weight, "a speaker that the source does not have"))
+            signs.append(Sign(name, 1.0, "a speaker that the source does not have"))
         elif "我的" in output and "your" in pair.source_word_set:
-            signs.append((0.4, "'your' became 'my'"))
+            signs.append(Sign("your_became_my", 1.0, "'your' became 'my'"))
     if _YOU.search(output) and not pair.source_word_set & _LEXICON.words("reader"):
-        signs.append((0.7, "the reader is advised"))
+        signs.append(Sign("advised", 1.0, "the reader is advised"))
     if _ROLE.search(pair.source_lower) and not _ROLE_KEPT.search(output):
-        signs.append((0.5, "the role is gone"))
+        signs.append(Sign("role_lost", 1.0, "the role is gone"))
 
 
 def _has_new_clauses(source: str, output: str) -> bool:
@@ -278,7 +240,7 @@ def _parts(output: str) -> list[str]:
     return [part for part in _ZH_PART.findall(_INNER_END.sub("", output)) if part.strip("”\"’'）) *。！；")]
 
 
-def _weigh_size(signs: list[tuple[float, str]], pair: Pair, output: str, sentences: int) -> None:
+def _weigh_size(signs: list[Sign], pair: Pair, output: str, sentences: int) -> None:
     ratio, letters = ratio_of(pair)
     if letters < 60 and ratio > 0.5:  # digits and their units are read aloud, so to say
         ratio *= letters / (letters + sum(sign.isdecimal() for sign in pair.source))
@@ -286,27 +248,26 @@ def _weigh_size(signs: list[tuple[float, str]], pair: Pair, output: str, sentenc
     least, most_short = (0.22, 0.4) if letters < 40 else (0.24, 0.6) if letters < 100 else (0.25, 0.8)
     if letters >= 12 and not pair.is_lang_task:
         if ratio > most:
-            signs.append((round(min((ratio - most) * 4, 0.9), 2), f"long for its source ({ratio:.2f})"))
+            signs.append(Sign("long", round(min((ratio - most) * 4, 0.9), 2), f"long for its source ({ratio:.2f})"))
         elif ratio < least:
-            signs.append((round(min((least - ratio) * 10, most_short), 2), f"short for its source ({ratio:.2f})"))
+            strength = round(min((least - ratio) * 10, most_short), 2)
+            signs.append(Sign("short", strength, f"short for its source ({ratio:.2f})"))
     parts = _parts(output)
     got = len(parts)
     if sentences < got and "?" not in pair.source:
         split_off = sum(part.endswith(("？", "?")) for part in parts[:6]) if has_order(pair.output) else 0
         got = max(sentences, got - split_off)
-    weight, fewer = weigh_fewer_clauses(pair)
-    if fewer:
-        signs.append((weight, fewer))
+    signs += weigh_fewer_clauses(pair)
     if got > sentences:
         joints = len(_JOINT.findall(pair.source))
-        weight = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7
-        signs.append((weight, f"{got} sentences for {sentences}"))
+        strength = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7
+        signs.append(Sign("more_sentences", strength, f"{got} sentences for {sentences}"))
     if (items := pair.output.count("、")) >= 3 and items > 2 * (
         pair.source.count(",") + len(re.findall(r"\b(?:and|or)\b", pair.source))
     ):
-        signs.append((0.4, f"an enumeration of {items + 1}"))
+        signs.append(Sign("enumeration", 1.0, f"an enumeration of {items + 1}"))
     if (commas := pair.source.count(",")) >= 3 and sum(pair.output.count(sign) for sign in "，、,；。") * 2 <= commas:
-        signs.append((0.5 if ratio < 0.25 else 0.2, f"{commas} commas are gone"))
+        signs.append(Sign("commas_gone", 1.0 if ratio < 0.25 else 0.4, f"{commas} commas are gone"))
 
 
 _AND_OR = _LEXICON.pattern(r"\b{and_or}\b", _I)

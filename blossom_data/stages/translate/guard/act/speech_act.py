@@ -4,8 +4,8 @@
     "Write a poem about the sea."     ->  "大海啊，你无边无际。"      "write" and "poem" have no counterpart
     "Recommend a book."               ->  "我推荐《小王子》。"        a speaker who is not in the source
 
-Answers share the topic's words with the source, so no single sign decides: each sign is weighed, and together they
-must reach THRESHOLD. The weights were set on benchmarks/translation_cases; every finding here is soft.
+Answers share the topic's words with the source, so no single sign decides: each has a weight, and together they must
+reach a threshold. Both stand in weights.toml, with where they come from; every finding here is soft.
 """
 
 from __future__ import annotations
@@ -14,46 +14,60 @@ from collections.abc import Iterator
 
 from blossom_data.stages.translate.guard.act.en_zh import signs_en_zh
 from blossom_data.stages.translate.guard.act.polarity import weigh_comparison, weigh_negation
+from blossom_data.stages.translate.guard.act.sign import THRESHOLD, THRESHOLD_OF_A_LINE, Sign, weights
 from blossom_data.stages.translate.guard.act.zh_en import signs_zh_en
+from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.shape import find_length
 from blossom_data.stages.translate.masks import HOLE
 
-THRESHOLD = 0.9
-LINE_THRESHOLD = 1.15
-"""One line of a longer text has less context, and more ways to be put."""
 _MOST_LINES = 40
+_MOST_TOLD = 300
 
 
 def find_speech_act(pair: Pair) -> str:
     """The signs that the output answers, continues or leaves out what it should translate."""
-    if found := _told(_signs(pair), THRESHOLD):
+    if found := _told(pair, THRESHOLD):
         return found
-    for line in _lines(pair):
-        if (found := _told(_signs(line), LINE_THRESHOLD)) or (found := find_length(line)):
+    for line in lines_of(pair):
+        if (found := _told(line, THRESHOLD_OF_A_LINE)) or (found := find_length(line)):
             return f"{found} in {line.output[:30]!r}"
     return ""
 
 
-def _signs(pair: Pair) -> list[tuple[float, str]]:
+def signs_of(pair: Pair) -> list[Sign]:
+    """Every sign of the pair as a whole."""
     signs = signs_en_zh(pair) if pair.source_lang == "en" else signs_zh_en(pair)
-    weight, negation = weigh_negation(pair.source, pair.output, pair.source_lang)
+    strength, negation = weigh_negation(pair.source, pair.output, pair.source_lang)
     if negation:
-        signs.append((weight, negation))
+        signs.append(Sign("negation", strength, negation))
     if pair.source_lang == "en":
-        weight, comparison = weigh_comparison(pair.source, pair.output)
+        strength, comparison = weigh_comparison(pair.source, pair.output)
         if comparison:
-            signs.append((weight, comparison))
+            signs.append(Sign("comparison", strength, comparison))
     return signs
 
 
-def _told(signs: list[tuple[float, str]], threshold: float) -> str:
-    if round(sum(weight for weight, _ in signs), 3) < threshold:
+def weighed(pair: Pair) -> list[tuple[float, str]]:
+    """(weight, what was seen) of each sign that has one, the heaviest first."""
+    table = weights(pair.source_lang)
+    found = ((sign.strength * table.get(sign.name, 0.0), sign.detail) for sign in signs_of(pair))
+    return sorted((each for each in found if each[0]), reverse=True)
+
+
+def explain_sum(pair: Pair) -> list[tuple[float, str]]:
+    """What the speech act's sum is made of, for `--explain`; [] for languages that it is not made for."""
+    return weighed(pair) if (pair.source_lang, pair.target_lang) in EN_ZH else []
+
+
+def _told(pair: Pair, threshold: float) -> str:
+    found = weighed(pair)
+    if round(sum(weight for weight, _ in found), 3) < threshold:
         return ""
-    return "; ".join(f"{what} ({weight:.2f})" for weight, what in sorted(signs, reverse=True))[:300]
+    return "; ".join(f"{what} ({weight:.2f})" for weight, what in found)[:_MOST_TOLD]
 
 
-def _lines(pair: Pair) -> Iterator[Pair]:
+def lines_of(pair: Pair) -> Iterator[Pair]:
     """Line by line, where source and output have equally many: a line that was answered hides among the others."""
     if "\n" not in pair.source:
         return

@@ -8,10 +8,12 @@ from functools import cache
 from itertools import islice
 
 from blossom_data.stages.translate.guard.act.answering import weigh_answering
+from blossom_data.stages.translate.guard.act.rendering import weigh_words
+from blossom_data.stages.translate.guard.act.sign import Sign
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.guard.shape import ratio_of
-from blossom_data.stages.translate.guard.terms import lost_question_word, missing_terms, weigh_missing
-from blossom_data.stages.translate.guard.vocabulary import verbs, verbs_of, words_of
+from blossom_data.stages.translate.guard.terms import lost_question_word
+from blossom_data.stages.translate.guard.vocabulary import verbs, verbs_of
 from blossom_data.stages.translate.lexicon import Lexicon
 
 _LEXICON = Lexicon("act_zh_en")
@@ -61,7 +63,6 @@ _ORDER_EN = _LEXICON.pattern(
 _LEADS = _LEXICON.pattern("{leads}")
 _TELLS = _LEXICON.pattern(r"{grounds}[^。！？\n]{1,24}，{subjects}")
 """A means or a ground before a subject: 根据您的成绩，您的 GPA 为 3.6."""
-_NO_VERB, _NO_ORDER = 0.4, 0.5
 _ME = _LEXICON.pattern(r"\b{speaker_en}\b", _I)
 _TO_ME = _LEXICON.pattern(r"\b{before_me} (?:me|us)\b", _I)
 _ME_ZH = _LEXICON.pattern("{speaker}")
@@ -69,50 +70,44 @@ _YOU = _LEXICON.pattern(r"\byou {after_you}\b", _I)
 _YOU_ZH = _LEXICON.pattern("{reader}")
 
 
-@cache
-def terms() -> dict[str, frozenset[str]]:
-    """Chinese words that an English output should render -> English words, any one of which is enough."""
-    return {sign: english for sign, english in words_of().items() if sign not in _LEXICON.words("no_terms")}
-
-
-_TERM = _LEXICON.pattern("{terms}", terms=lambda: sorted(map(re.escape, terms()), key=len, reverse=True))
-
-
-def signs_zh_en(pair: Pair) -> list[tuple[float, str]]:
-    """(weight, what was seen), see speech_act.py."""
+def signs_zh_en(pair: Pair) -> list[Sign]:
+    """See speech_act.py."""
     source, output = pair.source.strip(), pair.output.strip()
     sentences = [part for part in _ZH_SENTENCE.split(source) if part.strip("”\"’'）) *")]
     asks = "？" in source or "?" in source or bool(re.search(r"吗[。！]?$", source))
-    signs: list[tuple[float, str]] = []
+    signs: list[Sign] = []
     if asks:
         _weigh_question(signs, source, output)
     elif "?" in output and not _ASKING_ZH.search(source):
-        signs.append((0.7, "a new question"))
+        signs.append(Sign("new_question", 1.0, "a new question"))
     _weigh_verbs(signs, source, output, asks)
-    _weigh_terms(signs, pair, is_asked_again=asks and output.endswith("?"))
+    is_kept = output.endswith("?") if asks else bool(_ORDER_EN.search(output))
+    signs += [] if pair.is_lang_task else weigh_words(pair, is_kept=is_kept)
     if _ME.search(_TO_ME.sub("", output)) and not _ME_ZH.search(source):
-        signs.append((0.2 if asks else 0.6, "a speaker that the source does not have"))
+        signs.append(Sign("speaker_beside_me" if asks else "speaker", 1.0, "a speaker that the source does not have"))
     if opening := next(_LEXICON.unpaired("openings", output, source), None):
-        signs.append((1.0, f"a reply: {opening.group()}"))
+        signs.append(Sign("reply_opening", 1.0, f"a reply: {opening.group()}"))
     if _YOU.search(output) and not _YOU_ZH.search(source):
-        signs.append((0.5, "the reader is advised"))
+        signs.append(Sign("advised", 1.0, "the reader is advised"))
     signs += weigh_answering(source, output, "en")
     _weigh_size(signs, pair, len(sentences))
     return signs
 
 
-def _weigh_question(signs: list[tuple[float, str]], source: str, output: str) -> None:
+def _weigh_question(signs: list[Sign], source: str, output: str) -> None:
     mark = output.rfind("?")
     if mark < 0:
         first = _FIRST_EN.match(output)
         is_asked = _ASKING_EN.search(output) or (first and first.group(1).lower() in _LEXICON.words("asks_first"))
-        signs.append((0.4, "no question mark") if is_asked else (1.0, "not asked any more"))
+        signs.append(
+            Sign("no_mark", 1.0, "no question mark") if is_asked else Sign("not_asked", 1.0, "not asked any more")
+        )
     elif source.rstrip("”\"’'）) *").endswith(("？", "?")):
         after = output[mark + 1 :].strip("”\"’') *.\ufffc")
         if after:
-            signs.append((1.0 if len(after) >= 8 else 0.5, "text after the question"))
+            signs.append(Sign("after", 1.0 if len(after) >= 8 else 0.5, "text after the question"))
     if lost := lost_question_word(_LEXICON.rules("question_words"), source, output):
-        signs.append((0.7, f"no counterpart of {lost}"))
+        signs.append(Sign("question_word_lost", 1.0, f"no counterpart of {lost}"))
 
 
 _ORDER = _LEXICON.pattern(r"(?![^，。\n]{1,5}[：:]){heads}(?!{after_a_subject_verb})", heads=_long_heads)
@@ -126,7 +121,7 @@ _STEMS = (("", ""), ("s", ""), ("ing", ""), ("ing", "e"), ("ed", ""), ("d", ""),
 """What is taken from a word, and put in its place, to find the verb in it: creating -> create."""
 
 
-def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks: bool) -> None:
+def _weigh_verbs(signs: list[Sign], source: str, output: str, asks: bool) -> None:
     if asks or _TELLS.match(source) or not (_IMPERATIVE.search(source) or _ORDER.match(source)):
         return
     no_heads = _LEXICON.words("no_heads")
@@ -134,7 +129,7 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
     leading = [head.group() for head in found if _BEFORE_ORDER.search(source, max(0, head.start() - 6), head.start())]
     heads = list(dict.fromkeys(leading or [head.group() for head in found]))[:8]
     if (heads or _LEADS.match(source)) and not _ORDER_EN.search(output):
-        signs.append((_NO_ORDER, "no order in it"))
+        signs.append(Sign("no_order", 1.0, "no order in it"))
     if not heads:
         return
     words = set(re.findall(r"[a-z]+", output.lower()))
@@ -142,8 +137,7 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
     lost = [head for head in heads if not english_heads()[head] & stems]
     first = _FIRST_EN.match(output)
     if len(lost) == len(heads):
-        weight = _NO_VERB
-        signs.append((weight, "no rendering of " + ", ".join(lost[:4])))
+        signs.append(Sign("verb_lost", 1.0, "no rendering of " + ", ".join(lost[:4])))
     _weigh_second(signs, source, stems)
     wanted = frozenset().union(*(english_heads()[head] for head in heads))
     if (
@@ -152,52 +146,36 @@ def _weigh_verbs(signs: list[tuple[float, str]], source: str, output: str, asks:
         and first.group(1).lower() not in wanted
         and first.group(1).lower() in _LEXICON.words("first_words_of_statements")
     ):
-        signs.append((0.4, f"begins with {first.group(1)!r}"))
+        signs.append(Sign("statement", 1.0, f"begins with {first.group(1)!r}"))
 
 
 _THEN = _LEXICON.pattern(r"{then}(?:简要|详细|简单)?({heads})", heads=_long_heads)
 
 
-def _weigh_second(signs: list[tuple[float, str]], source: str, stems: set[str]) -> None:
+def _weigh_second(signs: list[Sign], source: str, stems: set[str]) -> None:
     """The second half of an order with two verbs is there."""
     for head in _THEN.findall(source[:400]):
         if not (english_heads()[head] | set(_LEXICON.table("stands_for").get(head, "").split())) & stems:
-            signs.append((0.8, f"no rendering of the second verb {head}"))
+            signs.append(Sign("second_verb_lost", 1.0, f"no rendering of the second verb {head}"))
             return
-
-
-def _weigh_terms(signs: list[tuple[float, str]], pair: Pair, *, is_asked_again: bool) -> None:
-    if pair.is_lang_task:
-        return
-    new, known = missing_terms(Pair(pair.output, pair.source))
-    english = terms()
-    known_terms = list(dict.fromkeys(_TERM.findall(pair.source[:400])))
-    text = pair.output_lower
-    missing = [term for term in known_terms if not any(word[: max(3, len(word) - 2)] in text for word in english[term])]
-    weights = (
-        (weigh_missing(len(new), known - len(new)), "not in the source: " + ", ".join(new[:6])),
-        (0.7 * weigh_missing(len(missing), len(known_terms) - len(missing)), "no " + ", ".join(missing[:6])),
-    )
-    weight, what = max(weights)
-    if weight:
-        is_asked_again = is_asked_again and (len(new) < known or len(missing) < len(known_terms))
-        signs.append((round(weight * (0.5 if is_asked_again else 1.0), 2), what))
 
 
 _JOINT_ZH = re.compile(r"[，：；—…]")
 
 
-def _weigh_size(signs: list[tuple[float, str]], pair: Pair, sentences: int) -> None:
+def _weigh_size(signs: list[Sign], pair: Pair, sentences: int) -> None:
     ratio, letters = ratio_of(pair)
     if letters >= 12 and not pair.is_lang_task:
         ratio *= letters / (letters + 2 * sum(sign.isdecimal() for sign in pair.output))
         if ratio > 0.46:
-            signs.append((round(min((ratio - 0.46) * 4, 0.8), 2), f"short for its source ({ratio:.2f})"))
+            signs.append(Sign("short", round(min((ratio - 0.46) * 4, 0.8), 2), f"short for its source ({ratio:.2f})"))
         elif ratio < 0.2:
-            signs.append((round(min((0.2 - ratio) * 8, 0.8), 2), f"long for its source ({ratio:.2f})"))
+            signs.append(Sign("long", round(min((0.2 - ratio) * 8, 0.8), 2), f"long for its source ({ratio:.2f})"))
     source = pair.source
     got = sum(1 for part in _EN_SENTENCE.split(pair.output) if part.strip())
     if got > sentences:
         joints = len(_JOINT_ZH.findall(source))
         each = 0.15 if got - sentences <= joints else 0.3
-        signs.append((round(min(each * (got - sentences), 0.8), 2), f"{got} sentences for {sentences}"))
+        signs.append(
+            Sign("more_sentences", round(min(each * (got - sentences), 0.8), 2), f"{got} sentences for {sentences}")
+        )

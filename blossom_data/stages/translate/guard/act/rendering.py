@@ -1,0 +1,108 @@
+"""What the words tell: source words that nothing renders, output words that render nothing, and where they stand.
+
+    "about a whale" -> "关于海豚"                         one is lost and one is new: a changed word
+    "Explain it, and give an example." -> "解释一下。"      several in a row are lost: a dropped clause
+    "... whether to move the park."    -> "……决定是否"      the last ones are lost: a cut tail
+
+A good translation lacks 3 words in 100 and has 2 new ones, most of them gaps of the dictionary (alignment.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import log1p
+
+from blossom_data.stages.translate.guard.act.sign import Sign
+from blossom_data.stages.translate.guard.alignment import Word
+from blossom_data.stages.translate.guard.finding import Pair
+from blossom_data.stages.translate.lexicon import Lexicon
+
+_LEXICON = Lexicon("stopwords")
+
+_ENDS = ".?!。？！…；;:："
+_OPEN_END_ZH = _LEXICON.pattern(r"(?:{open_ends_in_chinese}|[，、（(“：:])\Z")
+_OPEN_END_EN = _LEXICON.pattern(r"(?:\b{open_ends}|[,(“])\Z", re.IGNORECASE)
+_FEW, _SLACK = 4, 0.4
+"""A translation of so few words is often written without its stop."""
+_CLOSING = "\"'”’」』）)*_ \n\ufffc"
+_FEWEST_FOR_SHARE, _OTHER = 1.5, 0.25
+_USUAL_SHARE, _FEW_WORDS = 0.05, 8
+"""Beyond the first few words, so many have no counterpart in a good translation."""
+_SURE, _LIKELY, _SHORT = 0.7, 0.5, 9
+"""A noun without any near rendering on each side is hardly a gap twice; least so in a text of few words."""
+_LOST = 0.5
+"""A word of at least this weight that nothing renders is taken for lost."""
+
+
+def weigh_words(pair: Pair, *, is_kept: bool) -> list[Sign]:
+    """Signs of lost, new and exchanged words; weaker where the output asks or orders as the source does (`is_kept`)."""
+    source, output = sides(pair)
+    lost, new = _missing(source), _missing(output)
+    signs: list[Sign] = []
+    kept = "_kept" if is_kept else ""
+    if lost:
+        told = "no " + ", ".join(word.text for word in source if not word.is_rendered and word.weight > 0.2)[:80]
+        signs.append(Sign(f"lost{kept}", log1p(lost), told))
+    if new:
+        told = "not in the source: " + ", ".join(word.text for word in output if not word.is_rendered)[:80]
+        signs.append(Sign(f"new{kept}", log1p(new), told))
+    heaviest = min(_heaviest(source), _heaviest(output))
+    if heaviest >= _LIKELY and len(source) <= _SHORT:
+        signs.append(Sign("exchanged" if heaviest >= _SURE else "perhaps_exchanged", 1.0, "a word exchanged"))
+    if lost and new and (share := min(_share(lost, source), _share(new, output))) >= _OTHER:
+        signs.append(Sign("other_text", share, f"{share:.0%} of the words exchanged"))
+    return signs + weigh_places(pair, source)
+
+
+def sides(pair: Pair) -> tuple[Sequence[Word], Sequence[Word]]:
+    """The words of the source and those of the output."""
+    both = pair.alignment.english, pair.alignment.chinese
+    return both if pair.source_lang == "en" else both[::-1]
+
+
+def weigh_places(pair: Pair, source: Sequence[Word]) -> list[Sign]:
+    """Signs of lost words in a row, of the last ones, and of a stop that the output ends without."""
+    signs: list[Sign] = []
+    longest, run, at = 0.0, 0.0, 0
+    for place, word in enumerate(source):
+        run = run + word.weight if not word.is_rendered and word.weight > 0 else 0.0
+        if run > longest:
+            longest, at = run, place
+    if longest >= 2 * _LOST:
+        told = ", ".join(word.text for word in source[max(0, at - 3) : at + 1] if not word.is_rendered)
+        signs.append(Sign("run", log1p(longest), f"nothing of {told}"))
+    tail = 0.0
+    for word in reversed(source):
+        if word.is_rendered or not word.weight:
+            break
+        tail += word.weight
+    if tail and len(source) > 1:
+        signs.append(Sign("tail", log1p(tail), f"nothing of the end, {source[-1].text}"))
+    if _ends(pair.source) and not _ends(pair.output):
+        signs.append(Sign("no_stop", 1.0 if len(source) > _FEW else _SLACK, "it ends without a stop"))
+        open_end = _OPEN_END_ZH if pair.target_lang == "zh" else _OPEN_END_EN
+        if found := open_end.search(pair.output.rstrip()):
+            signs.append(Sign("open_end", 1.0, f"it ends with {found.group().strip()!r}"))
+        if tail:
+            signs.append(Sign("cut", min(1.0, tail), "it breaks off"))
+    return signs
+
+
+def _missing(words: Sequence[Word]) -> float:
+    """The weight of the words without counterpart, each once, above what a good translation has of them."""
+    missing = {word.text: word.weight for word in words if not word.is_rendered}
+    return max(0.0, sum(missing.values()) - _USUAL_SHARE * max(0, len(words) - _FEW_WORDS))
+
+
+def _heaviest(words: Sequence[Word]) -> float:
+    return max((word.weight for word in words if not word.is_rendered), default=0.0)
+
+
+def _share(missing: float, words: Sequence[Word]) -> float:
+    total = sum(word.weight for word in words)
+    return missing / total if total >= _FEWEST_FOR_SHARE else 0.0
+
+
+def _ends(text: str) -> bool:
+    return text.rstrip(_CLOSING).endswith(tuple(_ENDS))
