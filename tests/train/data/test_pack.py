@@ -198,7 +198,9 @@ def test_packing_again_replaces_the_rows_and_a_failure_leaves_them(tmp_path: Pat
     with pytest.raises(InputError, match="rows are unreadable"):
         packed(tmp_path / "out", source, torn)
     assert PackedSet.open(tmp_path / "out", verify=True).manifest == before
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*FILES, "manifest.json"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        [*FILES, "questions.bin", "manifest.json"]
+    )
     assert packed(tmp_path / "out", rows_of(tmp_path / "in.jsonl", 20)).manifest["documents"] == 20
 
 
