@@ -108,7 +108,9 @@ class Bench:
 
     def __init__(self, name: str, given: argparse.Namespace, *, depth: int | None = None, micro: int = 0) -> None:
         from blossom_data.train.parallel.processes import join_group
-        from blossom_data.train.recipe.recipe import Lora, Recipe, StageRecipe
+        from blossom_data.train.recipe.methods import Lora
+        from blossom_data.train.recipe.recipe import Recipe
+        from blossom_data.train.recipe.stages import StageRecipe
 
         self.name, self.depth, self.group, self.config = name, depth, join_group(), config_of(name, depth)
         self.is_cuda = self.group.device.type == "cuda"

@@ -4,7 +4,7 @@
 
     pipeline m.toml line 7: [[source]] 1: unknown key 'sampel'              did you mean 'sample'?
     pipeline m.toml line 9: [refresh]: max_rejected must be a number from 0 to 1, is 1.5
-    recipe r.toml line 3: dtype is 'float16'                                one of float32, bfloat16
+    recipe r.toml line 3: dtype is 'float8'                                 one of float32, bfloat16, ...
 
 pydantic finds the mistakes; the words come from the JSON schema of the class, which knows keys, types and bounds.
 """

@@ -216,18 +216,22 @@ def distinct_records(rows: Iterable[Row | BadRow], read: Callable[[Row], Record]
             except Unreadable as why:
                 yield why.at(row.file, row.line, shown(row.value))
                 continue
-            if seen.add(record.id):
-                yield record
-            else:
-                is_copy = row.value.get("id") is None
-                code = COPY if is_copy else "duplicate_id"
-                same = "all of it" if is_copy else f"the id {record.id[:80]!r}"
-                detail = f"{same} stands in an earlier row"
-                yield BadRow(row.file, row.line, code, detail, shown(row.value))
+            yield record if seen.add(record.id) else repeated(row, record.id)
 
 
-def valid_record(row: dict[str, Any]) -> Record:
+def repeated(row: Row, identity: str) -> BadRow:
+    """The BadRow of a row whose id an earlier one had."""
+    is_copy = row.value.get("id") is None
+    code = COPY if is_copy else "duplicate_id"
+    same = "all of it" if is_copy else f"the id {identity[:80]!r}"
+    return BadRow(row.file, row.line, code, f"{same} stands in an earlier row", shown(row.value))
+
+
+def valid_record(row: dict[str, Any], *, finds_language: bool = True) -> Record:
     """The record that `row` describes.
+
+    Args:
+        finds_language: of a row that names none.
 
     Raises:
         Unreadable: missing_field, wrong_type, unknown_role or empty.
@@ -254,7 +258,7 @@ def valid_record(row: dict[str, Any]) -> Record:
     else:
         raise _EMPTY
     # It was made just now and is nobody else's yet; a copy would cost as much as all checks.
-    if not record.lang:
+    if finds_language and not record.lang:
         lang = chat_language([turn.content for turn in record.messages if turn.role == "user"])
         object.__setattr__(record, "lang", lang)
     if not record.id:

@@ -67,7 +67,9 @@ def launcher_arguments(machines: Machines, command: Sequence[str]) -> list[str]:
     return [*where, "--nproc_per_node", str(machines.processes), "-m", "blossom_data", *command]
 
 
-def check_machines(machines: Machines, recipe: Path, out: Path, *, tell: Callable[[str], None]) -> None:
+def check_machines(
+    machines: Machines, recipe: Path, out: Path, *, tell: Callable[[str], None], continues: Path | None = None
+) -> None:
     """Refuses what cannot run before any process is started.
 
     Raises:
@@ -86,7 +88,7 @@ def check_machines(machines: Machines, recipe: Path, out: Path, *, tell: Callabl
         # The first machine packs and compares hashes; two that pack into one folder would be in each other's way.
         load_recipe(recipe)
     else:
-        prepare(recipe, out, tell=tell)
+        prepare(recipe, out, tell=tell, continues=continues)
 
 
 def launch(machines: Machines, command: Sequence[str], *, tell: Callable[[str], None]) -> int:

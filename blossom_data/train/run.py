@@ -21,27 +21,42 @@ import torch
 
 from blossom_data import __version__
 from blossom_data.errors import ConfigError
-from blossom_data.shards import FORMAT, MANIFEST, write_atomic
+from blossom_data.shards import FORMAT, MANIFEST, read_manifest, write_atomic
+from blossom_data.train.loop.best import Scorer, score_of
 from blossom_data.train.loop.loop import Loop
 from blossom_data.train.loop.metrics import Metrics, read_metrics
 from blossom_data.train.loop.samples import Samples
+from blossom_data.train.loop.trackers import Trackers, import_tracker
 from blossom_data.train.model.flops import flops_of
 from blossom_data.train.model.folders import SPACE_HINT
+from blossom_data.train.model.loss_model import LossModel
 from blossom_data.train.model.model import load_model, settle
 from blossom_data.train.model.token_rows import untrained_rows
 from blossom_data.train.parallel.adapter_choice import loading, make_adapter
-from blossom_data.train.parallel.checkpoint import Position, load_state, newest, refuse_other_run, verify
+from blossom_data.train.parallel.checkpoint import BEST, Position, load_state, newest, refuse_other_run, verify
+from blossom_data.train.parallel.optimisers import check_optimiser_here
 from blossom_data.train.parallel.processes import Group, join_group, losing_peers
 from blossom_data.train.preflight.lock import locked
 from blossom_data.train.preflight.memory_check import refuse_shortage
 from blossom_data.train.preflight.prepare import Prepared, meta_network, prepare
-from blossom_data.train.recipe.recipe import load_recipe
+from blossom_data.train.recipe.recipe import Recipe, load_recipe
+from blossom_data.train.template.tokens import load_tokenizer
 
 
-def train(path: Path, out: Path, *, tell: Callable[[str], None], ignore_memory_plan: bool = False) -> dict[str, Any]:
+def train(
+    path: Path,
+    out: Path,
+    *,
+    tell: Callable[[str], None],
+    ignore_memory_plan: bool = False,
+    continues: Path | None = None,
+    scorer: Scorer | None = None,
+) -> dict[str, Any]:
     """Runs the recipe at `path` in this process, which is one of its group; gives what was done.
 
     Args:
+        continues: a finished run that this one goes on from.
+        scorer: judges the model at each evaluation, in place of its loss; called in the first process.
         ignore_memory_plan: go on where a step is planned to take more memory than is free.
 
     Raises:
@@ -54,6 +69,9 @@ def train(path: Path, out: Path, *, tell: Callable[[str], None], ignore_memory_p
         # cuBLAS reads it when it is first used, and without it refuses.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     group = join_group(always=recipe.deepspeed is not None)
+    check_optimiser_here(recipe.optimiser, group.device)
+    for tracker in recipe.trackers:
+        import_tracker(tracker)
     if group.device.type == "cpu":
         # More threads than processes would share the same cores, and sums in another order.
         torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -62,9 +80,9 @@ def train(path: Path, out: Path, *, tell: Callable[[str], None], ignore_memory_p
     quiet: Callable[[str], None] = tell if group.is_first else lambda line: None
     try:
         with losing_peers(), locked(out, group), _stopping() as stop:
-            prepared = _prepared(path, out, group, quiet)
+            prepared = _prepared(path, out, group, quiet, continues)
             refuse_shortage(prepared, group, ignored=ignore_memory_plan, tell=quiet)
-            result = _run(prepared, out, group, quiet, stop)
+            result = _run(prepared, out, group, quiet, stop, scorer)
             group.leave()
     except BaseException:
         # The others wait in a barrier that will not come: the launcher ends them.
@@ -75,14 +93,15 @@ def train(path: Path, out: Path, *, tell: Callable[[str], None], ignore_memory_p
     return result
 
 
-def _prepared(path: Path, out: Path, group: Group, tell: Callable[[str], None]) -> Prepared:
+def _prepared(path: Path, out: Path, group: Group, tell: Callable[[str], None], continues: Path | None) -> Prepared:
     """Prepares in the first process, which packs and compares hashes, then in the others.
 
     Raises:
         ConfigError, InputError: something does not fit, in every process, or not all of them have the same.
     """
-    prepared = group.attempt((lambda: prepare(path, out, tell=tell)) if group.is_first else None)
-    later = group.attempt((lambda: prepare(path, out, tell=tell, verify=False)) if prepared is None else None)
+    check = functools.partial(prepare, path, out, tell=tell, continues=continues)
+    prepared = group.attempt(check if group.is_first else None)
+    later = group.attempt(functools.partial(check, verify=False) if prepared is None else None)
     prepared = prepared or later
     assert prepared is not None
     about = prepared.about(group.world)
@@ -98,17 +117,24 @@ def _prepared(path: Path, out: Path, group: Group, tell: Callable[[str], None]) 
 
 
 def _run(
-    prepared: Prepared, out: Path, group: Group, tell: Callable[[str], None], stop: Callable[[], int]
+    prepared: Prepared,
+    out: Path,
+    group: Group,
+    tell: Callable[[str], None],
+    stop: Callable[[], int],
+    scorer: Scorer | None,
 ) -> dict[str, Any]:
     recipe, about = prepared.recipe, prepared.about(group.world)
     checkpoint = newest(out)
     if checkpoint is not None:
         refuse_other_run(checkpoint, about)
-        group.attempt(functools.partial(verify, checkpoint) if group.is_first else None)
+    origin = checkpoint or (prepared.continued.checkpoint if prepared.continued else None)
+    if origin is not None:
+        group.attempt(functools.partial(verify, origin) if group.is_first else None)
     with loading(recipe, group):
-        weights = checkpoint.model if checkpoint is not None else None
+        weights = origin.model if origin is not None else None
         model = load_model(recipe, device=group.device, weights=weights)
-    if checkpoint is None:
+    if origin is None:
         _warn_of_untrained(model.network, prepared, tell)
     # Before the model is tried: what is spread over the processes computes through the adapter's hooks alone.
     adapter = make_adapter(recipe, model, group)
@@ -117,7 +143,7 @@ def _run(
     position = checkpoint.position if checkpoint is not None else Position()
     if checkpoint is not None:
         load_state(checkpoint, adapter, group)
-    metrics = Metrics(out, after=position.total) if group.is_first else None
+    metrics = _metrics(recipe, out, position, tell) if group.is_first else None
     samples = None
     if recipe.samples:
         samples = Samples(recipe, out, group, stop_ids=prepared.template["stop_ids"], after=position.total)
@@ -131,6 +157,7 @@ def _run(
         about=about,
         metrics=metrics,
         samples=samples,
+        score=_score(scorer, recipe, model),
         flops=flops_of(meta_network(prepared.config), lora=recipe.lora is not None),
         tell=tell,
         stop=stop,
@@ -145,6 +172,23 @@ def _run(
         if metrics is not None:
             metrics.close()
     return _finish(prepared, out, group, position)
+
+
+def _metrics(recipe: Recipe, out: Path, position: Position, tell: Callable[[str], None]) -> Metrics:
+    trackers = None
+    if recipe.trackers:
+        trackers = Trackers(recipe.trackers, out=out, name=recipe.name, settings=recipe.to_dict(), tell=tell)
+    return Metrics(out, after=position.total, trackers=trackers)
+
+
+def _score(scorer: Scorer | None, recipe: Recipe, model: LossModel) -> Callable[[], float] | None:
+    if scorer is None:
+        return None
+    if recipe.deepspeed and recipe.deepspeed.stage == 3:
+        raise ConfigError(
+            "a scorer needs the whole model in one process, and ZeRO-3 spreads it", hint="set [deepspeed] stage = 2"
+        )
+    return functools.partial(score_of, scorer, model, load_tokenizer(recipe.base_model))
 
 
 def _warn_of_untrained(network: Any, prepared: Prepared, tell: Callable[[str], None]) -> None:
@@ -162,13 +206,14 @@ def _warn_of_untrained(network: Any, prepared: Prepared, tell: Callable[[str], N
 def _finish(prepared: Prepared, out: Path, group: Group, position: Position) -> dict[str, Any]:
     """Writes the manifest of a finished run; gives what was done."""
     lines = [line for line in read_metrics(out) if line["kind"] == "train"]
-    last = newest(out)
+    last, best = newest(out), read_manifest(out / BEST)
     assert last is not None
     result = {
         "steps": position.total,
         "tokens": position.tokens,
         "loss": lines[-1]["loss"] if lines else None,
         "checkpoint": str(last.folder.relative_to(out)),
+        **({"best": best["evaluation"]} if best and "evaluation" in best else {}),
         "stages": [{"name": draw.recipe.name, "unit": draw.recipe.unit, **draw.counts} for draw in prepared.draws],
     }
     manifest = {

@@ -116,7 +116,7 @@ def told(kind: str, folder: Path, text: str) -> str:
             "[[mix]]\nname = 'a'\n[[mix.part]]\ndata = 'd'\n[[mix.replay]]\nof = 'b'\n",
             "line 6: [[mix]] 1 (a), replay 1: of is 'b', which is no earlier mix",
         ),
-        ("recipe", f"{TRAIN}dtype = 'float16'\n[[stage]]\nname = 'a'\n", "line 3: dtype is 'float16' | "),
+        ("recipe", f"{TRAIN}dtype = 'float8'\n[[stage]]\nname = 'a'\n", "line 3: dtype is 'float8' | "),
         ("recipe", f"{TRAIN}lora = {{rnk = 4}}\n[[stage]]\nname = 'a'\n", "line 3: [lora]: unknown key 'rnk'"),
         ("recipe", f"{TRAIN}hub_id = 'a/b'\n[[stage]]\nname = 'a'\n", "line 3: unknown key 'hub_id'"),
         (

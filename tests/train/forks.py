@@ -44,6 +44,28 @@ def train_apart(recipe: str, out: str) -> None:
     train_once(recipe, f"{out}-{os.environ['RANK']}")
 
 
+def train_further(recipe: str, out: str, run: str, kill: str = "") -> None:
+    """A run that goes on from a finished one."""
+    from blossom_data.train.run import train
+
+    _arm(kill)
+    train(Path(recipe), Path(out), tell=lambda line: None, continues=Path(run))
+
+
+def train_scored(recipe: str, out: str) -> None:
+    """A run whose scorer likes the model less and less, and says what it was given."""
+    from blossom_data.train.run import train
+
+    asked: list[str] = []
+
+    def score(network: object, tokenizer: object) -> float:
+        asked.append(f"{type(network).__name__} {type(tokenizer).__name__}")
+        Path(f"{out}.asked").write_text("\n".join(asked))
+        return -float(len(asked))
+
+    train(Path(recipe), Path(out), tell=lambda line: None, scorer=score)
+
+
 def train_several(pairs: list[tuple[str, str]]) -> None:
     """Several runs one after the other."""
     import torch

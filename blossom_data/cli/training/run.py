@@ -54,6 +54,10 @@ def command(
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of the run.")],
     processes: Processes,
     common: Common,
+    continues: Annotated[
+        Path | None,
+        typer.Option("--continue", metavar="RUN", help="Go on from the weights of this finished run."),
+    ] = None,
     ignore_memory_plan: Annotated[
         bool, switch("--ignore-memory-plan", help="Go on where a step is planned to take more than is free.")
     ] = False,
@@ -85,12 +89,13 @@ def command(
         arguments = ["train", "run", str(recipe), "-o", str(out)]
         given = {"--quiet": common.is_quiet, "--debug": common.is_debug, "--json": common.is_json}
         given["--ignore-memory-plan"] = ignore_memory_plan
+        arguments += ["--continue", str(continues)] if continues is not None else []
         arguments += [flag for flag, is_given in given.items() if is_given]
-        check_machines(machines, recipe, out, tell=tell)
+        check_machines(machines, recipe, out, tell=tell, continues=continues)
         return launch(machines, arguments, tell=tell)
     # Libraries that are imported on the way log to standard output, which is for the result alone.
     with _handing_over(is_debug=common.is_debug), contextlib.redirect_stdout(sys.stderr):
-        result = train(recipe, out, tell=tell, ignore_memory_plan=ignore_memory_plan)
+        result = train(recipe, out, tell=tell, ignore_memory_plan=ignore_memory_plan, continues=continues)
     if common.is_json and is_first_process():
         output.json_result(result)
     elif not common.is_quiet and is_first_process():
@@ -136,4 +141,10 @@ def render_run(result: dict[str, Any]) -> str:
         replayed = f" and {stage['replay']:,} replayed" if stage["replay"] else ""
         held = f", {stage['held_out']:,} held out" if stage["held_out"] else ""
         lines.append(f"  {stage['name']}  {stage['data']:,} {stage['unit']}{replayed}{held}")
+    if best := result.get("best"):
+        lines.append(f"  best  stage {best['stage']}, {'score' if 'score' in best else 'loss'} {_value(best):.4f}")
     return "\n".join([*lines, f"  newest checkpoint  {result['checkpoint']}"])
+
+
+def _value(best: dict[str, Any]) -> float:
+    return float(best.get("score", best["loss"]))

@@ -47,19 +47,28 @@ def read_chats(path: Path | str) -> Iterator[Record | BadRow]:
     Raises:
         InputError: as read_rows.
     """
-    return distinct_records(read_rows(path), _chat)
+    return distinct_records(read_rows(path), chat_of)
 
 
-def _chat(row: Row) -> Record:
-    """Raises Unreadable: wrong_layout, or what is wrong with the fields of the layout."""
+def chat_of(row: Row, *, finds_language: bool = True) -> Record:
+    """The chat of one row, in whichever layout.
+
+    Args:
+        finds_language: training asks for none, and it takes a third of the time.
+
+    Raises:
+        Unreadable: wrong_layout, or what is wrong with the fields of the layout.
+    """
     value = row.value
     if value.get("chosen") is not None and value.get("rejected") is not None:
         raise Unreadable("wrong_layout", "a preference pair: pack it with --pairs, for a stage with dpo")
     if value.get("messages") is not None:
-        return valid_record({**value, "messages": _written(_turns(value, "messages"))})
+        values = {**value, "messages": _written(_turns(value, "messages"))}
+        return valid_record(values, finds_language=finds_language)
     # Equal rows are the user's choice here, and an id of the row's own may stand for several chats.
     identity = f"{row.file}:{row.line}"
-    return valid_record({"id": identity, "messages": _written(_all_turns(value)), "tools": value.get("tools")})
+    values = {"id": identity, "messages": _written(_all_turns(value)), "tools": value.get("tools")}
+    return valid_record(values, finds_language=finds_language)
 
 
 def _all_turns(row: Mapping[str, Any]) -> Iterator[Message]:

@@ -7,7 +7,8 @@
 
 Every draw is by hash: of the documents, salted with the seed and what is drawn for. So it does not depend on the order
 of files, a replayed sample is one of documents that the earlier stage trained on, and what is held out for evaluation
-is held out in every stage. The same recipe and data give the same rows on any machine and number of processes.
+is held out in every stage: by the hash of the first question, so that no other answer to it is trained on. The same
+recipe and data give the same rows on any machine and number of processes.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from numpy.typing import NDArray
 from blossom_data.errors import ConfigError
 from blossom_data.train.data.bin_packing import pack_rows
 from blossom_data.train.data.store import PackedRow, PackedSet
-from blossom_data.train.recipe.recipe import DataPart, Recipe, StageRecipe
+from blossom_data.train.recipe.recipe import Recipe
+from blossom_data.train.recipe.stages import DataPart, StageRecipe
 
 Numbers = NDArray[np.int64]
 _COLUMNS = ("number", "tokens", "targets", "squares")
@@ -56,6 +58,22 @@ class Documents:
         """The hash of each."""
         places = zip(self.which.tolist(), self.number.tolist(), strict=True)
         return [self.sets[a].doc_hash(b * self.sets[a].together) for a, b in places]
+
+    def questions(self) -> list[str]:
+        """The first question of each, by which it is held out."""
+        places = zip(self.which.tolist(), self.number.tolist(), strict=True)
+        return [self.sets[a].question(b * self.sets[a].together) for a, b in places]
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether they are replies that were judged one by one."""
+        return any(one.kind == "labelled" for one in self.sets)
+
+    def labels(self, chosen: Numbers) -> NDArray[np.bool_]:
+        """bool [chosen]: which of those at the places `chosen` are desirable replies."""
+        known = [one.labels() for one in self.sets]
+        places = zip(self.which[chosen].tolist(), self.number[chosen].tolist(), strict=True)
+        return np.array([known[a][b] for a, b in places], dtype=np.bool_)
 
     def join(self, chosen: Sequence[int]) -> PackedRow:
         """Those at the places `chosen`, one after the other."""
@@ -91,6 +109,10 @@ class EpochRows:
         """The documents of row `index`."""
         return self.documents.join(self.places(index, index + 1).tolist())
 
+    def labels(self, rows: range) -> NDArray[np.bool_]:
+        """bool [replies]: which of the judged replies of `rows` are desirable."""
+        return self.documents.labels(self.places(rows.start, rows.stop) if rows else self.order[:0])
+
     def targets(self, start: int, end: int) -> int:
         """Supervised tokens of the rows from `start` to `end`."""
         return int(self.documents.targets[self.places(start, end)].sum())
@@ -118,6 +140,8 @@ class StageDraw:
     held_out: Documents
     counts: Mapping[str, int]
     void: tuple[str, ...] = ()
+    first_epoch: int = 0
+    """Epochs that an earlier run did."""
     """What of it holds nothing: a part, a replay, what is held out."""
 
     def voids(self) -> list[str]:
@@ -179,7 +203,7 @@ def draw_stages(recipe: Recipe, sets: Mapping[Path, PackedSet]) -> list[StageDra
                 recipe=stage,
                 index=index,
                 seed=recipe.seed,
-                seq_len=recipe.seq_len * (2 if stage.dpo else 1),
+                seq_len=recipe.seq_len * (1 if stage.kind == "chats" else 2),
                 packing=recipe.packing,
                 documents=documents,
                 held_out=_together(held_out),
@@ -222,7 +246,7 @@ def _held_out(recipe: Recipe, documents: Documents) -> NDArray[np.bool_]:
     if not recipe.eval:
         return np.zeros(len(documents), dtype=np.bool_)
     limit = recipe.eval * 2.0**64
-    return np.array([_ticket(f"{recipe.seed}/eval", text) < limit for text in documents.hashes()], dtype=np.bool_)
+    return np.array([_ticket(f"{recipe.seed}/eval", text) < limit for text in documents.questions()], dtype=np.bool_)
 
 
 def _ticket(salt: str, text: str) -> int:

@@ -11,8 +11,8 @@ after the last reply teach nothing and go as well. One pass over the records: a 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -24,14 +24,17 @@ from blossom_data import __version__
 from blossom_data.counters import Counters as Shown
 from blossom_data.curate import clean_sets
 from blossom_data.errors import BlossomError, ConfigError, InputError
-from blossom_data.records import Message, Record, content_id
-from blossom_data.rows import BadRow
+from blossom_data.records import Record, content_id
+from blossom_data.rows import BadRow, Row, SeenIds, read_rows
 from blossom_data.rows.facts import count_records, fingerprint
-from blossom_data.rows.row import COPY
+from blossom_data.rows.row import COPY, Unreadable
+from blossom_data.rows.valid import repeated, shown
 from blossom_data.train.data.bin_packing import pack_rows
-from blossom_data.train.data.chats import read_chats
+from blossom_data.train.data.chats import chat_of
+from blossom_data.train.data.documents import fitted, messages_until, question_of, stored
 from blossom_data.train.data.packing_report import dropped_share
-from blossom_data.train.data.store import ROW, PackedWriter
+from blossom_data.train.data.store import ROW, PackedWriter, Stored, width_of
+from blossom_data.train.data.workers import Rows, row_batches, worked
 from blossom_data.train.template.chat_formats import Supervise
 from blossom_data.train.template.encode import EncodedChat, Encoder, Unfit
 from blossom_data.train.template.gates import Gates
@@ -43,23 +46,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 Item = TypeVar("Item")
-_BATCH_RECORDS = 512
-_BATCH_CHARACTERS = 1 << 20
 _BAD_ROWS_SHOWN = 3
 _PLACES_KEPT = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
-    """What is trained of one chat: ids, lengths of unsupervised and supervised runs in turn, and what was left out."""
-
-    ids: list[int]
-    runs: list[int]
-    turns: int
-    cut_turns: int
-    cut_tokens: int
-    empty_replies: int
-    context_replies: int = 0
 
 
 @dataclass(slots=True)
@@ -80,6 +68,8 @@ class Counts:
     def drop(self, code: str, place: str) -> None:
         """Counts what stands at `place` as dropped."""
         self.dropped[code] += 1
+        if not place:
+            return
         places = self.dropped_at.setdefault(code, [])
         places += islice([place], _PLACES_KEPT - len(places))
 
@@ -101,41 +91,66 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Packing:
-    """A packing at work: what encodes, what checks, what is written to, and what is counted."""
+class Made:
+    """What one record gave: its documents, and what is counted of it."""
 
-    inputs: Sequence[Path]
-    seq_len: int
-    encoder: Encoder
-    gates: Gates
-    writer: PackedWriter
-    counts: Counts
-    bad: list[BadRow]
-    shown: Shown
-    """What a display reads."""
+    documents: tuple[Stored, ...]
+    identity: str = ""
+    """No two records have the same; "" where equal ones are the data's choice."""
+    is_desirable: bool | None = None
+    cut_turns: int = 0
+    cut_tokens: int = 0
+    empty_replies: int = 0
+    context_replies: int = 0
 
-    def batches(
-        self, read: Callable[[Path], Iterator[Item | BadRow]], characters_of: Callable[[Item], int]
-    ) -> Iterator[list[Item]]:
-        """What `read` makes of the inputs, several at once, bounded in number and size; bad rows are counted."""
-        batch: list[Item] = []
-        characters = 0
-        records = [count_records(path) for path in self.inputs]
-        total = None if None in records else sum(number or 0 for number in records)
-        for path in self.inputs:
-            for item in self.shown.counted("packing", read(path), total=total):
-                self.counts.read += 1
-                if isinstance(item, BadRow):
-                    self.counts.bad_rows[item.code] += 1
-                    self.bad.extend(islice([item], _BAD_ROWS_SHOWN - len(self.bad)))
-                    continue
-                batch.append(item)
-                characters += characters_of(item)
-                if len(batch) >= _BATCH_RECORDS or characters >= _BATCH_CHARACTERS:
-                    yield batch
-                    batch, characters = [], 0
-        if batch:
-            yield batch
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Why nothing of a record is trained on, and where it stands, if that is told."""
+
+    code: str
+    place: str = ""
+    identity: str = ""
+
+
+Outcome = Made | Dropped | BadRow
+
+
+class RecordMaker:
+    """Makes documents of rows, and tries the gates on them; a subclass says of what kind."""
+
+    together = 1
+    """Documents of a record, which follow each other in one row; 0: as many as it takes, anywhere."""
+
+    def __init__(self, encoder: Encoder, gates: Gates, seq_len: int) -> None:
+        self.encoder, self.gates, self.seq_len = encoder, gates, seq_len
+        self.ids = width_of(encoder.tokens.vocab_size)
+
+    def make(self, rows: Rows, first: int) -> list[Outcome]:
+        """An outcome for each row; `first` is the number of the first of them in the whole input."""
+        raise NotImplementedError
+
+    def take_counts(self) -> tuple[int, ...]:
+        """What the gates tried since the last time."""
+        return self.gates.take_counts()
+
+    def add_counts(self, counts: tuple[int, ...]) -> None:
+        """Adds what was tried in another process."""
+        self.gates.add_counts(counts)
+
+
+def read_each(rows: Rows, read: Callable[[Row], Item]) -> list[Item | BadRow]:
+    """What `read` makes of each row; one that it cannot read (Unreadable) as BadRow."""
+    found: list[Item | BadRow] = []
+    for row in rows:
+        if isinstance(row, BadRow):
+            found.append(row)
+            continue
+        try:
+            found.append(read(row))
+        except Unreadable as why:
+            found.append(why.at(row.file, row.line, shown(row.value)))
+    return found
 
 
 def pack_dataset(
@@ -149,6 +164,7 @@ def pack_dataset(
     seed: int = 0,
     max_bad: float = 0.01,
     max_dropped: float = 1.0,
+    workers: int = 1,
     counters: Shown | None = None,
 ) -> dict[str, Any]:
     """Packs the chats of `inputs` (as read_chats takes them) into rows of `seq_len` tokens; gives the manifest.
@@ -157,6 +173,7 @@ def pack_dataset(
         supervise: what is learnt: every assistant turn, or the last one of each chat.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
         max_dropped: largest share of records that may fall out, 0 to 1.
+        workers: processes that encode; what is written is the same.
         counters: what a display reads.
 
     Raises:
@@ -165,11 +182,10 @@ def pack_dataset(
     """
     if supervise not in get_args(Supervise):
         raise ConfigError(f"supervise is {supervise!r}", hint="known: all, last")
-    write = partial(_write_chats, supervise=supervise)
-    about = {"supervise": supervise}
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        max_dropped=max_dropped, write=write, about=about, counters=counters,
+        max_dropped=max_dropped, maker=partial(ChatMaker, supervise=supervise), about={"supervise": supervise},
+        workers=workers, counters=counters,
     )  # fmt: skip
 
 
@@ -183,16 +199,15 @@ def pack_documents(
     seed: int,
     max_bad: float,
     max_dropped: float,
-    write: Callable[[Packing], None],
+    maker: Callable[[Encoder, Gates, int], RecordMaker],
     about: dict[str, Any],
-    together: int = 1,
+    workers: int = 1,
     counters: Shown | None = None,
 ) -> dict[str, Any]:
-    """Packs the documents that `write` makes of the inputs into rows; gives the manifest.
+    """Packs the documents that a maker makes of the inputs into rows; gives the manifest.
 
     Args:
         about: what the manifest says of the kind of documents.
-        together: documents that follow each other in one row, which is that many times `seq_len` long.
 
     Raises:
         ConfigError, InputError: as pack_dataset.
@@ -204,9 +219,10 @@ def pack_documents(
     jinja = str(loaded.chat_template) if template == OWN else chat_template(encoder)
     gates = Gates(encoder, loaded, jinja)
     with PackedWriter(out, vocab_size=encoder.tokens.vocab_size) as writer:
-        packing = Packing(inputs, seq_len, encoder, gates, writer, Counts(), [], counters or Shown())
-        write(packing)
-        _refuse(packing.counts, packing.bad, max_bad, max_dropped)
+        made = maker(encoder, gates, seq_len)
+        together = made.together
+        counts, bad = _write(made, inputs, counters or Shown(), writer, workers)
+        _refuse(counts, bad, max_bad, max_dropped)
         lengths, supervised = writer.lengths()
         units, starts = pack_rows(lengths.reshape(-1, together).sum(1), seq_len * together, seed)
         order = (units[:, None] * together + np.arange(together)).reshape(-1)
@@ -225,7 +241,7 @@ def pack_documents(
             "inputs": [fingerprint(path) for path in inputs],
             **clean_sets.described(inputs),
             "gates": gates.result(),
-            "counts": packing.counts.to_dict(),
+            "counts": counts.to_dict(),
             "documents": len(lengths),
             "rows": len(rows),
             "tokens": int(lengths.sum()),
@@ -233,6 +249,22 @@ def pack_documents(
             "fill": round(int(lengths.sum()) / (len(rows) * seq_len * together), 6),
         }
         return writer.finish(described, order=order, rows=rows, tokenizer=encoder.tokens.json)
+
+
+def _write(
+    maker: RecordMaker, inputs: Sequence[Path], display: Shown, writer: PackedWriter, workers: int
+) -> tuple[Counts, list[BadRow]]:
+    """Writes what is made of all rows; gives the counts, and the first rows that could not be read."""
+    counts, bad = Counts(), list[BadRow]()
+    known = [count_records(path) for path in inputs]
+    total = None if None in known else sum(number or 0 for number in known)
+    for path in inputs:
+        batches = row_batches(display.counted("packing", read_rows(path), total=total))
+        with SeenIds() as seen:
+            for rows, outcomes in worked(maker, batches, first=counts.read, workers=workers):
+                for row, outcome in zip(rows, outcomes, strict=True):
+                    _take(_once(row, outcome, seen), counts, bad, writer)
+    return counts, bad
 
 
 def describe_template(encoder: Encoder) -> dict[str, Any]:
@@ -257,89 +289,67 @@ def describe_tokenizer(encoder: Encoder) -> dict[str, Any]:
     return {"sha256": tokens.sha256, "vocab_size": tokens.vocab_size, "pad_id": tokens.pad_id}
 
 
-def shorten(chat: EncodedChat, seq_len: int, supervise: Supervise) -> Document | str:
-    """What of `chat` is trained in a row of `seq_len` tokens, or the code of why nothing is."""
-    length, fits, fitting = len(chat.intro), 0, 0
-    for number, turn in enumerate(chat.turns, 1):
-        length += len(turn.ids)
-        if turn.is_learnt and length <= seq_len:
-            fits, fitting = number, length
-    last = max((number for number, turn in enumerate(chat.turns, 1) if turn.is_learnt), default=0)
-    if not fits:
-        has_reply = any(turn.role == "assistant" for turn in chat.turns)
-        return "too_long" if last else "no_learnt_turn" if has_reply else "no_assistant_turn"
-    ids, runs = list(chat.intro), [0]
-    empty_replies, context, position = 0, 0, 0
-    for number, turn in enumerate(chat.turns[:fits], 1):
-        if turn.is_learnt and (supervise == "all" or number == fits):
-            runs[-1] += len(ids) + turn.start - position
-            runs += [turn.end - turn.start, 0]
-            position = len(ids) + turn.end
-            empty_replies += turn.is_empty
-        context += turn.role == "assistant" and not turn.is_learnt
-        ids += turn.ids
-    runs[-1] = len(ids) - position
-    wanted = len(chat.intro) + sum(len(turn.ids) for turn in chat.turns[:last])
-    return Document(ids, runs if runs[-1] else runs[:-1], fits, last - fits, wanted - fitting, empty_replies, context)
+def _once(row: Row | BadRow, outcome: Outcome, seen: SeenIds) -> Outcome:
+    """The outcome; of a row that repeats an id, that it does."""
+    if isinstance(outcome, BadRow) or isinstance(row, BadRow) or not outcome.identity or seen.add(outcome.identity):
+        return outcome
+    return repeated(row, outcome.identity)
 
 
-def fitted(
-    encoder: Encoder, record: Record, chat: EncodedChat, seq_len: int, supervise: Supervise
-) -> tuple[EncodedChat, Document | str]:
-    """The chat and what of it is trained; one that is too long, and is written otherwise when it ends earlier, so."""
-    document = shorten(chat, seq_len, supervise)
-    if document != "too_long" or not encoder.template.looks_back:
-        return chat, document
-    replies = [place for place, turn in enumerate(record.messages) if turn.role == "assistant"]
-    lengths = [len(turn.ids) for turn in chat.turns if turn.role == "assistant"]
-    for place, length in zip(replies[-2::-1], lengths[-2::-1], strict=True):
-        if length > seq_len:
-            continue
-        shorter = encoder.encode(record.messages[: place + 1], record.tools)
-        if isinstance(shorter, EncodedChat) and not isinstance(found := shorten(shorter, seq_len, supervise), str):
-            cut = len(chat.turns) - len(shorter.turns) + found.cut_turns
-            return shorter, replace(found, cut_turns=cut, cut_tokens=len(chat.ids) - len(found.ids))
-    return chat, document
+def _take(outcome: Outcome, counts: Counts, bad: list[BadRow], writer: PackedWriter) -> None:
+    """Writes what was made of one record, and counts it."""
+    counts.read += 1
+    if isinstance(outcome, BadRow):
+        counts.bad_rows[outcome.code] += 1
+        bad.extend(islice([outcome], _BAD_ROWS_SHOWN - len(bad)))
+    elif isinstance(outcome, Dropped):
+        counts.drop(outcome.code, outcome.place)
+    else:
+        for document in outcome.documents:
+            writer.add(document)
+        if outcome.is_desirable is not None:
+            writer.label(outcome.is_desirable)
+        counts.kept += 1
+        counts.empty_replies += outcome.empty_replies
+        counts.context_replies += outcome.context_replies
+        if outcome.cut_turns:
+            counts.cut.update(documents=1, turns=outcome.cut_turns, tokens=outcome.cut_tokens)
 
 
-def _write_chats(packing: Packing, *, supervise: Supervise) -> None:
-    """Encodes the chats of all inputs, checks and writes what of them is trained, and counts the rest."""
-    encoder, counts = packing.encoder, packing.counts
-    for records in packing.batches(read_chats, _characters):
-        chats = encoder.encode_many([record.messages for record in records], [record.tools for record in records])
-        for record, chat in zip(records, chats, strict=True):
-            if isinstance(chat, Unfit):
-                counts.dropped[chat.code] += 1
-                continue
-            written, document = fitted(encoder, record, chat, packing.seq_len, supervise)
-            if isinstance(document, str):
-                counts.dropped[document] += 1
-                continue
-            messages = record.messages if written is chat else _until(record.messages, written)
-            packing.gates.document(counts.kept, messages, written, document.ids, document.runs, record.tools)
-            counts.kept += 1
-            counts.empty_replies += document.empty_replies
-            counts.context_replies += document.context_replies
-            if document.cut_turns:
-                counts.cut.update(documents=1, turns=document.cut_turns, tokens=document.cut_tokens)
-            digest = bytes.fromhex(content_id("", "", record.messages, "", record.tools))
-            packing.writer.add(document.ids, document.runs, digest)
+class ChatMaker(RecordMaker):
+    """Makes a document of each chat."""
 
+    def __init__(self, encoder: Encoder, gates: Gates, seq_len: int, *, supervise: Supervise) -> None:
+        super().__init__(encoder, gates, seq_len)
+        self._supervise = supervise
 
-def _until(messages: Sequence[Message], written: EncodedChat) -> Sequence[Message]:
-    """The messages up to the last reply of what was written."""
-    replies = [place for place, turn in enumerate(messages) if turn.role == "assistant"]
-    return messages[: replies[sum(turn.role == "assistant" for turn in written.turns) - 1] + 1]
+    def make(self, rows: Rows, first: int) -> list[Outcome]:
+        """An outcome for each row."""
+        records = read_each(rows, partial(chat_of, finds_language=False))
+        read = [record for record in records if isinstance(record, Record)]
+        chats = iter(self.encoder.encode_many([one.messages for one in read], [one.tools for one in read]))
+        return [
+            one if isinstance(one, BadRow) else self._made(first + number, one, next(chats))
+            for number, one in enumerate(records)
+        ]
 
-
-def characters_of(turn: Message) -> int:
-    """Characters of a turn, its thinking and its calls included."""
-    calls = sum(len(call.arguments) for call in turn.tool_calls)
-    return len(turn.content) + len(turn.reasoning_content) + calls
-
-
-def _characters(record: Record) -> int:
-    return sum(map(characters_of, record.messages))
+    def _made(self, number: int, record: Record, chat: EncodedChat | Unfit) -> Outcome:
+        if isinstance(chat, Unfit):
+            return Dropped(chat.code, identity=record.id)
+        written, document = fitted(self.encoder, record, chat, self.seq_len, self._supervise)
+        if isinstance(document, str):
+            return Dropped(document, identity=record.id)
+        messages = record.messages if written is chat else messages_until(record.messages, written)
+        self.gates.document(number, messages, written, document.ids, document.runs, record.tools)
+        digest = bytes.fromhex(content_id("", "", record.messages, "", record.tools))
+        return Made(
+            (stored(document, digest, question_of(record.messages), self.ids),),
+            record.id,
+            cut_turns=document.cut_turns,
+            cut_tokens=document.cut_tokens,
+            empty_replies=document.empty_replies,
+            context_replies=document.context_replies,
+        )
 
 
 def _refuse(counts: Counts, bad: Sequence[BadRow], max_bad: float, max_dropped: float) -> None:

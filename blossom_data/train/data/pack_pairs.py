@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Any
 from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
 from blossom_data.records import content_id
-from blossom_data.train.data.pack import Document, Packing, characters_of, pack_documents, shorten
-from blossom_data.train.data.pairs import Pair, read_pairs
+from blossom_data.rows import BadRow
+from blossom_data.train.data.documents import Document, question_of, shorten, stored
+from blossom_data.train.data.pack import Dropped, Made, Outcome, RecordMaker, pack_documents, read_each
+from blossom_data.train.data.pairs import Pair, pair_of
+from blossom_data.train.data.workers import Rows
 from blossom_data.train.template.encode import EncodedChat, Unfit
 
 if TYPE_CHECKING:
@@ -35,14 +38,16 @@ def pack_pairs(
     seed: int = 0,
     max_bad: float = 0.01,
     max_dropped: float = 1.0,
+    workers: int = 1,
     counters: Counters | None = None,
 ) -> dict[str, Any]:
-    """Packs the preference pairs of `inputs` (as read_pairs takes them); gives the manifest.
+    """Packs the preference pairs of `inputs` (as pairs.py reads them); gives the manifest.
 
     Args:
         seq_len: most tokens of a document; rows have twice as many.
         max_bad: largest share of rows that may be unreadable, 0 to 1.
         max_dropped: largest share of pairs that may fall out, 0 to 1.
+        workers: processes that encode; what is written is the same.
         counters: what a display reads.
 
     Raises:
@@ -50,44 +55,47 @@ def pack_pairs(
     """
     return pack_documents(
         inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        max_dropped=max_dropped, write=_write_pairs, about={"supervise": "last", "pairs": True}, together=2,
+        max_dropped=max_dropped, maker=PairMaker, about={"supervise": "last", "pairs": True}, workers=workers,
         counters=counters,
     )  # fmt: skip
 
 
-def _write_pairs(packing: Packing) -> None:
-    """Encodes the pairs of all inputs, checks and writes what of them is trained, and counts the rest."""
-    for pairs in packing.batches(read_pairs, _characters):
+class PairMaker(RecordMaker):
+    """Makes two documents of each pair; they carry its hash, by which it is drawn as a whole."""
+
+    together = 2
+
+    def make(self, rows: Rows, first: int) -> list[Outcome]:
+        """An outcome for each row."""
+        pairs = read_each(rows, pair_of)
+        read = [pair for pair in pairs if isinstance(pair, Pair)]
         encoded = iter(
-            packing.encoder.encode_many(
-                [chat for pair in pairs for chat in pair.chats()], [pair.tools for pair in pairs for _ in range(2)]
+            self.encoder.encode_many(
+                [chat for pair in read for chat in pair.chats()], [pair.tools for pair in read for _ in range(2)]
             )
         )
-        for pair, chats in zip(pairs, zip(encoded, encoded, strict=True), strict=True):
-            documents = _documents(pair, chats, packing.seq_len)
-            if isinstance(documents, str):
-                packing.counts.drop(documents, f"{Path(pair.file).name}:{pair.line}")
-            else:
-                _write(packing, pair, chats, documents)
+        return [
+            one if isinstance(one, BadRow) else self._made(first + number, one, (next(encoded), next(encoded)))
+            for number, one in enumerate(pairs)
+        ]
 
-
-def _write(
-    packing: Packing, pair: Pair, encoded: Sequence[EncodedChat | Unfit], documents: tuple[Document, Document]
-) -> None:
-    """Checks and writes both documents of a pair; they carry its hash, by which it is drawn as a whole."""
-    chosen, rejected = documents
-    prompt = chosen.runs[0]
-    if rejected.runs[0] != prompt or rejected.ids[:prompt] != chosen.ids[:prompt]:
-        raise ConfigError(
-            f"the template writes the prompt of {pair.file}:{pair.line} in two ways", hint="name another template"
-        )
-    chats = pair.chats()
-    digest = bytes.fromhex(content_id("", "", (*chats[0], chats[1][-1]), "", pair.tools))
-    for document, messages, chat in zip(documents, chats, encoded, strict=True):
-        assert isinstance(chat, EncodedChat)
-        packing.gates.document(packing.counts.kept, messages, chat, document.ids, document.runs, pair.tools)
-        packing.writer.add(document.ids, document.runs, digest)
-    packing.counts.kept += 1
+    def _made(self, number: int, pair: Pair, encoded: Sequence[EncodedChat | Unfit]) -> Outcome:
+        documents = _documents(pair, encoded, self.seq_len)
+        if isinstance(documents, str):
+            return Dropped(documents, f"{Path(pair.file).name}:{pair.line}")
+        chosen, rejected = documents
+        prompt = chosen.runs[0]
+        if rejected.runs[0] != prompt or rejected.ids[:prompt] != chosen.ids[:prompt]:
+            raise ConfigError(
+                f"the template writes the prompt of {pair.file}:{pair.line} in two ways", hint="name another template"
+            )
+        chats = pair.chats()
+        digest = bytes.fromhex(content_id("", "", (*chats[0], chats[1][-1]), "", pair.tools))
+        for document, messages, chat in zip(documents, chats, encoded, strict=True):
+            assert isinstance(chat, EncodedChat)
+            self.gates.document(number, messages, chat, document.ids, document.runs, pair.tools)
+        question = question_of(pair.prompt)
+        return Made(tuple(stored(one, digest, question, self.ids) for one in documents))
 
 
 def _documents(pair: Pair, chats: Sequence[EncodedChat | Unfit], seq_len: int) -> tuple[Document, Document] | str:
@@ -106,7 +114,3 @@ def _documents(pair: Pair, chats: Sequence[EncodedChat | Unfit], seq_len: int) -
         documents.append(document)
     chosen, rejected = documents
     return "identical" if chosen.ids == rejected.ids else (chosen, rejected)
-
-
-def _characters(pair: Pair) -> int:
-    return sum(characters_of(turn) for chat in pair.chats() for turn in chat)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -20,19 +21,29 @@ from blossom_data.publish.names import VERSION
 from blossom_data.rows.facts import fingerprint
 from blossom_data.shards import read_manifest
 from blossom_data.train.data.pack import pack_dataset
+from blossom_data.train.data.pack_judged import pack_judged
 from blossom_data.train.data.pack_pairs import pack_pairs
+from blossom_data.train.data.pack_text import pack_text
 from blossom_data.train.data.packing_report import packed_lines
 from blossom_data.train.data.store import KIND
-from blossom_data.train.recipe.recipe import DataPart, Recipe
+from blossom_data.train.recipe.recipe import Recipe
+from blossom_data.train.recipe.stages import DataPart, Kind
 from blossom_data.train.template.templates import identity_of
 
+_PACKERS: dict[Kind, Callable[..., dict[str, Any]]] = {
+    "chats": pack_dataset,
+    "pairs": pack_pairs,
+    "labelled": pack_judged,
+    "text": pack_text,
+}
 
-def packed_part(part: DataPart, recipe: Recipe, into: Path | None, *, pairs: bool, tell: Callable[[str], None]) -> Path:
+
+def packed_part(part: DataPart, recipe: Recipe, into: Path | None, *, kind: Kind, tell: Callable[[str], None]) -> Path:
     """The packed set of `part`.
 
     Args:
         into: folder of the sets that are made; None: none is.
-        pairs: the records are preference pairs.
+        kind: what the records are.
 
     Raises:
         ConfigError, InputError: it is not there, not whole, or cannot be packed.
@@ -48,14 +59,14 @@ def packed_part(part: DataPart, recipe: Recipe, into: Path | None, *, pairs: boo
     # The name of a version tells its content, also when its files have gone.
     is_version = VERSION.fullmatch(part.path.name) is not None
     identity = [part.path.name, part.config] if is_version else fingerprint(part.path)
-    digest = hashlib.sha256(orjson.dumps([identity, identity_of(recipe.template), recipe.seq_len, pairs])).hexdigest()
+    is_of: object = {"chats": False, "pairs": True}.get(kind, kind)
+    digest = hashlib.sha256(orjson.dumps([identity, identity_of(recipe.template), recipe.seq_len, is_of])).hexdigest()
     folder = into / f"{part.place.stem}-{digest[:12]}"
     if read_manifest(folder) is None:
         inputs = _inputs(part)
         tell(f"packing {part.place} into {folder}")
         into.mkdir(parents=True, exist_ok=True)
-        pack = pack_pairs if pairs else pack_dataset
-        manifest = pack(
+        manifest = _PACKERS[kind](
             inputs, folder, tokenizer=recipe.base_model, template=recipe.template, seq_len=recipe.seq_len,
             seed=recipe.seed, max_bad=recipe.max_bad, max_dropped=recipe.max_dropped,
         )  # fmt: skip

@@ -20,8 +20,8 @@ def packed_lines(manifest: Mapping[str, Any], out: str) -> list[str]:
     first = {code: f" ({', '.join(places[:3])})" for code, places in counts.get("dropped_at", {}).items()}
     left_out = {**counts["dropped"], **counts["bad_rows"]}
     units, row_tokens = "documents", manifest["seq_len"]
-    if manifest.get("pairs"):
-        units, row_tokens = "pairs    ", 2 * row_tokens
+    if manifest.get("pairs") or manifest.get("labelled"):
+        units, row_tokens = "pairs    " if manifest.get("pairs") else "replies  ", 2 * row_tokens
     cut, served = counts["cut"], gates["served_as_one_text"]
     prefixes, stops = gates["prompt_prefix"]["prompts"], gates["stop_token"]["turns"]
     lines = [

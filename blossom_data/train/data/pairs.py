@@ -23,7 +23,7 @@ from typing import Any
 
 from blossom_data.records import Message
 from blossom_data.rows import BadRow, read_rows
-from blossom_data.rows.row import Unreadable
+from blossom_data.rows.row import Row, Unreadable
 from blossom_data.rows.turns import tools_text
 from blossom_data.rows.valid import shown
 from blossom_data.sources.alpaca import compose
@@ -51,6 +51,16 @@ class Pair:
         return (*self.prompt, self.chosen), (*self.prompt, self.rejected)
 
 
+def pair_of(row: Row) -> Pair:
+    """The pair of one row.
+
+    Raises:
+        Unreadable: as valid_pair.
+    """
+    prompt, chosen, rejected = valid_pair(row.value)
+    return Pair(row.file, row.line, prompt, chosen, rejected, tools_text(row.value.get("tools")))
+
+
 def read_pairs(path: Path | str) -> Iterator[Pair | BadRow]:
     """The pairs of a file, a folder, a data set or standard input (`-`), in order; bad rows as BadRow.
 
@@ -62,12 +72,9 @@ def read_pairs(path: Path | str) -> Iterator[Pair | BadRow]:
             yield row
             continue
         try:
-            prompt, chosen, rejected = valid_pair(row.value)
-            tools = tools_text(row.value.get("tools"))
+            yield pair_of(row)
         except Unreadable as why:
             yield why.at(row.file, row.line, shown(row.value))
-            continue
-        yield Pair(row.file, row.line, prompt, chosen, rejected, tools)
 
 
 def valid_pair(row: Mapping[str, Any]) -> tuple[Turns, Message, Message]:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from blossom_data.errors import ConfigError
 from blossom_data.rows import BadRow
 from blossom_data.train.data.chats import read_chats
-from blossom_data.train.data.pack import fitted
+from blossom_data.train.data.documents import fitted
 from blossom_data.train.data.store import PackedSet
 from blossom_data.train.template.chat_formats import Supervise
 from blossom_data.train.template.encode import Unfit
@@ -124,6 +124,9 @@ def packed_views(packed: PackedSet, first_row: int, limit: int) -> tuple[Reader,
     return reader, _packed_views(packed, reader, range(first_row, min(first_row + limit, len(packed))))
 
 
+_KINDS = {"pairs": ("chosen ", "rejected "), "labelled": ("judged ", "other reply ")}
+
+
 def _packed_views(packed: PackedSet, reader: Reader, rows: Iterable[int]) -> Iterator[View]:
     for index in rows:
         row = packed.row(index)
@@ -131,7 +134,7 @@ def _packed_views(packed: PackedSet, reader: Reader, rows: Iterable[int]) -> Ite
         for number, (start, end) in enumerate(zip(row.starts.tolist(), ends, strict=True)):
             mask = row.supervised[start:end].tolist()
             segments = tuple(reader.segments(row.ids[start:end].tolist(), mask))
-            kind = ("chosen ", "rejected ")[number % 2] if packed.is_pairs else ""
+            kind = _KINDS.get(packed.kind, ("", ""))[number % 2]
             title = f"row {index}, document {number} {kind}{row.doc_hashes[number][:12]}"
             yield View(title, end - start, sum(mask), segments)
 

@@ -5,6 +5,8 @@
     OUT/docs.bin        a DOCUMENT for each document: where its ids and runs are, the hash of its messages
     OUT/order.bin       documents (uint32) row by row
     OUT/rows.bin        a ROW for each row: where in order.bin it begins, its tokens, its supervised tokens
+    OUT/questions.bin   a hash (uint64) of each document's first question, by which it is held out
+    OUT/labels.bin      of replies that were judged one by one: 1 (uint8) for each that is desirable
     OUT/tokenizer.json  the tokenizer that made the ids
     OUT/manifest.json   written last: sha256 of each file, inputs, template, tokenizer, counts
 
@@ -22,6 +24,7 @@ import contextlib
 import hashlib
 import os
 import shutil
+import struct
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,7 +43,9 @@ KIND = "packed"
 DOCUMENT = np.dtype([("start", "<u8"), ("length", "<u4"), ("runs_start", "<u8"), ("runs", "<u4"), ("hash", "u1", 16)])
 ROW = np.dtype([("start", "<u8"), ("tokens", "<u4"), ("supervised", "<u4")])
 _TABLES = ("runs.bin", "docs.bin", "order.bin", "rows.bin", "tokenizer.json")
+_SOMETIMES = ("questions.bin", "labels.bin")
 FILES = ("ids.bin", *_TABLES)
+_ALL = (*FILES, *_SOMETIMES)
 _BUILDING, _TORN = ".building", f".{MANIFEST}"
 _WIDTHS = ("<u2", "<u4")
 
@@ -54,6 +59,19 @@ class PackedRow:
     starts: NDArray[np.int64]
     doc_hashes: list[str]
 
+    def only(self, documents: Sequence[int]) -> PackedRow:
+        """The row without its other documents."""
+        ends = [*self.starts[1:].tolist(), len(self.ids)]
+        spans = [slice(int(self.starts[number]), ends[number]) for number in documents]
+        lengths = [span.stop - span.start for span in spans]
+        none = np.zeros(0, dtype=np.int64)
+        return PackedRow(
+            ids=np.concatenate([self.ids[span] for span in spans] or [none]),
+            supervised=np.concatenate([self.supervised[span] for span in spans] or [none.astype(np.bool_)]),
+            starts=np.cumsum([0, *lengths[:-1]], dtype=np.int64) if spans else none,
+            doc_hashes=[self.doc_hashes[number] for number in documents],
+        )
+
 
 class PackedSet:
     """A packed set that is open for reading; `open` makes it."""
@@ -64,15 +82,18 @@ class PackedSet:
         self.template: str = manifest["template"]["name"]
         self.pad_id: int = manifest["tokenizer"]["pad_id"]
         self.stop_ids: list[int] = manifest["template"]["stop_ids"]
-        self.is_pairs: bool = manifest.get("pairs", False)
-        """Whether documents 2 n and 2 n + 1 are the chosen and the rejected chat of preference pair n."""
-        self.together = 2 if self.is_pairs else 1
+        self.kind: str = next((kind for kind in ("pairs", "labelled", "text") if manifest.get(kind)), "chats")
+        """Of pairs documents 2 n and 2 n + 1 are the chosen and the rejected chat of pair n; of judged replies the
+        chat, and its prompt with another one's reply."""
+        self.together = 2 if self.kind in ("pairs", "labelled") else 1
         """Documents that are drawn as one and share a row, whose length is that many times seq_len."""
         self._ids = _mapped(folder / "ids.bin", np.dtype(_WIDTHS[_WIDTHS.index(manifest["ids"])]))
         self._runs = _mapped(folder / "runs.bin", np.dtype("<u4"))
         self._documents = _mapped(folder / "docs.bin", DOCUMENT)
         self._order = _mapped(folder / "order.bin", np.dtype("<u4"))
         self._rows = _mapped(folder / "rows.bin", ROW)
+        self._questions = _optional(folder / "questions.bin", np.dtype("<u8"))
+        self._labels = _optional(folder / "labels.bin", np.dtype("u1"))
 
     @classmethod
     def open(cls, folder: Path | str, *, verify: bool = False) -> PackedSet:
@@ -87,8 +108,8 @@ class PackedSet:
             raise InputError(f"{folder} is no packed set", hint="make one: blossom-data train pack")
         try:
             known = {file["file"]: (int(file["bytes"]), str(file["sha256"])) for file in manifest["files"]}
-            for name in FILES:
-                _check(folder / name, *known[name], compare=verify or name in _TABLES)
+            for name in (one for one in _ALL if one in known or one not in _SOMETIMES):
+                _check(folder / name, *known[name], compare=verify or name != "ids.bin")
             return cls(folder, manifest)
         except (KeyError, TypeError, ValueError) as why:
             raise InputError(f"{folder / MANIFEST} is damaged: {why!r}", hint="pack the data again") from why
@@ -138,6 +159,15 @@ class PackedSet:
         """32 hex digits of the messages of document `index`; the same under any tokenizer and template."""
         return bytes(self._documents["hash"][index]).hex()
 
+    def question(self, index: int) -> str:
+        """A name of the first question of document `index`; of the whole document where a set does not know it."""
+        return self.doc_hash(index) if self._questions is None else f"question/{int(self._questions[index]):016x}"
+
+    def labels(self) -> NDArray[np.bool_]:
+        """bool [units]: which of judged replies are desirable."""
+        assert self._labels is not None
+        return self._labels.astype(np.bool_)
+
     def join(self, documents: Sequence[int]) -> PackedRow:
         """The named documents, one after the other."""
         ids, masks, starts, length = [], [], [], 0
@@ -157,6 +187,21 @@ class PackedSet:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A document as a packed set has it: ids and runs as bytes of their types, and how many there are of them."""
+
+    ids: bytes
+    length: int
+    runs: bytes
+    run_count: int
+    supervised: int
+    digest: bytes
+    """16 bytes of a hash of all of it."""
+    question: int
+    """64 bits of a hash of its first question."""
+
+
 class PackedWriter:
     """A packed set in the making; leaving the block without `finish` leaves what was there before.
 
@@ -167,9 +212,10 @@ class PackedWriter:
 
     def __init__(self, folder: Path, *, vocab_size: int) -> None:
         self.folder, self.building = folder, folder / _BUILDING
-        self.dtype = np.dtype(_WIDTHS[vocab_size > 1 << 16])
+        self.dtype = np.dtype(width_of(vocab_size))
         self._tokens = self._run_count = 0
         self._lengths, self._supervised = array("I"), array("I")
+        self._questions, self._labels = array("Q"), bytearray()
         _refuse_foreign(folder)
         try:
             shutil.rmtree(self.building, ignore_errors=True)
@@ -193,22 +239,25 @@ class PackedWriter:
         with contextlib.suppress(OSError):
             self.folder.rmdir()
 
-    def add(self, ids: Sequence[int], runs: Sequence[int], digest: bytes) -> None:
-        """Adds a document: its ids, the lengths of its unsupervised and supervised runs in turn, its 16-byte hash."""
-        entry = np.zeros(1, dtype=DOCUMENT)
-        entry["start"], entry["length"] = self._tokens, len(ids)
-        entry["runs_start"], entry["runs"] = self._run_count, len(runs)
-        entry["hash"] = np.frombuffer(digest, dtype="u1")
-        self._tokens += len(ids)
-        self._run_count += len(runs)
-        self._lengths.append(len(ids))
-        self._supervised.append(sum(runs[1::2]))
+    def add(self, document: Stored) -> None:
+        """Adds a document."""
+        place = (self._tokens, document.length, self._run_count, document.run_count)
+        entry = struct.pack("<QIQI16s", *place, document.digest)
+        self._tokens += document.length
+        self._run_count += document.run_count
+        self._lengths.append(document.length)
+        self._supervised.append(document.supervised)
+        self._questions.append(document.question)
         try:
-            self._files["ids.bin"].write(np.array(ids, dtype=self.dtype).tobytes())
-            self._files["runs.bin"].write(np.array(runs, dtype="<u4").tobytes())
-            self._files["docs.bin"].write(entry.tobytes())
+            self._files["ids.bin"].write(document.ids)
+            self._files["runs.bin"].write(document.runs)
+            self._files["docs.bin"].write(entry)
         except OSError as why:
             raise self._failed(why) from why
+
+    def label(self, is_desirable: bool) -> None:
+        """Says of the reply that was added last whether it is desirable."""
+        self._labels.append(is_desirable)
 
     def lengths(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """int64 [documents] each: tokens and supervised tokens of what was added."""
@@ -224,6 +273,10 @@ class PackedWriter:
     ) -> dict[str, Any]:
         """Writes the tables, moves all files into place, the manifest last; gives the manifest."""
         small = {"order.bin": order.astype("<u4").tobytes(), "rows.bin": rows.tobytes(), "tokenizer.json": tokenizer}
+        small["questions.bin"] = np.array(self._questions, dtype="<u8").tobytes()
+        if self._labels:
+            small["labels.bin"] = bytes(self._labels)
+        names = [name for name in _ALL if name in small or name not in _SOMETIMES]
         try:
             for name, data in small.items():
                 self._files[name] = (self.building / name).open("wb")
@@ -232,9 +285,11 @@ class PackedWriter:
                 file.flush()
                 os.fsync(file.fileno())
                 file.close()
-            files = [_described(self.building / name) for name in FILES]
+            files = [_described(self.building / name) for name in names]
             (self.folder / MANIFEST).unlink(missing_ok=True)
-            for name in FILES:
+            for name in set(_ALL) - set(names):
+                (self.folder / name).unlink(missing_ok=True)
+            for name in names:
                 (self.building / name).replace(self.folder / name)
             sync_folder(self.folder)
         except OSError as why:
@@ -251,9 +306,18 @@ class PackedWriter:
         )
 
 
+def width_of(vocab_size: int) -> str:
+    """The type of ids below `vocab_size`."""
+    return _WIDTHS[vocab_size > 1 << 16]
+
+
 def _mapped(path: Path, dtype: np.dtype[Any]) -> NDArray[Any]:
     # A map of an empty file is an error, and an empty array is the same.
     return np.memmap(path, dtype=dtype, mode="r") if path.stat().st_size else np.zeros(0, dtype=dtype)
+
+
+def _optional(path: Path, dtype: np.dtype[Any]) -> NDArray[Any] | None:
+    return _mapped(path, dtype) if path.is_file() else None
 
 
 def _described(path: Path) -> dict[str, Any]:
@@ -280,7 +344,7 @@ def _refuse_foreign(folder: Path) -> None:
         return
     manifest = read_manifest(folder)
     names = sorted(entry.name for entry in folder.iterdir())
-    foreign = [name for name in names if name not in (*FILES, MANIFEST, _BUILDING) and not name.startswith(_TORN)]
+    foreign = [name for name in names if name not in (*_ALL, MANIFEST, _BUILDING) and not name.startswith(_TORN)]
     if foreign or (manifest is not None and manifest.get("kind") != KIND):
         raise ConfigError(
             f"output folder {folder} holds other files ({foreign[0] if foreign else MANIFEST} ...)",

@@ -16,8 +16,9 @@ import torch
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
 from blossom_data.shards import read_manifest
+from blossom_data.train.model.configs import most_positions
 from blossom_data.train.model.generate import continued, likeliest
-from blossom_data.train.model.model import load_network, most_positions
+from blossom_data.train.model.model import load_network
 from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.templates import described_template, template_for
 from blossom_data.train.template.tokens import load_tokenizer

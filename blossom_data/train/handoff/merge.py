@@ -15,6 +15,7 @@ from blossom_data.train.model.lora import ADAPTER_CONFIG, merged
 from blossom_data.train.model.model import DTYPES, load_network
 from blossom_data.train.parallel.checkpoint import Checkpoint, Position, newest, verify
 from blossom_data.train.recipe.hub import base_folder
+from blossom_data.train.recipe.methods import Rope
 from blossom_data.train.template.tokens import load_tokenizer
 
 
@@ -65,7 +66,9 @@ def network_of(checkpoint: Checkpoint) -> Any:
     dtype = DTYPES[checkpoint.manifest["dtype"]]
     if not is_lora(checkpoint):
         return load_network(checkpoint.model, dtype)
-    return merged(load_network(base_folder(checkpoint.manifest), dtype), checkpoint.model)
+    rope = checkpoint.manifest.get("rope")
+    base = load_network(base_folder(checkpoint.manifest), dtype, rope=Rope(**rope) if rope else None)
+    return merged(base, checkpoint.model)
 
 
 def provenance(checkpoint: Checkpoint) -> dict[str, Any]:

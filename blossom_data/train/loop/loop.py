@@ -15,7 +15,7 @@ import math
 import time
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,14 @@ from torch import Tensor
 
 from blossom_data.errors import BlossomError, Interrupted
 from blossom_data.train.data.data_order import EpochRows, StageDraw
+from blossom_data.train.loop.best import Best
 from blossom_data.train.loop.metrics import Metrics
-from blossom_data.train.loop.reference import Reference, ReferenceFile, find_reference
 from blossom_data.train.loop.samples import Samples
 from blossom_data.train.loop.schedule import learning_rate
-from blossom_data.train.model.batches import Batch, make_batch, width_of
+from blossom_data.train.loop.stage_batches import StageBatches
 from blossom_data.train.model.flops import Flops, peak_of
-from blossom_data.train.model.preference import FIGURES, Preference
-from blossom_data.train.parallel.adapter import Adapter
+from blossom_data.train.model.preference import figures_of, told_figures
+from blossom_data.train.parallel.adapter import LEFT_OUT, Adapter
 from blossom_data.train.parallel.checkpoint import Position, save
 from blossom_data.train.parallel.processes import Group
 from blossom_data.train.recipe.recipe import Recipe
@@ -67,7 +67,7 @@ class Plan:
     ends: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.epochs = [self.draw.epoch(number) for number in range(self.draw.recipe.epochs)]
+        self.epochs = [self.draw.epoch(number) for number in range(self.draw.first_epoch, self.draw.recipe.epochs)]
         self.ends = list(accumulate(math.ceil(len(rows) / self.rows_per_step) for rows in self.epochs))
 
     @property
@@ -78,7 +78,7 @@ class Plan:
     @property
     def sums(self) -> int:
         """How many numbers a batch is summed to."""
-        return 1 + (len(FIGURES) if self.draw.recipe.dpo else 0)
+        return 1 + len(figures_of(self.draw.recipe.preference))
 
     def at(self, step: int) -> tuple[int, range]:
         """The epoch of `step`, and its rows there."""
@@ -88,7 +88,7 @@ class Plan:
 
     def divisor(self, table: EpochRows, rows: range) -> int:
         """What the loss of `rows` is a mean over: preference pairs, else supervised tokens."""
-        if self.draw.recipe.dpo:
+        if self.draw.recipe.preference:
             return len(table.places(rows.start, rows.stop))
         return max(1, table.targets(rows.start, rows.stop))
 
@@ -98,6 +98,7 @@ class Loop:
 
     Args:
         about: what a checkpoint says besides its position.
+        score: judges the model at each evaluation, in the first process; None: its loss does.
         stop: gives the number of the signal that asks the run to end, or 0.
     """
 
@@ -113,16 +114,18 @@ class Loop:
         about: Mapping[str, Any],
         metrics: Metrics | None,
         samples: Samples | None,
+        score: Callable[[], float] | None,
         flops: Flops,
         tell: Callable[[str], None],
         stop: Callable[[], int],
     ) -> None:
         self._recipe, self._adapter, self._group, self._out = recipe, adapter, group, out
-        self._pad_id, self._about, self._metrics, self._flops = pad_id, about, metrics, flops
+        self._about, self._metrics, self._flops = about, metrics, flops
+        self._score, self._best = score, Best(recipe, out, group, about)
         self._samples, self._tell, self._stop = samples, tell, stop
         self._rows_per_step = recipe.micro_batch * recipe.accumulation * group.world
         self._plans = [Plan(draw, self._rows_per_step) for draw in draws]
-        self._reference: Reference | None = None
+        self._batches = StageBatches(recipe, adapter, group, out=out, pad_id=pad_id, about=about, tell=tell, stop=stop)
         known = peak_of(group.device_name)
         self._peak = recipe.peak_tflops * 1e12 if recipe.peak_tflops is not None else known
         self._pending: list[Step] = []
@@ -150,8 +153,8 @@ class Loop:
             if index > position.stage or position.step == 0:
                 self._adapter.fresh_optimiser()
                 position = Position(index, 0, position.total, position.tokens)
-            self._reference = self._find_reference(plan, position)
-            while position.step < plan.steps:
+            self._begin(plan, position)
+            while position.step < plan.steps and not self._is_over(plan, position):
                 position = self._step(plan, position)
                 is_last = position.step == plan.steps
                 if is_last or position.total % self._recipe.log_every == 0:
@@ -167,6 +170,15 @@ class Loop:
                     raise Interrupted(f"stopped after step {position.total:,}; saved", signal_number=number)
         return position
 
+    def _is_over(self, plan: Plan, position: Position) -> bool:
+        """Whether the stage gets no better; it is saved where it ends."""
+        if not (position.step and self._is_due(plan, position) and self._best.is_exhausted(plan.draw.recipe.name)):
+            return False
+        self._tell(f"stage {plan.draw.recipe.name}: ends after step {position.total:,}, as it gets no better")
+        if position.total % self._recipe.save_every:
+            self._save(plan, position)
+        return True
+
     def _is_due(self, plan: Plan, position: Position) -> bool:
         """Whether the held-out documents are looked at there."""
         every = self._recipe.eval_every
@@ -179,8 +191,15 @@ class Loop:
             return
         is_missing = self._metrics is not None and not self._metrics.has("eval", position.total)
         if self._group.any(is_missing):
-            self._reference = self._find_reference(plan, position)
+            self._begin(plan, position)
             self._evaluate(plan, position)
+
+    def _begin(self, plan: Plan, position: Position) -> None:
+        """Takes up a stage where it stands."""
+        stage = plan.draw.recipe
+        self._adapter.model.smoothing, self._adapter.model.noise = stage.label_smoothing, stage.neftune
+        self._batches.begin(plan.draw, plan.epochs[0], is_begun=position.step > 0)
+        self._since = time.perf_counter()
 
     def _step(self, plan: Plan, position: Position) -> Position:
         """One step: forward and backward passes, and the update."""
@@ -189,12 +208,13 @@ class Loop:
         divisor = plan.divisor(table, rows)
         micro, world, rank = self._recipe.micro_batch, self._group.world, self._group.rank
         sums = torch.zeros(plan.sums, dtype=torch.float32, device=self._group.device)
+        drift = self._batches.drift(table, rows)
         for number in range(self._recipe.accumulation):
             first = rows.start + (number * world + rank) * micro
             mine = range(first, min(first + micro, rows.stop))
             torch.manual_seed((self._recipe.seed * _SEED_STEP + position.total) * 4096 + number * world + rank)
             is_last = number == self._recipe.accumulation - 1
-            sums += self._adapter.backward(self._batch(plan, table, mine), scale=1 / divisor, is_last=is_last)
+            sums += self._adapter.backward(self._batches.of(table, mine, drift), scale=1 / divisor, is_last=is_last)
         rate = learning_rate(plan.draw.recipe, position.step, plan.steps)
         norm = self._adapter.step(rate)
         tokens = table.tokens(rows.start, rows.stop)
@@ -202,49 +222,6 @@ class Loop:
         supervised, squares = table.targets(rows.start, rows.stop), table.squares(rows.start, rows.stop)
         self._pending.append(Step(position, epoch, rows, sums, norm, rate, tokens, supervised, squares, divisor))
         return position
-
-    def _batch(self, plan: Plan, table: EpochRows, numbers: range) -> Batch:
-        rows = [table.row(number) for number in numbers]
-        device = self._group.device
-        # The same shape for the last rows of an epoch: another one would be compiled anew.
-        least = self._recipe.micro_batch if device.type == "cuda" else 1
-        width = width_of(rows, plan.draw.seq_len, device)
-        batch = make_batch(rows, pad_id=self._pad_id, width=width, device=device, least=least)
-        if self._reference is None:
-            return batch
-        return replace(batch, preference=self._reference.preference(table, numbers, batch.counts))
-
-    def _find_reference(self, plan: Plan, position: Position) -> Reference | None:
-        """What a preference stage is compared with; None where tokens are learnt.
-
-        Raises:
-            Interrupted: a signal asked the run to end; no step of the stage was done.
-        """
-        dpo, self._reference = plan.draw.recipe.dpo, None
-        if dpo is None:
-            return None
-
-        def log_probs(table: EpochRows, rows: range) -> Tensor:
-            if self._group.any(bool(self._stop())):
-                raise Interrupted("stopped before the stage began", signal_number=self._stop() or 15)
-            batch = self._batch(plan, table, rows)
-            return self._adapter.evaluate(replace(batch, preference=Preference(dpo, batch.counts, None)))
-
-        kept = ReferenceFile(self._out, plan.draw.index, self._about)
-        self._tell(f"stage {plan.draw.recipe.name}: reference of {len(plan.draw.documents):,} pairs in {kept.folder}")
-        self._adapter.model.eval()
-        found = find_reference(
-            plan.draw,
-            plan.epochs[0],
-            kept,
-            is_begun=position.step > 0,
-            group=self._group,
-            micro_batch=self._recipe.micro_batch,
-            log_probs=log_probs,
-        )
-        self._adapter.model.train()
-        self._since = time.perf_counter()
-        return found
 
     def _flush(self, plan: Plan) -> None:
         """Looks at the losses of the steps since the last time, logs them, and stops where one is no number."""
@@ -263,21 +240,25 @@ class Loop:
             for mean, norm, step in zip(means, norms, self._pending, strict=True):
                 self._metrics.write("train", step.position.total, self._line(plan, step, mean, norm, rates))
             last = self._pending[-1]
-            margin = f" | margin {means[-1][1 + FIGURES.index('reward_margin')]:.3f}" if plan.sums > 1 else ""
+            margin = told_figures(plan.draw.recipe.preference, means[-1][1:]).get("reward_margin")
             self._tell(
                 f"train step {last.position.total:,}/{self.steps:,} | stage {plan.draw.recipe.name} epoch "
-                f"{last.epoch + 1}/{plan.draw.recipe.epochs} | loss {means[-1][0]:.4f}{margin} | "
-                f"lr {last.rate:.2e} | grad {norms[-1]:.2f} | {rates['tokens_per_s']:,.0f} tok/s"
+                f"{last.epoch + plan.draw.first_epoch + 1}/{plan.draw.recipe.epochs} | loss {means[-1][0]:.4f}"
+                f"{'' if margin is None else f' | margin {margin:.3f}'} | "
+                f"lr {last.rate:.2e} | grad {norms[-1]:.2f} | {rates['tokens_per_s']:,.0f} tok/s | "
+                f"eta {_clock(elapsed / len(self._pending) * (self.steps - last.position.total))}"
             )
         self._pending.clear()
 
     def _line(self, plan: Plan, step: Step, mean: list[float], norm: float, rates: dict[str, float]) -> dict[str, Any]:
         return {
             "stage": plan.draw.recipe.name,
-            "epoch": step.epoch,
-            **dict(zip(("loss", *FIGURES), mean, strict=False)),
+            "epoch": step.epoch + plan.draw.first_epoch,
+            "loss": mean[0],
+            **told_figures(plan.draw.recipe.preference, mean[1:]),
             "learning_rate": step.rate,
-            "grad_norm": norm,
+            # Left out: the gradients were too large for float16, and the next step scales them less.
+            "grad_norm": None if norm == LEFT_OUT else norm,
             "tokens": step.position.tokens,
             "step_tokens": step.tokens,
             "step_supervised": step.supervised,
@@ -322,16 +303,25 @@ class Loop:
         micro, world, rank = self._recipe.micro_batch, self._group.world, self._group.rank
         sums = torch.zeros(plan.sums, dtype=torch.float32, device=self._group.device)
         self._adapter.model.eval()
+        drift = self._batches.drift(table, range(len(table)))
         for start in range(0, len(table), micro * world):
-            first = start + rank * micro
-            sums += self._adapter.evaluate(self._batch(plan, table, range(first, min(first + micro, len(table)))))
+            first = min(start + rank * micro, len(table))
+            rows = range(first, min(first + micro, len(table)))
+            sums += self._adapter.evaluate(self._batches.of(table, rows, drift))
         self._adapter.model.train()
         divisor = plan.divisor(table, range(len(table)))
         loss, *figures = (one / divisor for one in self._group.sum(sums).tolist())
+        stage = plan.draw.recipe
+        values = {"stage": stage.name, "loss": loss, **told_figures(stage.preference, figures)}
+        if self._score is not None:
+            values["score"] = self._score() if self._group.is_first else 0.0
+            self._group.barrier()
+        # Before it is written: a run that is killed in between evaluates again.
+        self._best.take(self._adapter, position, values)
         if self._metrics is not None:
-            values = {"stage": plan.draw.recipe.name, "loss": loss, **dict(zip(FIGURES, figures, strict=False))}
             self._metrics.write("eval", position.total, {**values, "supervised": table.targets(0, len(table))})
-            self._tell(f"eval step {position.total:,} | stage {plan.draw.recipe.name} | loss {loss:.4f}")
+            score = f" | score {values['score']:.4f}" if "score" in values else ""
+            self._tell(f"eval step {position.total:,} | stage {plan.draw.recipe.name} | loss {loss:.4f}{score}")
         if self._samples is not None:
             self._adapter.model.eval()
             self._samples.take(self._adapter.model, plan.draw, position.total)
@@ -342,3 +332,8 @@ class Loop:
         self._flush(plan)
         save(self._out, self._adapter, self._group, position, self._about, self._recipe.keep)
         self._since = time.perf_counter()
+
+
+def _clock(seconds: float) -> str:
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{left:02}"

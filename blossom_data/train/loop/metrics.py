@@ -18,6 +18,7 @@ import orjson
 from blossom_data.errors import BlossomError
 from blossom_data.shards import write_atomic
 from blossom_data.train.loop.tensorboard import open_board
+from blossom_data.train.loop.trackers import Trackers
 from blossom_data.train.model.folders import SPACE_HINT
 
 FILE, SAMPLES = "metrics.jsonl", "samples.jsonl"
@@ -71,7 +72,8 @@ class Metrics:
         BlossomError: the disk is full or broken.
     """
 
-    def __init__(self, out: Path, *, after: int) -> None:
+    def __init__(self, out: Path, *, after: int, trackers: Trackers | None = None) -> None:
+        self._trackers = trackers
         self._path, self._folder = out / FILE, out / "tensorboard"
         drop_lines(self._path, after=after)
         try:
@@ -86,6 +88,8 @@ class Metrics:
     def write(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """Appends one line."""
         append_line(self._path, {"kind": kind, "step": step, **values})
+        if self._trackers is not None:
+            self._trackers.write(kind, step, values)
         if self._board is not None:
             try:
                 self._board.write(kind, step, values)
@@ -96,6 +100,8 @@ class Metrics:
         """Closes the files; nothing is held back."""
         if self._board is not None:
             self._board.close()
+        if self._trackers is not None:
+            self._trackers.close()
 
 
 def cannot_write(path: Path, why: OSError) -> BlossomError:

@@ -25,10 +25,8 @@ from blossom_data.errors import BlossomError, InputError
 from blossom_data.rows.facts import content_digest
 from blossom_data.shards import FORMAT, MANIFEST, read_manifest, write_atomic
 from blossom_data.train.data.data_order import EpochRows, StageDraw
-from blossom_data.train.model.preference import Preference
 from blossom_data.train.parallel.checkpoint import MODEL, newest
 from blossom_data.train.parallel.processes import Group
-from blossom_data.train.recipe.recipe import Dpo
 
 Given = TypeVar("Given")
 FOLDER = "reference"
@@ -40,13 +38,12 @@ class Reference:
     """The log-probabilities of a stage's pairs: `values` float64 [pairs, 2], on the device, those held out last."""
 
     draw: StageDraw
-    dpo: Dpo
     values: Tensor
 
-    def preference(self, table: EpochRows, rows: range, counts: tuple[int, ...]) -> Preference:
-        """How the documents of `rows` of `table` are judged."""
+    def of(self, table: EpochRows, rows: range, part: slice = slice(None)) -> Tensor:
+        """float64 [documents]: those of `rows` of `table`; `part` says which documents of each pair."""
         places = pair_places(self.draw, table, rows).to(self.values.device)
-        return Preference(self.dpo, counts, self.values[places].flatten())
+        return self.values[places].flatten()[part]
 
 
 def pair_places(draw: StageDraw, table: EpochRows, rows: range) -> Tensor:
@@ -107,6 +104,8 @@ class ReferenceFile:
     def _first_weights(self) -> str:
         """A hash of the weights with which the stage begins: the newest checkpoint's, else the base model's."""
         checkpoint = newest(self._out)
+        if checkpoint is None and self._about.get("continued"):
+            return str(self._about["continued"])
         if checkpoint is None:
             return content_digest(Path(self._about["base_model"]))
         files = [one for one in checkpoint.manifest["files"] if one["file"].startswith(f"{MODEL}/")]
@@ -130,7 +129,6 @@ def find_reference(
         is_begun: steps of the stage are done, so that it can only be read.
         log_probs: gives float64 [2 pairs] of some rows; every process calls it equally often.
     """
-    assert draw.recipe.dpo is not None
     size = len(draw.documents) + len(draw.held_out)
     values = torch.zeros(size, 2, dtype=torch.float64, device=group.device)
     data = _in_first(group, lambda: kept.read(is_begun=is_begun))
@@ -147,7 +145,7 @@ def find_reference(
     group.sum(values)
     if not is_kept:
         _in_first(group, lambda: kept.write(values.cpu().numpy().tobytes()))
-    return Reference(draw, draw.recipe.dpo, values)
+    return Reference(draw, values)
 
 
 def _in_first(group: Group, do: Callable[[], Given]) -> Given | None:

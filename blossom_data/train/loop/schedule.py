@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from blossom_data.train.recipe.recipe import StageRecipe
+from blossom_data.train.recipe.stages import StageRecipe
 
 
 def learning_rate(stage: StageRecipe, step: int, steps: int) -> float:

@@ -58,6 +58,12 @@ class Layout:
         return torch.tensor(rows, dtype=torch.int32, device=self.device)
 
     @functools.cached_property
+    def lengths(self) -> Tensor:
+        """float32 [rows, width]: the tokens of the document that each position belongs to."""
+        rows = [[float(b - a) for a, b in pairwise(row) for _ in range(b - a)] for row in self.cuts]
+        return torch.tensor(rows, dtype=torch.float32, device=self.device)
+
+    @functools.cached_property
     def longest(self) -> int:
         """Tokens of the longest document."""
         return max(end - start for row in self.cuts for start, end in pairwise(row))
@@ -110,13 +116,15 @@ class DocumentAttention:
         model.config._attn_implementation = NAME
         for module in self._bloom_modules(model):
             module.forward = functools.partial(self._bloom, module)
+        for module in _by_length(model):
+            module.forward = functools.partial(self._rotary, module)
 
     @contextlib.contextmanager
     def set_aside(self, model: Any) -> Iterator[None]:
         """Lets `model` attend as it did before `attach`, within the block: what its key-value cache needs."""
         model.config._attn_implementation = self._own
-        for module in self._bloom_modules(model):
-            del module.forward
+        for module in (*self._bloom_modules(model), *_by_length(model)):
+            module.__dict__.pop("forward", None)
         try:
             yield
         finally:
@@ -166,6 +174,21 @@ class DocumentAttention:
             return _flex(layout, query, key, value, scale, window, slopes)
         return _per_document(layout, query, key, value, scale, dropout, window, slopes)
 
+    def _rotary(self, module: Any, x: Tensor, position_ids: Tensor, *_: Any, **named: Any) -> tuple[Tensor, Tensor]:
+        """In place of a rotary embedding whose frequencies go by the longest sequence: each document has its own."""
+        assert self.layout is not None
+        own, rows = type(module).forward, []
+        for row, cuts in enumerate(self.layout.cuts):
+            pieces = []
+            for start, end in pairwise(cuts):
+                # As if nothing was seen before: else one document would leave its frequencies to the next.
+                module.max_seq_len_cached = module.original_max_seq_len
+                module.inv_freq = module.original_inv_freq.to(x.device).clone()
+                pieces.append(own(module, x[row : row + 1, start:end], position_ids[row : row + 1, start:end], **named))
+            rows.append([torch.cat(part, 1) for part in zip(*pieces, strict=True)])
+        cos, sin = (torch.cat(part) for part in zip(*rows, strict=True))
+        return cos, sin
+
     def _bloom(
         self, module: Any, hidden_states: Tensor, residual: Tensor, alibi: Tensor, *_: Any, **__: Any
     ) -> tuple[Tensor, None]:
@@ -178,6 +201,14 @@ class DocumentAttention:
         mixed = self._attend(query, key, value, module.inv_norm_factor, dropout, None, slopes)
         mixed = module.dense(mixed.transpose(1, 2).reshape(hidden_states.shape))
         return residual + F.dropout(mixed, p=module.hidden_dropout, training=module.training), None
+
+
+def _by_length(model: Any) -> list[Any]:
+    """The rotary embeddings whose frequencies depend on how long the sequence is."""
+    kinds = ("dynamic", "longrope")
+    return [
+        one for one in model.modules() if isinstance(kind := getattr(one, "rope_type", None), str) and kind in kinds
+    ]
 
 
 def kernel_deviation(attention: DocumentAttention, config: Any, device: torch.device, dtype: torch.dtype) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError, extra_hint
-from blossom_data.train.recipe.recipe import Lora
+from blossom_data.train.recipe.methods import Lora
 
 ADAPTER_CONFIG = "adapter_config.json"
 PREFIX = "base_model.model."

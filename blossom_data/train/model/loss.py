@@ -20,13 +20,25 @@ LARGE_LOGITS_BYTES = 1 << 30
 _CHUNK_BYTES = 1 << 28
 
 
-def head_loss(head: nn.Linear, hidden: Tensor, targets: Tensor, *, large_bytes: int = LARGE_LOGITS_BYTES) -> Tensor:
-    """The summed cross-entropy of `targets` int64 [n] under the logits that `head` gives for `hidden` [n, width]."""
+def head_loss(
+    head: nn.Linear,
+    hidden: Tensor,
+    targets: Tensor,
+    *,
+    smoothing: float = 0.0,
+    large_bytes: int = LARGE_LOGITS_BYTES,
+) -> Tensor:
+    """The summed cross-entropy of `targets` int64 [n] under the logits that `head` gives for `hidden` [n, width].
+
+    Args:
+        smoothing: share of each target that is spread over the whole vocabulary.
+    """
     logits_bytes = 4 * hidden.shape[0] * head.weight.shape[0]
     if logits_bytes <= large_bytes:
-        return F.cross_entropy(F.linear(hidden, head.weight, head.bias).float(), targets, reduction="sum")
+        logits = F.linear(hidden, head.weight, head.bias).float()
+        return F.cross_entropy(logits, targets, reduction="sum", label_smoothing=smoothing)
     rows = _chunk_rows(head, large_bytes)
-    return ChunkedLoss.apply(hidden, head.weight, head.bias, targets, rows)  # type: ignore[no-any-return, no-untyped-call]
+    return ChunkedLoss.apply(hidden, head.weight, head.bias, targets, rows, smoothing)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def token_losses(head: nn.Linear, hidden: Tensor, targets: Tensor, *, large_bytes: int = LARGE_LOGITS_BYTES) -> Tensor:
@@ -45,7 +57,9 @@ class ChunkedLoss(torch.autograd.Function):
     """Summed cross-entropy over chunks of rows; gradients are computed in the forward pass."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, rows: int) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor, rows: int, smoothing: float
+    ) -> Tensor:
         wants_hidden, wants_weight, wants_bias = ctx.needs_input_grad[:3]
         loss = hidden.new_zeros((), dtype=torch.float32)
         hidden_grad = torch.empty_like(hidden) if wants_hidden else None
@@ -56,11 +70,15 @@ class ChunkedLoss(torch.autograd.Function):
             logits = F.linear(chunk, weight, bias).float()
             normaliser = logits.logsumexp(dim=-1, keepdim=True)
             place = target.unsqueeze(1)
-            loss += (normaliser - logits.gather(1, place)).sum()
+            loss += (normaliser - (1 - smoothing) * logits.gather(1, place)).sum()
+            if smoothing:
+                loss -= smoothing * logits.mean(1).sum()
             if not (wants_hidden or wants_weight):
                 continue
             logits_grad = logits.sub_(normaliser).exp_()
-            logits_grad.scatter_add_(1, place, logits_grad.new_full(place.shape, -1.0))
+            logits_grad.scatter_add_(1, place, logits_grad.new_full(place.shape, smoothing - 1.0))
+            if smoothing:
+                logits_grad -= smoothing / logits_grad.shape[1]
             small = logits_grad.to(hidden.dtype)
             if hidden_grad is not None:
                 hidden_grad[start : start + rows] = small @ weight
@@ -80,6 +98,7 @@ class ChunkedLoss(torch.autograd.Function):
             None if hidden_grad is None else hidden_grad * scale.to(hidden_grad.dtype),
             None if weight_grad is None else (weight_grad * scale).to(ctx.dtypes[0]),
             None if bias_grad is None else (bias_grad * scale).to(ctx.dtypes[1]),
+            None,
             None,
             None,
         )

@@ -15,6 +15,7 @@ import inspect
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from blossom_data.errors import ConfigError
@@ -40,12 +41,22 @@ class LossModel(nn.Module):
                 hint="take a base model whose output layer is linear",
             )
         head.forward = functools.partial(_head, head)
+        self.smoothing = 0.0
+        """Label smoothing while it trains; what is measured is plain cross-entropy."""
+        self.noise = 0.0
+        """NEFTune's alpha: noise on the embeddings while it trains."""
+        network.get_input_embeddings().register_forward_hook(self._with_noise)
         self._has_positions = "position_ids" in inspect.signature(network.base_model.forward).parameters
 
     @property
     def head(self) -> Any:
         """The output layer."""
         return whole_layer(self.network.get_output_embeddings())
+
+    @property
+    def ends(self) -> list[Any]:
+        """Embedding and output layer."""
+        return [whole_layer(self.network.get_input_embeddings()), self.head]
 
     @property
     def vocab_size(self) -> int:
@@ -74,8 +85,18 @@ class LossModel(nn.Module):
             nothing: Tensor = self.head(hidden[:1]).float().sum() * 0.0
             return nothing[None] if preference is None else preference.judge(hidden.new_zeros(0)) + nothing
         if preference is None:
-            return self.head(hidden[places], targets)[None]  # type: ignore[no-any-return]
+            smoothing = self.smoothing if self.training else 0.0
+            return self.head(hidden[places], targets, smoothing=smoothing)[None]  # type: ignore[no-any-return]
         return preference.judge(self.head(hidden[places], targets, is_summed=False))
+
+    def _with_noise(self, _module: Any, _ids: Any, embedded: Tensor) -> Tensor:
+        """Even noise of alpha / sqrt(document's tokens x width) at most. Source: Jain et al., NEFTune, 2023."""
+        if not (self.noise and self.training and torch.is_grad_enabled()):
+            return embedded
+        assert self.attention.layout is not None
+        lengths = self.attention.layout.lengths.to(embedded.dtype)
+        most = self.noise / (lengths * embedded.shape[-1]).sqrt()
+        return embedded + torch.empty_like(embedded).uniform_(-1, 1) * most[..., None]
 
     def stored_names(self) -> dict[str, nn.Parameter]:
         """The parameters that a checkpoint holds, by the name that they have in its file."""
@@ -99,8 +120,17 @@ class LossModel(nn.Module):
             self.network.config._attn_implementation = implementation
 
 
-def _head(head: nn.Linear, hidden: Tensor, targets: Tensor | None = None, *, is_summed: bool = True) -> Tensor:
+def _head(
+    head: nn.Linear,
+    hidden: Tensor,
+    targets: Tensor | None = None,
+    *,
+    is_summed: bool = True,
+    smoothing: float = 0.0,
+) -> Tensor:
     """The output layer's forward: logits, or where there are targets their summed loss or each of their losses."""
     if targets is None:
         return nn.functional.linear(hidden, head.weight, head.bias)
-    return head_loss(head, hidden, targets) if is_summed else token_losses(head, hidden, targets)
+    if is_summed:
+        return head_loss(head, hidden, targets, smoothing=smoothing)
+    return token_losses(head, hidden, targets)

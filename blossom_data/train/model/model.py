@@ -18,14 +18,16 @@ from torch.utils.checkpoint import checkpoint
 
 from blossom_data.errors import ConfigError
 from blossom_data.train.model.attention import DocumentAttention, kernel_deviation
+from blossom_data.train.model.configs import MODEL_HINT, read_config, stretched
+from blossom_data.train.model.frozen import freeze
 from blossom_data.train.model.lora import add_adapters, take_up_adapters
 from blossom_data.train.model.loss_model import LossModel
+from blossom_data.train.model.nf4 import quantise
 from blossom_data.train.model.probes import Probe, check, check_kernel, probe, reference, usable_backends
+from blossom_data.train.recipe.methods import Rope
 from blossom_data.train.recipe.recipe import Recipe
 
-MODEL_HINT = "it wants config.json and *.safetensors of a model that transformers knows without remote code"
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 def build_model(
@@ -47,10 +49,14 @@ def load_model(recipe: Recipe, *, device: torch.device, weights: Path | None = N
         ConfigError: the model cannot be read.
     """
     torch.manual_seed(recipe.seed)
-    network = load_network(recipe.base_model if recipe.lora or weights is None else weights, DTYPES[recipe.dtype])
+    folder = recipe.base_model if recipe.lora or weights is None else weights
+    network = load_network(folder, DTYPES[recipe.dtype], rope=recipe.rope)
+    if recipe.lora and recipe.lora.bits:
+        quantise(network, device=device)
     adapters = None
     if recipe.lora:
         adapters = add_adapters(network, recipe.lora) if weights is None else take_up_adapters(network, weights)
+    freeze(network, recipe.freeze)
     network.to(device)
     return LossModel(network, DocumentAttention("sdpa", alibi=network.config.model_type == "bloom"), adapters=adapters)
 
@@ -80,8 +86,11 @@ def settle(model: LossModel, recipe: Recipe, *, device: torch.device, tell: Call
     return found
 
 
-def load_network(folder: Path, dtype: torch.dtype | Literal["auto"]) -> Any:
+def load_network(folder: Path, dtype: torch.dtype | Literal["auto"], *, rope: Rope | None = None) -> Any:
     """The causal language model in `folder`; "auto" leaves its weights the type that they have.
+
+    Args:
+        rope: how its positions are stretched.
 
     Raises:
         ConfigError: none there, or one that only code of its own can run.
@@ -90,22 +99,15 @@ def load_network(folder: Path, dtype: torch.dtype | Literal["auto"]) -> Any:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    own: dict[str, Any] = {} if rope is None else {"config": stretched(read_config(folder), rope)}
     try:
         return AutoModelForCausalLM.from_pretrained(
-            str(folder), dtype=dtype, local_files_only=True, trust_remote_code=False
+            str(folder), dtype=dtype, local_files_only=True, trust_remote_code=False, **own
         )
     except Exception as why:
         # Whatever a damaged or foreign folder makes transformers raise, it is this folder that is wrong.
         line = (str(why).strip().splitlines() or [type(why).__name__])[0]
         raise ConfigError(f"cannot read a model from {folder}: {line[:200]}", hint=MODEL_HINT) from why
-
-
-def most_positions(config: Any) -> int | None:
-    """The longest sequence that a model of `config` takes; None where its positions have no end."""
-    if config.model_type == "bloom":
-        return None
-    found = getattr(config, "max_position_embeddings", None)
-    return int(found) if found else None
 
 
 def compile_blocks(network: Any, attention: DocumentAttention) -> None:
@@ -148,7 +150,7 @@ def _choose(
     for number, backend in enumerate(backends, 1):
         model.attention.backend = backend
         try:
-            found = probe(model, device, expected)
+            found = probe(model, device, expected, recipe.seq_len if recipe.packing else 0)
             check(found, DTYPES[recipe.dtype], packing=recipe.packing)
             if backend != "sdpa":
                 check_kernel(kernel_deviation(model.attention, model.network.config, device, DTYPES[recipe.dtype]))

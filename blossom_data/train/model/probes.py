@@ -20,7 +20,7 @@ from blossom_data.train.model.attention import Layout
 from blossom_data.train.model.loss_model import LossModel
 
 MOST_LEAK = 1e-5
-_MOST_DEVIATION = {torch.float32: 1e-4, torch.bfloat16: 0.1}
+_MOST_DEVIATION = {torch.float32: 1e-4, torch.bfloat16: 0.1, torch.float16: 0.02}
 _TOKENS = 48
 
 
@@ -43,14 +43,19 @@ def reference(network: Any, device: torch.device) -> Tensor:
     return logits
 
 
-def probe(model: LossModel, device: torch.device, expected: Tensor) -> Probe:
-    """Measures leak, deviation and the distance to `expected` logits on random tokens."""
+def probe(model: LossModel, device: torch.device, expected: Tensor, seq_len: int = 0) -> Probe:
+    """Measures leak, deviation and the distance to `expected` logits on random tokens.
+
+    Args:
+        seq_len: tokens of a row, of which the other document fills what it can.
+    """
     was_training = model.training
     model.eval()
-    one, other, judged = _tokens(model.network, device)
+    *_, judged = _tokens(model.network, device)
+    one, other, _ = _tokens(model.network, device, max(_TOKENS, seq_len - len(judged)))
     with torch.no_grad():
-        packed = _logits(model, torch.cat([one, judged]), [0, _TOKENS])[_TOKENS:]
-        changed = _logits(model, torch.cat([other, judged]), [0, _TOKENS])[_TOKENS:]
+        packed = _logits(model, torch.cat([one, judged]), [0, len(one)])[len(one) :]
+        changed = _logits(model, torch.cat([other, judged]), [0, len(other)])[len(other) :]
         alone = _logits(model, judged, [0])
         # The first document must not see the second either.
         before = _logits(model, torch.cat([judged, one]), [0, len(judged)])[: len(judged)]
@@ -90,11 +95,11 @@ def _logits(model: LossModel, ids: Tensor, starts: list[int]) -> Tensor:
     return model.head(model.hidden(ids[None], positions_of(starts, len(ids), ids.device)[None])[0]).float()
 
 
-def _tokens(network: Any, device: torch.device) -> list[Tensor]:
+def _tokens(network: Any, device: torch.device, length: int = _TOKENS) -> list[Tensor]:
     """Two texts of equal length, and the one whose logits are judged."""
     draw = torch.Generator().manual_seed(0)
     vocab = network.get_input_embeddings().num_embeddings
-    return [torch.randint(0, vocab, (_TOKENS + more,), generator=draw).to(device) for more in (0, 0, 9)]
+    return [torch.randint(0, vocab, (length + more,), generator=draw).to(device) for more in (0, 0, 9)]
 
 
 def positions_of(starts: list[int], width: int, device: torch.device) -> Tensor:
@@ -114,7 +119,7 @@ def usable_backends(asked: str, *, device: torch.device, dtype: torch.dtype, ali
     usable = ["sdpa"]
     if device.type == "cuda":
         usable.insert(0, "flex")
-        if not alibi and dtype is torch.bfloat16 and _imports("torch.nn.attention.varlen"):
+        if not alibi and dtype is not torch.float32 and _imports("torch.nn.attention.varlen"):
             usable.insert(0, "varlen")
     if dropout > 0:
         # Only the plain kernel drops attention weights.

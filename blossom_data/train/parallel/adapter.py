@@ -16,7 +16,7 @@ from torch import Tensor
 from blossom_data.train.model.batches import Batch
 from blossom_data.train.model.loss_model import LossModel
 
-BETAS, EPS = (0.9, 0.999), 1e-8
+LEFT_OUT = -1.0
 
 
 class Adapter(Protocol):
@@ -31,7 +31,10 @@ class Adapter(Protocol):
         """Adds the gradients of scale * summed loss; gives what the model sums over this batch, the loss first."""
 
     def step(self, learning_rate: float) -> Tensor:
-        """Updates the weights after the last `backward` of a step; gives the norm of the gradient before clipping."""
+        """Updates the weights after the last `backward` of a step; gives the norm of the gradient before clipping.
+
+        LEFT_OUT in place of the norm: float16 could not hold the scaled gradients, and the step was left out.
+        """
 
     def fresh_optimiser(self) -> None:
         """Forgets the optimiser's states, as at the beginning of a stage."""
@@ -47,14 +50,3 @@ class Adapter(Protocol):
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Puts back what `state` gave; the weights were loaded before."""
-
-
-def parameter_groups(model: LossModel, weight_decay: float) -> list[dict[str, Any]]:
-    """The trained parameters: weight decay pulls on matrices only."""
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not weight_decay:
-        return [{"params": trained, "weight_decay": 0.0}]
-    return [
-        {"params": [one for one in trained if one.ndim > 1], "weight_decay": weight_decay},
-        {"params": [one for one in trained if one.ndim <= 1], "weight_decay": 0.0},
-    ]

@@ -33,6 +33,7 @@ from blossom_data.train.parallel.processes import Group
 
 FOLDER = "checkpoints"
 MODEL = "model"
+BEST = "best"
 _BUILDING = ".building"
 
 
@@ -97,6 +98,30 @@ def save(out: Path, adapter: Adapter, group: Group, position: Position, about: M
         group.attempt(functools.partial(_carry_out, action, folder, building) if is_mine else None)
 
 
+def save_best(out: Path, adapter: Adapter, group: Group, position: Position, about: Mapping[str, Any]) -> None:
+    """Writes the weights of `position` to OUT/best, in place of earlier ones; every process must call it.
+
+    Raises:
+        BlossomError: the disk is full or cannot be written.
+    """
+    building, folder = out / f".{BEST}", out / BEST
+    weights = adapter.weights()
+
+    def write() -> None:
+        shutil.rmtree(building, ignore_errors=True)
+        building.mkdir(parents=True)
+        adapter.model.save(building / MODEL, weights)
+        weights.clear()
+        manifest = {"format": FORMAT, "kind": "checkpoint", **about, "position": asdict(position)}
+        files = _sealed(building)
+        write_atomic(building / MANIFEST, orjson.dumps({**manifest, "files": files}, option=orjson.OPT_INDENT_2))
+        shutil.rmtree(folder, ignore_errors=True)
+        building.rename(folder)
+        sync_folder(out)
+
+    group.attempt(functools.partial(_carry_out, write, folder, building) if group.is_first else None)
+
+
 def _carry_out(action: Callable[[], None], folder: Path, building: Path) -> None:
     """Runs a part of `save`; what the disk refuses is told as that, and what was begun is taken away."""
     try:
@@ -147,8 +172,9 @@ def verify(checkpoint: Checkpoint) -> None:
 def refuse_other_run(checkpoint: Checkpoint, about: Mapping[str, Any]) -> None:
     """Raises ConfigError where the checkpoint is of another recipe, other data or another number of processes."""
     told = {"recipe": "the recipe", "data": "the data", "world": "the number of processes", "adapter": "the adapter"}
+    told["continued"] = "the run that it continues"
     for key, name in told.items():
-        if checkpoint.manifest.get(key) != about[key]:
+        if checkpoint.manifest.get(key) != about.get(key):
             raise ConfigError(
                 f"{name} is not what {checkpoint.folder} was trained with",
                 hint="go on with what it was, or name a new folder with -o",

@@ -25,7 +25,7 @@ from torch import Tensor
 from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.train.model.batches import Batch
 from blossom_data.train.model.loss_model import LossModel
-from blossom_data.train.parallel.adapter import BETAS, EPS, parameter_groups
+from blossom_data.train.parallel.optimisers import flat_optimiser, parameter_groups
 from blossom_data.train.parallel.processes import Group
 from blossom_data.train.recipe.recipe import Recipe
 
@@ -46,7 +46,7 @@ class DeepSpeedAdapter:
         self.model, self._group = model, group
         self._accumulation = recipe.accumulation
         settings = engine_settings(recipe, group)
-        optimiser = torch.optim.AdamW(parameter_groups(model, recipe.weight_decay), lr=0.0, betas=BETAS, eps=EPS)
+        optimiser = flat_optimiser(recipe.optimiser, parameter_groups(model, recipe))
         try:
             engine, *_ = self._library.initialize(model=model, optimizer=optimiser, config=settings)
         except (AssertionError, ValueError, RuntimeError) as why:

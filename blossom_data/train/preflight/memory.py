@@ -26,16 +26,22 @@ from torch.utils._pytree import tree_iter
 from blossom_data.train.data.store import PackedRow
 from blossom_data.train.model.attention import DocumentAttention
 from blossom_data.train.model.batches import make_batch
+from blossom_data.train.model.frozen import freeze
 from blossom_data.train.model.lora import add_adapters
 from blossom_data.train.model.loss_model import LossModel
 from blossom_data.train.model.model import DTYPES, enable_checkpointing
+from blossom_data.train.model.nf4 import quantise
 from blossom_data.train.model.preference import Preference
 from blossom_data.train.parallel.plain import PlainAdapter
 from blossom_data.train.parallel.processes import Group
-from blossom_data.train.recipe.recipe import Dpo, Recipe
+from blossom_data.train.recipe.methods import Optimiser
+from blossom_data.train.recipe.preferences import Dpo
+from blossom_data.train.recipe.recipe import Recipe
 
 _DEPTHS = (2, 4)
 _BLOCK_BYTES = 512
+_SAVED_BY_8_BITS = 6
+"""Of AdamW's eight bytes of moments a number."""
 _BUCKET_NUMBERS, _LIVE_NUMBERS = 500_000_000, 1_000_000_000
 
 
@@ -83,6 +89,9 @@ def measure_step(
         pairs: of a preference stage, whose rows are twice as long.
     """
     tried = replace(recipe, micro_batch=micro_batch, checkpointing=checkpointing, deepspeed=None)
+    is_small = "8bit" in recipe.optimiser.name
+    if is_small:
+        tried = replace(tried, optimiser=Optimiser())
     few, more = (_measure(tried, _with_depth(config, depth), supervised, pairs) for depth in _DEPTHS)
     blocks = (config.num_hidden_layers - _DEPTHS[0]) / (_DEPTHS[1] - _DEPTHS[0])
     ends = (
@@ -92,7 +101,8 @@ def measure_step(
         (few.memory.peak, more.memory.peak),
     )
     weights, trained, states, peak = (round(a + (b - a) * blocks) for a, b in ends)
-    return Measured(weights, trained, Memory(states, peak))
+    saved = _SAVED_BY_8_BITS * trained if is_small else 0
+    return Measured(weights, trained, Memory(states - saved, peak - saved))
 
 
 def sharded(found: Measured, recipe: Recipe, world: int, *, is_gpu: bool) -> Memory:
@@ -102,7 +112,7 @@ def sharded(found: Measured, recipe: Recipe, world: int, *, is_gpu: bool) -> Mem
     """
     if recipe.deepspeed is None:
         return found.memory
-    stage, size = recipe.deepspeed.stage, 2 if recipe.dtype == "bfloat16" else 4
+    stage, size = recipe.deepspeed.stage, 4 if recipe.dtype == "float32" else 2
     weights, grads = float(size * found.weights), 4.0 * found.trained
     # Beside bfloat16, and under ZeRO beside float32 as well, the masters are tensors of their own.
     optimiser = (12.0 if size == 2 or stage else 8.0) * found.trained
@@ -196,6 +206,10 @@ def _measure(recipe: Recipe, config: Any, supervised: float, pairs: bool) -> Mea
     counter = _Counter()
     with FakeTensorMode(allow_non_fake_inputs=True), counter:
         _place(network)
+        for module in network.modules():
+            if hasattr(module, "rope_type"):
+                # Frequencies that go by the length ask what the positions are, and here they are nothing.
+                module.rope_type = "default"
         attention = _Attention(alibi=config.model_type == "bloom")
         attention.attach(network)
         model = LossModel(network, attention)
@@ -225,8 +239,11 @@ def _shapes(recipe: Recipe, config: Any) -> Any:
 
     with torch.device("meta"):
         network = AutoModelForCausalLM.from_config(config, dtype=DTYPES[recipe.dtype], trust_remote_code=False)
+        if recipe.lora and recipe.lora.bits:
+            quantise(network, device=torch.device("meta"))
         if recipe.lora:
             add_adapters(network, recipe.lora)
+        freeze(network, recipe.freeze)
     return network
 
 

@@ -17,7 +17,8 @@ from blossom_data.train.data.data_order import StageDraw
 from blossom_data.train.loop.loop import Plan
 from blossom_data.train.preflight.memory import Measured, measure_step, sharded
 from blossom_data.train.preflight.prepare import Prepared, checkpoint_bytes
-from blossom_data.train.recipe.recipe import DeepSpeed, Recipe
+from blossom_data.train.recipe.methods import DeepSpeed
+from blossom_data.train.recipe.recipe import Recipe
 
 _GIB = 2.0**30
 _SPARE = 0.94
@@ -48,7 +49,7 @@ def make_plan(
     # Stages of chats and of preference pairs take different memory; of one kind, the one that learns most counts.
     shares: dict[bool, float] = {}
     for stage in stages:
-        is_pairs, share = stage["unit"] == "pairs", stage["supervised"] / stage["tokens"]
+        is_pairs, share = stage["unit"] != "documents", stage["supervised"] / stage["tokens"]
         shares[is_pairs] = max(shares.get(is_pairs, 0.0), share)
     settings = _Settings(prepared, gpus, shares, memory_gib, is_gpu=is_gpu)
     own = settings.describe(recipe)
@@ -103,7 +104,9 @@ def _stage(draw: StageDraw, rows_per_step: int, tokens_per_s: float | None) -> d
     table = Plan(draw, rows_per_step)
     tokens = sum(rows.tokens(0, len(rows)) for rows in table.epochs)
     rows = sum(map(len, table.epochs))
-    reference = int(draw.documents.tokens.sum() + draw.held_out.tokens.sum()) if draw.recipe.dpo else 0
+    preference = draw.recipe.preference
+    has_reference = preference is not None and preference.has_reference
+    reference = int(draw.documents.tokens.sum() + draw.held_out.tokens.sum()) if has_reference else 0
     return {
         "name": draw.recipe.name,
         "unit": draw.recipe.unit,

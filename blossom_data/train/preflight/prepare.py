@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +27,22 @@ from blossom_data.train.data.store import PackedSet
 from blossom_data.train.loop.metrics import FILE as METRICS
 from blossom_data.train.loop.metrics import SAMPLES
 from blossom_data.train.loop.reference import FOLDER as REFERENCE
-from blossom_data.train.model.model import MODEL_HINT, most_positions
-from blossom_data.train.parallel.checkpoint import FOLDER, finished
-from blossom_data.train.recipe.recipe import Lora, Recipe, StageRecipe, load_recipe
+from blossom_data.train.model.configs import most_positions, read_config, stretched
+from blossom_data.train.model.frozen import freeze
+from blossom_data.train.parallel.checkpoint import BEST, FOLDER, finished
+from blossom_data.train.preflight.continued import Continued, continued
+from blossom_data.train.recipe.methods import Lora
+from blossom_data.train.recipe.recipe import Recipe, load_recipe
 from blossom_data.train.recipe.revisions import FILE as PINS
 from blossom_data.train.recipe.revisions import pinned
+from blossom_data.train.recipe.stages import DataPart, Kind, StageRecipe
 from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.templates import definition_of, template_for
 from blossom_data.train.template.tokens import load_tokenizer
 
 PACKED = "packed"
 LOCK = ".lock"
-_OURS = (FOLDER, PACKED, REFERENCE, METRICS, SAMPLES, MANIFEST, LOCK, PINS, "tensorboard", "report.html")
+_OURS = (FOLDER, BEST, PACKED, REFERENCE, METRICS, SAMPLES, MANIFEST, LOCK, PINS, "tensorboard", "report.html")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class Prepared:
     """The special tokens that the template writes, and their ids."""
     data: Sequence[Mapping[str, Any]]
     """What was trained on: path, hashes, documents."""
+    continued: Continued | None = None
+    """The finished run whose weights are trained on; what it did is not among the draws."""
 
     def about(self, world: int) -> dict[str, Any]:
         """What a checkpoint says of its run; it goes on only where all of it is the same."""
@@ -69,19 +75,28 @@ class Prepared:
             "dtype": self.recipe.dtype,
             "template": dict(self.template),
             "base_model": str(self.recipe.base_model),
+            **({"continued": self.continued.digest} if self.continued else {}),
+            **({"rope": asdict(self.recipe.rope)} if self.recipe.rope else {}),
             "hub": f"{self.recipe.hub_id}@{self.recipe.revision}" if self.recipe.hub_id else "",
             "sources": list(self.data),
         }
 
 
 def prepare(
-    path: Path, out: Path | None, *, tell: Callable[[str], None], verify: bool = True, scratch: Path | None = None
+    path: Path,
+    out: Path | None,
+    *,
+    tell: Callable[[str], None],
+    verify: bool = True,
+    scratch: Path | None = None,
+    continues: Path | None = None,
 ) -> Prepared:
     """Reads the recipe and checks everything that can be without a forward pass.
 
     Args:
         out: folder of the run; None: nothing is kept or asked of the disk, a model of the hub comes without weights.
         verify: compare the hash of every file of the data.
+        continues: a finished run that this one goes on from.
         scratch: where data sets of records are packed when there is no `out`; None: they are refused.
 
     Raises:
@@ -91,23 +106,13 @@ def prepare(
     if out is not None:
         refuse_foreign(out)
     recipe = pinned(recipe, out, tell=tell)
-    config = _config(recipe)
+    config = read_config(recipe.base_model)
+    if recipe.rope:
+        config = stretched(config, recipe.rope)
     tokenizer = load_tokenizer(recipe.base_model)
     encoder = template_for(recipe.template, tokenizer)
-    sets: dict[Path, PackedSet] = {}
-    into = out / PACKED if out is not None else scratch
-    for stage, part in ((one, part) for one in recipe.stages for part in one.data):
-        if part.place not in sets:
-            folder = packed_part(part, recipe, into, pairs=stage.dpo is not None, tell=tell)
-            sets[part.place] = packed = PackedSet.open(folder, verify=verify)
-            _fit(packed, part.place, recipe, encoder)
-        _refuse_other_kind(sets[part.place], stage)
-    most = most_positions(config)
-    if most is not None and recipe.seq_len > most:
-        raise ConfigError(
-            f"rows of {recipe.seq_len:,} tokens are longer than the model takes ({most:,})",
-            hint=f"set seq_len = {most} and pack the data again",
-        )
+    sets = _open_sets(recipe, encoder, out / PACKED if out is not None else scratch, tell=tell, verify=verify)
+    _refuse_long_rows(recipe, config)
     network = meta_network(config)
     rows = network.get_input_embeddings().num_embeddings
     if encoder.tokens.vocab_size > rows:
@@ -116,21 +121,18 @@ def prepare(
             hint="take the tokenizer that belongs to the model",
         )
     parameters = sum(one.numel() for one in network.parameters())
-    trained = _lora_size(network, recipe.lora) if recipe.lora else parameters
+    freeze(network, recipe.freeze)
+    trained = sum(one.numel() for one in network.parameters() if one.requires_grad)
+    if recipe.lora:
+        trained = _lora_size(network, recipe.lora)
     if out is not None:
-        _refuse_full_disk(out, recipe, trained)
+        _refuse_full_disk(out, recipe, trained, 0 if recipe.lora else parameters - trained)
     first = next(iter(sets.values()))
-    data = [
-        {
-            "path": str(where),
-            "version": next((name for name in where.parts[::-1] if VERSION.fullmatch(name)), ""),
-            "files": packed.manifest["files"],
-            "inputs": packed.manifest["inputs"],
-            "documents": packed.manifest["documents"],
-        }
-        for where, packed in sets.items()
-    ]
+    data = _described(sets)
     draws = draw_stages(recipe, sets)
+    before = continued(continues, recipe) if continues is not None else None
+    if before is not None:
+        draws = _further(draws, before)
     for line in (line for draw in draws for line in draw.voids()):
         tell(f"warning: {line}")
     return Prepared(
@@ -143,7 +145,55 @@ def prepare(
         template=first.manifest["template"],
         chat_tokens=_chat_tokens(encoder),
         data=data,
+        continued=before,
     )
+
+
+def _refuse_long_rows(recipe: Recipe, config: Any) -> None:
+    """Raises ConfigError where rows are longer than the model takes."""
+    most = most_positions(config)
+    if most is not None and recipe.seq_len > most:
+        raise ConfigError(
+            f"rows of {recipe.seq_len:,} tokens are longer than the model takes ({most:,})",
+            hint=f"set seq_len = {most} and pack the data again",
+        )
+
+
+def _described(sets: Mapping[Path, PackedSet]) -> list[dict[str, Any]]:
+    """What the packed sets are, for a checkpoint."""
+    return [
+        {
+            "path": str(where),
+            "version": next((name for name in where.parts[::-1] if VERSION.fullmatch(name)), ""),
+            "files": packed.manifest["files"],
+            "inputs": packed.manifest["inputs"],
+            "documents": packed.manifest["documents"],
+        }
+        for where, packed in sets.items()
+    ]
+
+
+def _further(draws: Sequence[StageDraw], before: Continued) -> list[StageDraw]:
+    """What is left of the stages behind a finished run."""
+    left = list(draws[before.stages :])
+    if before.stages and (last := draws[before.stages - 1]).recipe.epochs > before.epochs:
+        left.insert(0, replace(last, first_epoch=before.epochs))
+    return left
+
+
+def _open_sets(
+    recipe: Recipe, encoder: Encoder, into: Path | None, *, tell: Callable[[str], None], verify: bool
+) -> dict[Path, PackedSet]:
+    """The packed set of each part of the data, made where there is none."""
+    sets: dict[Path, PackedSet] = {}
+    for stage, part in ((one, part) for one in recipe.stages for part in one.data):
+        if part.place not in sets:
+            kind: Kind = "text" if part.text else stage.kind
+            folder = packed_part(part, recipe, into, kind=kind, tell=tell)
+            sets[part.place] = packed = PackedSet.open(folder, verify=verify)
+            _fit(packed, part.place, recipe, encoder)
+        _refuse_other_kind(sets[part.place], stage, part)
+    return sets
 
 
 def meta_network(config: Any) -> Any:
@@ -155,9 +205,10 @@ def meta_network(config: Any) -> Any:
         return AutoModelForCausalLM.from_config(config, trust_remote_code=False)
 
 
-def checkpoint_bytes(recipe: Recipe, trained: int) -> int:
+def checkpoint_bytes(recipe: Recipe, trained: int, frozen: int = 0) -> int:
     """Size of one checkpoint: the weights, two moments and, beside half precision, the masters."""
-    return trained * (14 if recipe.dtype == "bfloat16" else 12)
+    size = 4 if recipe.dtype == "float32" else 2
+    return trained * (12 if size == 4 else 14) + frozen * size
 
 
 def refuse_foreign(out: Path) -> None:
@@ -175,28 +226,32 @@ def refuse_foreign(out: Path) -> None:
 _STEMS = tuple(name.lstrip(".").split(".")[0] for name in _OURS)
 
 
-def _config(recipe: Recipe) -> Any:
-    from transformers import AutoConfig
+def _refuse_other_kind(packed: PackedSet, stage: StageRecipe, part: DataPart) -> None:
+    """Raises ConfigError where a packed set does not hold what the stage learns from."""
+    if packed.kind == stage.kind and not part.text:
+        return
+    if packed.kind == "text" and stage.kind == "chats":
+        return
+    held = f"stage {stage.name}: {packed.folder} holds {_KINDS[packed.kind]}"
+    if part.text:
+        raise ConfigError(f"{held}, and text = true says that it is plain text", hint="leave out text")
+    if stage.kind == "chats":
+        key = "dpo = {beta = 0.1}" if packed.kind == "pairs" else "kto = {beta = 0.1}"
+        raise ConfigError(held, hint=f"add {key} to the stage")
+    assert stage.preference is not None
+    flag = "--pairs" if stage.kind == "pairs" else "--judged"
+    raise ConfigError(
+        f"{held}, and {stage.preference.key} needs {_KINDS[stage.kind]}",
+        hint=f"pack them: blossom-data train pack {flag}",
+    )
 
-    try:
-        return AutoConfig.from_pretrained(str(recipe.base_model), local_files_only=True, trust_remote_code=False)
-    except Exception as why:
-        # Whatever a damaged or foreign folder makes transformers raise, it is this folder that is wrong.
-        line = (str(why).strip().splitlines() or [type(why).__name__])[0]
-        raise ConfigError(f"cannot read a model from {recipe.base_model}: {line[:200]}", hint=MODEL_HINT) from why
 
-
-def _refuse_other_kind(packed: PackedSet, stage: StageRecipe) -> None:
-    """Raises ConfigError where a stage is given preference pairs and learns tokens, or the other way round."""
-    if packed.is_pairs and not stage.dpo:
-        raise ConfigError(
-            f"stage {stage.name}: {packed.folder} holds preference pairs", hint="add dpo = {beta = 0.1} to the stage"
-        )
-    if stage.dpo and not packed.is_pairs:
-        raise ConfigError(
-            f"stage {stage.name}: {packed.folder} holds chats, and dpo needs preference pairs",
-            hint="pack them: blossom-data train pack --pairs",
-        )
+_KINDS = {
+    "chats": "chats",
+    "pairs": "preference pairs",
+    "labelled": "replies that were judged one by one",
+    "text": "plain text",
+}
 
 
 def _refuse_unclean(packed: PackedSet, place: Path, recipe: Recipe) -> None:
@@ -230,6 +285,8 @@ def _fit(packed: PackedSet, place: Path, recipe: Recipe, encoder: Encoder) -> No
     if manifest["tokenizer"]["sha256"] != encoder.tokens.sha256:
         raise ConfigError(f"{packed.folder} is packed with another tokenizer than {recipe.base_model} has", hint=hint)
     gate = manifest.get("gates", {}).get("stop_token", {})
+    if packed.kind == "text":
+        return
     if not packed.stop_ids or not gate.get("turns") or gate.get("failed"):
         raise ConfigError(
             f"{packed.folder}: the template {packed.template} trains no stop token",
@@ -254,9 +311,9 @@ def _lora_size(network: Any, lora: Lora) -> int:
     return adapters + int(sum(saved.values()))
 
 
-def _refuse_full_disk(out: Path, recipe: Recipe, trained: int) -> None:
+def _refuse_full_disk(out: Path, recipe: Recipe, trained: int, frozen: int) -> None:
     """Raises ConfigError where the checkpoints that are kept, and the one being written, do not fit."""
-    size = checkpoint_bytes(recipe, trained)
+    size = checkpoint_bytes(recipe, trained, frozen)
     there = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     try:
         free = shutil.disk_usage(there).free

@@ -34,7 +34,7 @@ import orjson
 from pydantic import BeforeValidator, Field, Strict, ValidationInfo, with_config
 from pydantic.json_schema import SkipJsonSchema
 
-from blossom_data.errors import ConfigError, near_hint
+from blossom_data.errors import ConfigError
 from blossom_data.pipelines.load import load_pipeline
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import bundled
@@ -55,6 +55,9 @@ from blossom_data.settings_types import (
 )
 from blossom_data.toml_file import TomlFile, read_toml
 from blossom_data.toml_lines import KeyPath
+from blossom_data.train.recipe.checks import check_optimiser, check_stages
+from blossom_data.train.recipe.methods import DeepSpeed, Lora, Optimiser, Rope
+from blossom_data.train.recipe.stages import StageRecipe
 from blossom_data.train.template.names import OWN, is_file
 from blossom_data.train.template.templates import identity_of, named_template
 
@@ -81,120 +84,6 @@ def _known_template(name: str) -> None:
 
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DataPart:
-    """One part of a stage's data: a packed set, or a data set that is packed first; all of it, a count or a share."""
-
-    path: FilePath
-    """A packed set, a file of records, or a published data set, relative to this file."""
-    config: FreeText = ""
-    """The configuration, where `path` is a published data set that has several."""
-    count: Count | None = None
-    """So many documents, drawn by their hashes."""
-    share: Share | None = None
-    """Or this share of them."""
-
-    @property
-    def place(self) -> Path:
-        """What tells it from other parts: the path, and the configuration below it."""
-        return self.path / self.config if self.config else self.path
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
-    """The share of an earlier stage's documents that a stage sees again, drawn by document hash."""
-
-    stage: Text
-    """The name of the earlier stage."""
-    share: Share
-    """Of its documents."""
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dpo:
-    """Direct preference optimisation: a stage that learns which of two replies is preferred.
-
-    Source: Rafailov et al. 2023; label smoothing as in Mitchell 2023 (conservative DPO).
-    """
-
-    beta: Positive = 0.1
-    """How strongly the model is held to the weights with which the stage begins."""
-    label_smoothing: Annotated[float, Strict(), Field(ge=0, le=0.5)] = 0.0
-    """Share of the pairs that are taken to be labelled the wrong way round."""
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StageRecipe:
-    """One [[stage]]: its data, and its own schedule and optimiser state."""
-
-    name: Text
-    """Letters, digits, - and _; each name once."""
-    data: tuple[DataPart, ...] = ()
-    """What it is trained on."""
-    replay: Replay | None = None
-    """A share of an earlier stage's documents that is seen again."""
-    dpo: Dpo | None = None
-    """The data are preference pairs, and the stage learns the preference."""
-    epochs: Count = 1
-    """Times that all of it is seen."""
-    learning_rate: Positive | None = None
-    """The highest; 2e-5 where none is given, 5e-7 with `dpo`."""
-    schedule: Literal["cosine", "linear", "wsd", "constant"] = "cosine"
-    """How the learning rate goes."""
-    warmup: Share = 0.03
-    """Share of the stage's steps over which the learning rate rises."""
-    decay: Share = 0.2
-    """wsd: share of the stage's steps over which it falls at the end."""
-    floor: Share = 0.0
-    """Share of the learning rate that it falls to."""
-
-    @property
-    def unit(self) -> str:
-        """What the stage's documents are, and its loss is a mean over: pairs, or documents (of tokens)."""
-        return "pairs" if self.dpo else "documents"
-
-    @property
-    def peak_rate(self) -> float:
-        """The learning rate, or the default of this kind of stage."""
-        if self.learning_rate is not None:
-            return self.learning_rate
-        return 5e-7 if self.dpo else 2e-5
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lora:
-    """Low-rank adapters in place of full weights."""
-
-    rank: Count = 16
-    """Of the adapters."""
-    alpha: Positive = 32.0
-    """Their weight is alpha / rank."""
-    dropout: Share = 0.0
-    """Of what goes into them."""
-    targets: tuple[Text, ...] = ("all-linear",)
-    """Layers that get one."""
-    modules_to_save: tuple[Text, ...] = ()
-    """Layers that are trained whole beside them: embed_tokens and lm_head, where chat tokens are new."""
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeepSpeed:
-    """DeepSpeed in place of the plain adapter."""
-
-    stage: Annotated[int, Strict(), Field(ge=0, le=3)] = 2
-    """Of ZeRO: what the devices share out among them."""
-    offload: Literal["none", "cpu"] = "none"
-    """Where optimiser states live (stages 2 and 3)."""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    """Further settings, laid over those that the recipe implies."""
-
-
-@with_config(STRICT)
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """What is trained on what, in which stages; paths are absolute."""
 
@@ -217,8 +106,8 @@ class Recipe:
     """Stages of training, one after the other."""
     seed: Annotated[int, Strict(), Field(ge=0, le=(1 << 31) - 1)] = 0
     """Of the order and of new weights."""
-    dtype: Literal["float32", "bfloat16"] = "bfloat16"
-    """Of weights and activations; master weights and optimiser states are always float32."""
+    dtype: Literal["float32", "bfloat16", "float16"] = "bfloat16"
+    """Of weights and activations; master weights are always float32; float16 scales the loss."""
     micro_batch: Count = 1
     """Rows of one forward pass on one device."""
     accumulation: Count = 1
@@ -234,7 +123,13 @@ class Recipe:
     clip: Positive = 1.0
     """Largest norm of the gradient."""
     weight_decay: Amount = 0.0
-    """Of AdamW."""
+    """Of the optimiser, on matrices."""
+    optimiser: Optimiser = field(default_factory=Optimiser)
+    """What turns gradients into updates."""
+    freeze: tuple[Text, ...] = ()
+    """Parts of the model that stay as they are: "embed_tokens", "layers.0-7", "norm"."""
+    rope: Rope | None = None
+    """Rotary positions stretched, for rows longer than the base model takes."""
     eval: Share = 0.0
     """Share of the documents, by hash, that no stage trains on and whose loss is measured."""
     eval_every: Whole = 0
@@ -243,6 +138,12 @@ class Recipe:
     """Held-out prompts whose greedy replies are written to samples.jsonl at each evaluation."""
     sample_tokens: Count = 128
     """Most tokens of such a reply."""
+    best: Flag = False
+    """Keep the weights of the stage's best evaluation in RUN/best."""
+    patience: Whole = 0
+    """Evaluations without a better one after which a stage ends; 0: it never does."""
+    trackers: tuple[Literal["wandb", "mlflow", "swanlab", "trackio"], ...] = ()
+    """Experiment trackers that are told the metrics."""
     log_every: Count = 10
     """Steps between two lines of metrics."""
     save_every: Count = 500
@@ -280,9 +181,10 @@ class Recipe:
         decisive = self.to_dict()
         for key in ("log_every", "save_every", "keep", "name", "eval_every", "samples", "sample_tokens", "peak_tflops"):
             del decisive[key]
-        for key in ("max_bad", "max_dropped", "decontaminated"):
+        for key in ("max_bad", "max_dropped", "decontaminated", "best", "trackers"):
             del decisive[key]
         decisive["template"] = identity_of(self.template)
+        _drop_later(decisive)
         if self.hub_id:
             # Where the hub's files are kept differs between machines, their commit does not.
             del decisive["base_model"]
@@ -365,31 +267,45 @@ def _check(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
     if recipe.revision and not recipe.hub_id:
         problem = f"a revision is one of a model of the hub, base_model is {recipe.base_model}"
         raise wrong(file, (*at, "revision"), problem)
-    for number, stage in enumerate(recipe.stages):
-        _check_stage(stage, recipe.stages[:number], file, (*at, "stage", number))
+    check_stages(recipe.stages, file, (*at, "stage"))
+    check_optimiser(recipe.optimiser, file, (*at, "optimiser"))
     if recipe.samples and not recipe.eval:
         raise wrong(file, (*at, "samples"), "samples are of held-out documents, and none are", "such as eval = 0.01")
+    for key in ("best", "patience"):
+        if getattr(recipe, key) and not recipe.eval:
+            problem = f"{key} is of evaluations, and no documents are held out for them"
+            raise wrong(file, (*at, key), problem, "such as eval = 0.01")
     if recipe.deepspeed and recipe.deepspeed.offload != "none" and recipe.deepspeed.stage < 2:
         problem = f"offload needs stage 2 or 3, is {recipe.deepspeed.stage}"
         raise wrong(file, (*at, "deepspeed", "offload"), problem)
+    if recipe.deepspeed and recipe.optimiser.name not in ("adamw", "lion"):
+        problem = f"{recipe.optimiser.name} needs whole matrices, and DeepSpeed hands out flat shares"
+        raise wrong(file, (*at, "optimiser", "name"), problem, "take adamw or lion, or leave out [deepspeed]")
+    if recipe.deepspeed and recipe.dtype == "float16":
+        problem = "float16 is for the plain adapter, which scales the loss"
+        raise wrong(file, (*at, "dtype"), problem, 'set dtype = "bfloat16", or leave out [deepspeed]')
+    if recipe.freeze and recipe.lora:
+        problem = "adapters leave all weights of the model as they are"
+        raise wrong(file, (*at, "freeze"), problem, "leave out freeze, or name the adapters' layers in [lora] targets")
+    if recipe.lora and recipe.lora.bits and recipe.deepspeed and recipe.deepspeed.stage == 3:
+        problem = "4-bit weights cannot be spread over processes"
+        raise wrong(file, (*at, "lora", "bits"), problem, "set [deepspeed] stage = 2")
 
 
-def _check_stage(stage: StageRecipe, before: tuple[StageRecipe, ...], file: TomlFile, at: KeyPath) -> None:
-    seen = {earlier.name: earlier for earlier in before}
-    if stage.name in seen or not stage.name.replace("-", "").replace("_", "").isalnum():
-        raise wrong(file, (*at, "name"), "names are letters, digits, - and _, each once")
-    if not stage.data:
-        raise wrong(file, (*at, "data"), "has no data", 'such as data = [{path = "packed/orca"}]')
-    if stage.replay:
-        again = seen.get(stage.replay.stage)
-        if again is None:
-            hint = near_hint(stage.replay.stage, seen, "earlier stages:") if seen else "the first stage has none"
-            problem = f"replays {stage.replay.stage!r}, which is no earlier stage"
-            raise wrong(file, (*at, "replay"), problem, hint)
-        if bool(again.dpo) != bool(stage.dpo):
-            problem = f"replays {again.name!r}: chats and preference pairs do not mix in a stage"
-            raise wrong(file, (*at, "replay"), problem)
-    for place, part in enumerate(stage.data):
-        if part.count is not None and part.share is not None:
-            problem = f"{part.path.name} has a count and a share"
-            raise wrong(file, (*at, "data", place, "count"), problem, "give one of them")
+_LATER: Mapping[str, object] = {"optimiser": asdict(Optimiser()), "freeze": [], "rope": None, "patience": 0}
+_LATER_OF_STAGES = {
+    **dict.fromkeys(("ipo", "simpo", "orpo", "kto")), "label_smoothing": 0.0, "neftune": 0.0
+}  # fmt: skip
+
+
+def _drop_later(decisive: dict[str, Any]) -> None:
+    """Takes out keys at their defaults that recipes did not always have: what was begun without them goes on."""
+    tables: list[tuple[Any, Mapping[str, object]]] = [(decisive, _LATER)]
+    tables += [(stage, _LATER_OF_STAGES) for stage in decisive["stages"]]
+    tables += [(part, {"text": False}) for stage in decisive["stages"] for part in stage["data"]]
+    tables += [(stage["dpo"], {"sft": 0.0}) for stage in decisive["stages"] if stage["dpo"]]
+    tables += [(decisive["lora"], {"bits": None})] if decisive["lora"] else []
+    for table, later in tables:
+        for key, default in later.items():
+            if table.get(key) == default:
+                table.pop(key, None)

@@ -89,6 +89,7 @@ class Encoder:
                 hint="the model would never stop; name a template whose replies end with a special token",
             )
         self._stop_ids = list(dict.fromkeys(stop[0] for stop in stops))
+        self._frames: dict[tuple[str, str, str, Position], _Frame] = {}
 
     def stop_ids(self, tokenizer: PreTrainedTokenizerFast | None = None) -> list[int]:
         """The ids that end a reply, each supervised turn ends with one; in another tokenizer where one is given."""
@@ -161,8 +162,13 @@ class Encoder:
         for text in self._beginning(chat):
             intro += self.tokens.control(text, position)
             position = self.tokens.after(text, position)
-        turns = []
+        turns: list[_PlacedTurn | _FramedTurn] = []
         for turn in chat.turns:
+            if len(turn.body) == 1 and not turn.body[0][1]:
+                frame = self._frame(turn, position)
+                turns.append(_FramedTurn(turn, frame, [(turn.body[0][0], frame.place)]))
+                position = frame.behind
+                continue
             before_head = position
             position = self.tokens.after(turn.head, position)
             runs: list[tuple[int, ...] | None] = []
@@ -178,6 +184,23 @@ class Encoder:
             turns.append(_PlacedTurn(turn, before_head, runs, data, position))
             position = self.tokens.after(turn.after, self.tokens.after(turn.end, position))
         return _PlacedChat(intro, turns, position)
+
+    def _frame(self, turn: WrittenTurn, position: Position) -> _Frame:
+        """What stands around a turn that is one text: the same for most turns of a data set."""
+        key = (turn.head, turn.end, turn.after, position)
+        known = self._frames.get(key)
+        if known is None:
+            tokens = self.tokens
+            end = tokens.control(turn.end, "text")
+            behind_end = tokens.after(turn.end, "text")
+            known = self._frames[key] = _Frame(
+                head=list(tokens.control(turn.head, position)),
+                place=tokens.after(turn.head, position),
+                tail=[*end, *tokens.control(turn.after, behind_end)],
+                end=len(end),
+                behind=tokens.after(turn.after, behind_end),
+            )
+        return known
 
     def _runs(self, body: tuple[Piece, ...]) -> Sequence[Piece]:
         """A body as special tokens of the template's, and the texts between them, each one text."""
@@ -200,19 +223,49 @@ class Encoder:
         is_held = False
         for turn in chat.turns:
             written = turn.written
+            if isinstance(turn, _FramedTurn):
+                frame, content = turn.frame, next(contents)
+                if isinstance(content, HeldSpecial):
+                    is_held = True
+                    continue
+                start = len(frame.head)
+                end = start + len(content) + frame.end
+                ids = [*frame.head, *content, *frame.tail]
+                encoded.append(EncodedTurn(written.role, ids, start, end, written.is_empty, written.is_learnt))
+                continue
             ids = [*self.tokens.control(written.head, turn.before_head)]
             start = len(ids)
             for run in turn.runs:
-                content = next(contents) if run is None else run
-                if isinstance(content, HeldSpecial):
+                said = next(contents) if run is None else run
+                if isinstance(said, HeldSpecial):
                     is_held = True
                 else:
-                    ids += content
+                    ids += said
             ids += self.tokens.control(written.end, turn.behind_content)
             end = len(ids)
             ids += self.tokens.control(written.after, self.tokens.after(written.end, turn.behind_content))
             encoded.append(EncodedTurn(written.role, ids, start, end, written.is_empty, written.is_learnt))
         return Unfit("special_token") if is_held else EncodedChat(chat.intro, tuple(encoded), chat.behind)
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """The ids around a turn that is one text: `end` of those in `tail` stop it, `place` is what stands before it."""
+
+    head: list[int]
+    place: Position
+    tail: list[int]
+    end: int
+    behind: Position
+
+
+@dataclass(slots=True)
+class _FramedTurn:
+    """A turn that is one text, before it is tokenised."""
+
+    written: WrittenTurn
+    frame: _Frame
+    data: list[tuple[str, Position]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +284,7 @@ class _PlacedChat:
     """A chat before it is tokenised, but for what stands before its first turn."""
 
     intro: tuple[int, ...]
-    turns: list[_PlacedTurn]
+    turns: list[_PlacedTurn | _FramedTurn]
     behind: Position
 
 

@@ -77,6 +77,20 @@ class Gates:
                     self._try_prompt(prompt, ids)
                     self._count_served(messages[:index], tools, prompt)
 
+    def take_counts(self) -> tuple[int, ...]:
+        """What was tried since the last time, in this process."""
+        counts = (self._turns, self._prompts, self._served, self._served_alike)
+        self._turns = self._prompts = self._served = self._served_alike = 0
+        return counts
+
+    def add_counts(self, counts: tuple[int, ...]) -> None:
+        """Adds what was tried in another process."""
+        turns, prompts, served, alike = counts
+        self._turns += turns
+        self._prompts += prompts
+        self._served += served
+        self._served_alike += alike
+
     def result(self) -> dict[str, Any]:
         """What was tried, for the manifest: everything in it passed."""
         return {

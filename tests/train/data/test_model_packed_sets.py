@@ -22,7 +22,8 @@ from blossom_data.train.loop.loop import Plan
 from blossom_data.train.loop.schedule import learning_rate
 from blossom_data.train.model.loss import head_loss
 from blossom_data.train.model.model import build_model
-from blossom_data.train.recipe.recipe import Recipe, StageRecipe, load_recipe
+from blossom_data.train.recipe.recipe import Recipe, load_recipe
+from blossom_data.train.recipe.stages import StageRecipe
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,7 @@ def opened(recipe: Recipe) -> dict[Path, PackedSet]:
     ("top", "stages", "told"),
     [
         ({"micro_bath": 2}, TWO_STAGES, "unknown key 'micro_bath'"),
-        ({"dtype": "float16"}, TWO_STAGES, "dtype is 'float16'"),
+        ({"dtype": "float8"}, TWO_STAGES, "dtype is 'float8'"),
         ({"micro_batch": 0}, TWO_STAGES, "micro_batch must be a whole number from 1"),
         ({"micro_batch": True}, TWO_STAGES, "micro_batch must be a whole number from 1"),
         ({"clip": 0}, TWO_STAGES, "clip must be a number above 0"),

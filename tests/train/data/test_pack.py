@@ -198,7 +198,9 @@ def test_packing_again_replaces_the_rows_and_a_failure_leaves_them(tmp_path: Pat
     with pytest.raises(InputError, match="rows are unreadable"):
         packed(tmp_path / "out", source, torn)
     assert PackedSet.open(tmp_path / "out", verify=True).manifest == before
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted([*FILES, "manifest.json"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == sorted(
+        [*FILES, "questions.bin", "manifest.json"]
+    )
     assert packed(tmp_path / "out", rows_of(tmp_path / "in.jsonl", 20)).manifest["documents"] == 20
 
 
@@ -295,3 +297,22 @@ def test_a_long_chat_of_a_thinking_family_is_cut_where_its_last_reply_thinks(tmp
     assert cut.document(0).supervised.tolist() == short.document(0).supervised.tolist()
     assert cut.manifest["counts"]["cut"]["turns"] == 2
     assert (cut.manifest["counts"]["context_replies"], short.manifest["counts"]["context_replies"]) == (1, 1)
+
+
+def test_several_processes_write_the_same_bytes(tmp_path: Path) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": f"Ask {number}"}, {"role": "assistant", "content": "Yes. " * 9}]}
+        for number in range(1300)
+    ]
+    # Bad rows and copies are counted in the order of the input.
+    write_lines(tmp_path / "in.jsonl", [*rows, rows[0], {"messages": "none"}])
+    found = [
+        pack_dataset(
+            [tmp_path / "in.jsonl"], tmp_path / f"out-{workers}", tokenizer=byte_level("chatml"), template="chatml",
+            seq_len=256, workers=workers,
+        )
+        for workers in (1, 3)
+    ]  # fmt: skip
+    assert found[0]["counts"]["bad_rows"] == {"duplicate": 1, "wrong_type": 1}
+    assert found[0]["gates"]["prompt_prefix"]["prompts"] > 60
+    assert found[0] == found[1]

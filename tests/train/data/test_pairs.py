@@ -153,7 +153,7 @@ def test_both_documents_of_a_pair_share_the_prompt_and_a_row(tmp_path: Path, tem
     ]
     path = write_lines(tmp_path / "p.jsonl", rows)
     pairs = packed(tmp_path / "out", path, template=template, seq_len=320)
-    assert pairs.is_pairs
+    assert pairs.kind == "pairs"
     assert pairs.manifest["counts"]["kept"] == 30
     seen = []
     for index in range(len(pairs)):

@@ -13,7 +13,7 @@ from tiny import BOS, byte_level, metaspace
 from transformers import PreTrainedTokenizerFast
 
 from blossom_data.records import Message
-from blossom_data.train.data.pack import shorten
+from blossom_data.train.data.documents import shorten
 from blossom_data.train.template.encode import EncodedChat, Encoder
 from blossom_data.train.template.templates import template_for
 
