@@ -103,7 +103,9 @@ def _lost_capitals(pair: Pair) -> str:
         return ""
     plain = [word for word in found if word.lower() not in pair.output_lower and not _is_rendered(word, pair)]
     told = [word for word in plain if not _is_emphasis(word)]
-    return f"{told[0]!r} is lost" if told else ""
+    # Words of the output that nothing else stands for may be what it is short for: the PTA, 家长教师协会.
+    is_spelt_out = bool(told) and any(not word.is_rendered and len(word.text) > 1 for word in pair.alignment.chinese)
+    return f"{told[0]!r} is lost" if told and not is_spelt_out else ""
 
 
 def _lost_latin(pair: Pair) -> str:

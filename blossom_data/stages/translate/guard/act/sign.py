@@ -27,6 +27,21 @@ def _table() -> dict[str, Any]:
     return tomllib.loads((resources.files(__package__) / "weights.toml").read_text(encoding="utf-8"))
 
 
+class Words(NamedTuple):
+    """The signs that only a dictionary tells, and what they count for."""
+
+    signs: frozenset[str]
+    share: float
+    """Of their weight, where all of them weigh less than `many`."""
+    many: float
+
+
+@cache
+def word_signs() -> Words:
+    row = _table()["words"]
+    return Words(frozenset(row["signs"]), float(row["share"]), float(row["many"]))
+
+
 @cache
 def weights(source_lang: str) -> dict[str, float]:
     """Sign -> weight, of a source in English or Chinese and its translation into the other."""

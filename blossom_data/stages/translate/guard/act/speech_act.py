@@ -14,7 +14,7 @@ from collections.abc import Iterator
 
 from blossom_data.stages.translate.guard.act.en_zh import signs_en_zh
 from blossom_data.stages.translate.guard.act.polarity import weigh_comparison, weigh_negation
-from blossom_data.stages.translate.guard.act.sign import THRESHOLD, THRESHOLD_OF_A_LINE, Sign, weights
+from blossom_data.stages.translate.guard.act.sign import THRESHOLD, THRESHOLD_OF_A_LINE, Sign, weights, word_signs
 from blossom_data.stages.translate.guard.act.zh_en import signs_zh_en
 from blossom_data.stages.translate.guard.coverage import EN_ZH
 from blossom_data.stages.translate.guard.finding import Pair
@@ -50,9 +50,12 @@ def signs_of(pair: Pair) -> list[Sign]:
 
 def weighed(pair: Pair) -> list[tuple[float, str]]:
     """(weight, what was seen) of each sign that has one, the heaviest first."""
-    table = weights(pair.source_lang)
-    found = ((sign.strength * table.get(sign.name, 0.0), sign.detail) for sign in signs_of(pair))
-    return sorted((each for each in found if each[0]), reverse=True)
+    table, words = weights(pair.source_lang), word_signs()
+    found = [(sign, sign.strength * table.get(sign.name, 0.0)) for sign in signs_of(pair)]
+    by_words = sum(weight for sign, weight in found if sign.name in words.signs)
+    share = 1.0 if by_words >= words.many else words.share
+    counted = ((weight * (share if sign.name in words.signs else 1.0), sign.detail) for sign, weight in found)
+    return sorted((each for each in counted if each[0]), reverse=True)
 
 
 def explain_sum(pair: Pair) -> list[tuple[float, str]]:
