@@ -69,7 +69,7 @@ def _bars(rows: Sequence[report.Row], *, with_bars: bool) -> RenderableType:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(width=_NAME, no_wrap=True)
+    table.add_column(min_width=_NAME, no_wrap=True)
     table.add_column(justify="right", min_width=_NUMBER, no_wrap=True)
     whole = max(1, *(int(row.value) for row in rows))
     for row in rows:
@@ -85,7 +85,7 @@ def _list(rows: Sequence[report.Row]) -> RenderableType:
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(width=_NAME, no_wrap=True)
+    table.add_column(min_width=_NAME, no_wrap=True)
     table.add_column(overflow="fold")
     for row in rows:
         told = Text(f"{output.clean(row.told):>{_NUMBER}}")

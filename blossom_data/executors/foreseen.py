@@ -1,4 +1,4 @@
-"""What a stage asks beside its own questions, as a plan expects it: the verdicts of a judge of translations.
+"""What a stage asks beside its own questions, as a plan expects it: verdicts on translations, annotations to judge.
 
 beside = Beside()
 beside.expect(stage, record)          books what the stage foresees for a record that is not asked yet
@@ -37,22 +37,22 @@ class Beside:
     """The calls that stages make beside their own, by the stage of the Asks."""
 
     def __init__(self) -> None:
-        self._expected: dict[str, Expected] = {}
+        self._expected: dict[tuple[str, str], Expected] = {}
 
     def rows(self, stage: str) -> Iterator[tuple[str, Expected]]:
         """What `stage` asks beside its own questions."""
-        yield from ((name, each) for name, each in self._expected.items() if ASKED_BY[name] == stage)
+        yield from ((name, each) for (asking, name), each in self._expected.items() if asking == stage)
 
     def note(self, outcome: Outcome) -> None:
         """Books a record that needs no call."""
         for name in {stage for stage, _, _ in outcome.used} & _NAMES:
-            self._of(name).known += 1
+            self._of(ASKED_BY[name], name).known += 1
 
     def expect(self, stage: Stage, record: Record, times: int = 1) -> None:
         """Books what `stage` is likely to ask about `times` records such as `record`."""
         foresee = getattr(stage, "foresee", None)
         for foreseen in foresee(record) if foresee is not None else ():
-            self._add(foreseen, times)
+            self._add(stage.name, foreseen, times)
 
     def is_missing(self, asked: Sequence[Ask]) -> bool:
         """Books questions that have no reply, if they are asked beside others."""
@@ -61,14 +61,15 @@ class Beside:
         sent = [[estimate_tokens(turn.content) for turn in ask.messages] for ask in asked]
         whole, last = sum(map(sum, sent)), sum(each[-1] for each in sent)
         model = asked[0].model
-        self._add(Foreseen(stage=asked[0].stage, calls=len(asked), tokens_in=whole, tokens_last=last, model=model), 1)
+        foreseen = Foreseen(stage=asked[0].stage, calls=len(asked), tokens_in=whole, tokens_last=last, model=model)
+        self._add(ASKED_BY[foreseen.stage], foreseen, 1)
         return True
 
-    def _of(self, name: str) -> Expected:
-        return self._expected.setdefault(name, Expected())
+    def _of(self, asking: str, name: str) -> Expected:
+        return self._expected.setdefault((asking, name), Expected())
 
-    def _add(self, foreseen: Foreseen, times: int) -> None:
-        expected = self._of(foreseen.stage)
+    def _add(self, asking: str, foreseen: Foreseen, times: int) -> None:
+        expected = self._of(asking, foreseen.stage)
         expected.records += min(1.0, foreseen.calls) * times
         expected.calls += foreseen.calls * times
         expected.tokens_in += foreseen.tokens_in * times

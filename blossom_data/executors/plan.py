@@ -40,6 +40,8 @@ GUESS_OUT = {
     "annotate": 3.0,
     "verify-math": 2.5,
     "judge": 0.1,
+    "judge-answer": 0.1,
+    "judge-pair": 0.1,
     "judge-leak": 0.1,
     "answer": 3.0,
     "grade": 0.5,
@@ -93,6 +95,8 @@ class _StagePlan:
     """Tokens of the last message of each call, which answers are guessed from."""
     model: str = ""
     """Another model of the endpoint; "" for the one of the stage."""
+    asked_as: str = ""
+    """The stage of its Asks, where that is not its name."""
 
 
 @dataclass(slots=True)
@@ -303,16 +307,19 @@ def _note_missing(
             row.calls += times
             row.tokens_in += sent * times
             row.tokens_last += last * times
-            plan.beside.expect(stage, record, width)
+            row.asked_as = getattr(stage, "asked_as", "")
+            if place != here or ask.stage != row.asked_as:
+                plan.beside.expect(stage, record, width)
         width *= 2 if getattr(stage, "keep_source", False) else 1
 
 
 def _stage_row(name: str, stage: _StagePlan, planner: _Planner, job: Job, history: Glance | None) -> dict[str, Any]:
     """One stage of the plan; its cost is None where the price is unknown."""
-    rows = [row for row in history.totals if row.stage == name] if history else []
+    asked_as = stage.asked_as or name
+    rows = [row for row in history.totals if row.stage == asked_as] if history else []
     replies = sum(row.replies for row in rows)
     mean = sum(row.tokens_out for row in rows) / replies if replies else None
-    out = mean * stage.calls if mean is not None else GUESS_OUT.get(name, 1.0) * stage.tokens_last
+    out = mean * stage.calls if mean is not None else GUESS_OUT.get(asked_as, 1.0) * stage.tokens_last
     low, high = (0.8, 1.25) if mean is not None else (0.5, 2.0)
     model = stage.model or planner.model_for(name)
     price = job.spending.price_of(model) if job.endpoints else None

@@ -215,7 +215,7 @@ def _rounds(about: Mapping[str, Any]) -> list[str]:
     return [
         *_table("Rounds", ["round", "kept", "rejected", "verbs with objects", "new clusters"], rounds),
         *_table("Operators", ["operator", "kept", "rejected"], operators),
-        *_table("Personas", ["", "value", "chats"], covered),
+        *_table("Coverage", ["of", "value", "number"], covered),
     ]
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from blossom_data.report.changes import Span, as_text, changes
 from blossom_data.report.codes import meaning
+from blossom_data.report.pairs import is_pair, with_messages
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import valid_record
 
@@ -76,12 +77,14 @@ def record_page(
 ) -> Page:
     """One record: its turns, with `original` each turn beside its first text.
 
-    A row that is no record (of another layout, or broken) is shown as the JSON that it is.
+    Of a preference pair the rejected reply stands beside the chosen one. A row that is no record (of another layout, or
+    broken) is shown as the JSON that it is.
 
     Args:
         is_diff: what has changed since `original` is marked, turn by turn, the assistant's too.
         with_thinking: what a model thought is shown, not only how long it is.
     """
+    row = with_messages(row)
     if fault := _fault(row):
         return Page(fault, [orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()])
     if original and _fault(original):
@@ -101,8 +104,15 @@ def record_page(
         told = [text] if text or not turn.get("tool_calls") else []
         told += [f"calls {_call(call)}" for call in turn.get("tool_calls") or ()]
         blocks.append(_turn(role, "\n".join(told), before, is_diff=is_diff))
+    if is_pair(row) and blocks:
+        blocks.append(_against(blocks.pop(), row["rejected"]))
     stages = [f"{step['stage']} v{step['version']} {step['model']}".rstrip() for step in row.get("lineage", [])]
     return Page("  ".join(head), blocks=blocks, foot=" → ".join(stages))
+
+
+def _against(chosen: Block, rejected: list[dict[str, Any]]) -> Block:
+    text = "\n".join(str(turn.get("content") or "") for turn in rejected if isinstance(turn, dict))
+    return Block(f"{chosen.title} (rejected)", text, beside=Block(f"{chosen.title} (chosen)", chosen.text))
 
 
 def _old_turns(original: Mapping[str, Any] | None, *, is_diff: bool) -> dict[str, list[str]]:

@@ -19,6 +19,8 @@ from blossom_data.report.verify import render_verify
 
 _WIDTH = 14
 _SHOWN_VALUES = 6
+_TOTALS = ("chunks", "personas")
+"""What a synthesis tells by numbers of their own (read, used, there), not as values with the records of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Row:
         return f"{self.value:,}" if isinstance(self.value, int) else self.value
 
     def __str__(self) -> str:
-        return f"  {self.name:<{_WIDTH}} {self.told:>7}" + (f"   ({self.remark})" if self.remark else "")
+        room = max(0, 7 + min(0, _WIDTH - len(self.name)))  # a long name takes of the blanks before the number
+        return f"  {self.name:<{_WIDTH}} {self.told:>{room}}" + (f"   ({self.remark})" if self.remark else "")
 
 
 def render_summary(summary: dict[str, Any]) -> str:
@@ -84,6 +87,12 @@ def rounds(summary: dict[str, Any]) -> list[Row]:
         lost = ", ".join(f"{code} {number:,}" for code, number in counts.items() if code != "kept")
         rows.append(Row(name, counts.get("kept", 0), lost))
     for name, counts in found.get("coverage", {}).items():
+        if name in _TOTALS:
+            first, *others = counts.items()
+            rows.append(
+                Row(name, first[1], ", ".join([first[0], *(f"{value} {number:,}" for value, number in others)]))
+            )
+            continue
         told = ", ".join(f"{value} {number:,}" for value, number in list(counts.items())[:_SHOWN_VALUES])
         rest = len(counts) - _SHOWN_VALUES
         rows.append(Row(name, len(counts), told + (f", and {rest:,} more" if rest > 0 else "")))

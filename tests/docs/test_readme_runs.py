@@ -17,8 +17,8 @@ from blossom_data.rows import Row, read_rows
 pytestmark = pytest.mark.slow
 
 RAW = "blossom_data/demo/raw"
-ELSEWHERE = ("train", "diff")
-"""Commands that need a base model, or two versions: proved in tests/train and tests/publish."""
+ELSEWHERE = ("train", "chat", "evaluate", "diff", "view")
+"""Commands that need a model, two versions or a browser: proved in the tests of these commands."""
 
 
 def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -134,19 +134,30 @@ def test_the_best_and_the_worst_are_a_pair_that_training_reads(tmp_path: Path) -
 
     with Loopback(respond=respond) as server:
         flags = ["--best-of", "3", "--annotator", "writer", "--pairs"]
-        planned = judge(tmp_path, server, *flags, "--dry-run").json["calls"]
+        plan = judge(tmp_path, server, *flags, "--dry-run").json
+        planned = plan["calls"]
+        assert [(row["stage"], row["model"], row["calls"]) for row in plan["stages"]] == [
+            ("judge", "judge-1", 6),
+            ("annotate", "writer", 7),
+        ]
         done = judge(tmp_path, server, *flags)
         # Of the chat the first turn is written once: what is said before a pair is the same for both.
         assert (done.code, server.paid, server.bought_twice, planned) == (0, 11, 0, 13), done
         assert done.json["rejected"] == {"judge/tie": 1}
         assert judge(tmp_path, server, *flags).json["run"]["calls"] == 0
+        # What is annotated already, and judged by another rubric, is not planned to be written again.
+        by_twos = judge(tmp_path, server, *flags, "--pairwise", "--dry-run").json
+        assert [(row["stage"], row["calls"]) for row in by_twos["stages"]] == [("judge", 6)]
     (pair,) = read_pairs(tmp_path / "out")
     assert isinstance(pair, Pair)
     assert [turn.content for turn in pair.prompt] == ["Hello.", "Hello!", "Say a number."]
     assert (pair.chosen.content, pair.rejected.content) == ("It is one.", "It is three.")
     assert values(tmp_path / "out")[0]["tags"] == ["judge:9", "rejected:3"]
     assert '"chosen"' in (tmp_path / "out" / "README.md").read_text()
-    assert "chosen" in blossom("show", "out", cwd=tmp_path).out
+    shown = blossom("show", "out", "--where", "answer~one", cwd=tmp_path).out
+    assert "── assistant (chosen)\nIt is one.\n── assistant (rejected)\nIt is three.\n" in shown
+    assert blossom("report", "out", "-o", "report.html", cwd=tmp_path).code == 0
+    assert "Say a number." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 def preferred(rule: Callable[[str, str], str]) -> Callable[[LoopbackRequest], str]:

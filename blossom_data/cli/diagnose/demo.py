@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -76,6 +77,8 @@ def command(
         output.say(f"The rejects:  blossom-data show {out / 'dataset'} --rejected all")
         output.say(f"Once more:    blossom-data demo -o {out}   (0 calls: every reply is in the ledger)")
         output.say(f"The report:   {page.resolve().as_uri()}   (open it in a browser)")
+        needs = "" if find_spec("starlette") and find_spec("uvicorn") else "   (needs the extra: pip install '.[view]')"
+        output.say(f"In a browser: blossom-data view {out / 'dataset'}{needs}")
     return code
 
 

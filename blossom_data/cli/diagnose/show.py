@@ -18,6 +18,7 @@ from blossom_data.cli.progress import is_steerable
 from blossom_data.errors import ConfigError
 from blossom_data.publish.reading import located
 from blossom_data.report.pages import Page, record_page, reject_page, sampled
+from blossom_data.report.pairs import with_messages
 from blossom_data.report.where import Where, nearest, parse_where
 from blossom_data.rows import Row, read_rows
 from blossom_data.shards import REJECTS, read_manifest
@@ -76,7 +77,7 @@ def command(
         flag = "--diff" if is_diff else "--thinking"
         raise ConfigError(f"{flag} is for records, not for rejects", hint=f"leave {flag} out")
     rows = _rejects(dataset, rejected) if rejected else _values(located(dataset))
-    rows = (row for row in rows if wanted.holds(row, is_reject=bool(rejected)))
+    rows = (row for row in rows if wanted.holds(row if rejected else with_messages(row), is_reject=bool(rejected)))
     if record_id:
         rows = (row for row in rows if str(row.get("id", "")).startswith(record_id))
     chosen = sampled(rows, sample, seed) if sample else list(itertools.islice(rows, limit))

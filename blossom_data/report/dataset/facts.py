@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import InputError
+from blossom_data.report.card import PAIRS
 from blossom_data.report.dataset.counts import Lengths, NameCounts, Repeats
 from blossom_data.report.dataset.draw import Draw
+from blossom_data.report.pairs import with_messages
 from blossom_data.rows import read_records
 from blossom_data.rows.own_shards import shard_values
 from blossom_data.rows.row import BadRow
@@ -195,7 +197,9 @@ def rows_of(path: Path) -> Iterator[Mapping[str, Any] | None]:
     """The rows of a finished data set as they are, those of a file as the records that they stand for."""
     manifest = read_manifest(path) if path.is_dir() else None
     if manifest is not None:
-        yield from shard_values(path)
+        is_pairs = manifest.get("layout") == PAIRS
+        for row in shard_values(path):
+            yield with_messages(row) if is_pairs and row is not None else row
         return
     for record in read_records(path):
         yield None if isinstance(record, BadRow) else record.to_dict()

@@ -16,16 +16,18 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from blossom_data.asks import Ask, Note, Question, Reply
+from blossom_data.asks import Ask, Foreseen, Note, Question, Reply
 from blossom_data.llm.decode import BadReply
 from blossom_data.llm.reply_models import ReplyNumber, ReplyText, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.judge.pairwise import ASKED_AS as ASKED_AS_PAIR
 from blossom_data.stages.judge.pairwise import Standing, rank_pairwise
 from blossom_data.stages.judge.preference import preferring
 from blossom_data.stages.judge.shown import graded, last_reply
 from blossom_data.stages.model_family import of_one_family
+from blossom_data.stages.translate.segments import estimate_tokens
 from blossom_data.stages.typed_reply import ask_until_read
 
 REJECT_CODES = ("no_answer", "low_score", "unreadable", "content_filter", "no_annotation", "tie")
@@ -81,6 +83,11 @@ class Judge:
     name: str = "judge"
     version: int = 1
 
+    @property
+    def asked_as(self) -> str:
+        """The stage of the Asks for a verdict."""
+        return ASKED_AS_PAIR if self.is_pairwise else ASKED_AS
+
     def run(self, record: Record) -> Generator[Question, Any, Record]:
         """Scores the last answer, or the last ones of `best_of` annotations.
 
@@ -110,12 +117,24 @@ class Judge:
         return preferring(pair, worst.answer)
 
     def calls_for(self, record: Record) -> int:
-        """The calls that a record takes, where every first try is right."""
+        """The verdicts that a record takes, where every first try is right."""
+        return self.best_of * (self.best_of - 1 if self.is_pairwise else 1)
+
+    def foresee(self, record: Record) -> list[Foreseen]:
+        """The annotations that a record takes, for a plan, where every first try is right."""
+        if self.annotate is None:
+            return []
+        try:
+            ask = next(self.annotate.run(record))
+        except Reject:
+            return []
         turns = _turns(record)
-        if self.best_of == 1:
-            return 1
-        written = self.best_of + turns - 1 if self.makes_pairs else self.best_of * turns
-        return written + self.best_of * (self.best_of - 1 if self.is_pairwise else 1)
+        calls = self.best_of + turns - 1 if self.makes_pairs else self.best_of * turns
+        sent = [estimate_tokens(turn.content) for turn in ask.messages]
+        tokens_in, tokens_last = calls * sum(sent), calls * sent[-1]
+        return [
+            Foreseen(stage=ask.stage, calls=calls, tokens_in=tokens_in, tokens_last=tokens_last, model=self.annotator)
+        ]
 
     def _annotations(self, record: Record) -> Generator[Question, Any, list[Record]]:
         """The annotations that came out right; those of a pair differ in their last answer alone."""
