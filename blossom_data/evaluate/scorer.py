@@ -23,8 +23,8 @@ from blossom_data.evaluate.suites import parse_suites
 from blossom_data.evaluate.work import Manner, plan_work
 from blossom_data.records import Message, Record
 
-Generate = Callable[[Sequence[Message]], str]
-"""Gives the answer to a chat that ends in a turn of the user."""
+Generate = Callable[[Sequence[Message]], str | Reply]
+"""Gives the answer to a chat that ends in a turn of the user: a text that ended by itself, or a reply that says."""
 
 
 class Scorer:
@@ -78,7 +78,8 @@ def _driven(stage: Stage, record: Record, generate: Generate) -> Record:
     try:
         while True:
             question = steps.send(answer)
-            answer = Reply(text=generate(question.messages)) if isinstance(question, Ask) else None
+            said = generate(question.messages) if isinstance(question, Ask) else None
+            answer = Reply(text=said) if isinstance(said, str) else said
     except StopIteration as end:
         made: Record = end.value
         return made

@@ -83,21 +83,40 @@ def parse_suite(given: str, bench_dir: Path | None) -> Chosen:
     Raises:
         ConfigError: no such suite or file, or a suite whose questions are not here.
     """
-    name, limit = given, None
-    head, mark, number = given.rpartition(":")
-    if mark and number.isdecimal() and not Path(given).exists():
-        name, limit = head, int(number)
-        if not limit:
-            raise ConfigError(f"{given!r} asks for no question", hint="such as gsm8k:100, or the name alone for all")
-    if (suite := SUITES.get(name)) is not None:
+    suite, name, limit = named_suite(given)
+    if suite.test_set:
         # Questions and references of MT-Bench come along: those of its own file have other references.
         place = find_named(suite.test_set, None if suite.scoring == PUBLISHED else bench_dir)
         return Chosen(suite=suite, place=place, limit=limit)
+    return Chosen(suite=suite, place=Path(name), limit=limit)
+
+
+def named_suite(given: str) -> tuple[Suite, str, int | None]:
+    """The suite that is meant, the name or file that it was given by, and how many of its questions.
+
+    Raises:
+        ConfigError: no such suite or file.
+    """
+    name, limit = _name_and_limit(given)
+    if limit == 0:
+        raise ConfigError(f"{given!r} asks for no question", hint="such as gsm8k:100, or the name alone for all")
+    if (suite := SUITES.get(name)) is not None:
+        return suite, name, limit
     place = Path(name)
     if not place.is_file():
         told = f"no suite and no file {name!r}"
-        raise ConfigError(told, hint=near_hint(name, SUITES, "give a JSONL file, or one of:"))
-    return Chosen(suite=Suite(name=place.name.split(".", 1)[0]), place=place, limit=limit)
+        raise ConfigError(told, hint=near_hint(place.name, SUITES, "give a JSONL file, or one of:"))
+    return Suite(name=place.name.split(".", 1)[0]), name, limit
+
+
+def placed_suite(given: str, folder: Path) -> str:
+    """The same suite, by an absolute path where it is a file, whose path is relative to `folder`."""
+    return given if _name_and_limit(given)[0] in SUITES else str((folder / given).absolute())
+
+
+def _name_and_limit(given: str) -> tuple[str, int | None]:
+    head, mark, number = given.rpartition(":")
+    return (head, int(number)) if mark and number.isdecimal() and not Path(given).exists() else (given, None)
 
 
 def parse_suites(given: Sequence[str], bench_dir: Path | None) -> list[Chosen]:

@@ -56,7 +56,8 @@ def train(
 
     Args:
         continues: a finished run that this one goes on from.
-        scorer: judges the model at each evaluation, in place of its loss; called in the first process.
+        scorer: judges the model at each evaluation, in place of its loss; called in the first process. One that asks
+            the recipe's `eval_suites` is made by handoff/suite_scorer.py.
         ignore_memory_plan: go on where a step is planned to take more memory than is free.
 
     Raises:
@@ -65,6 +66,11 @@ def train(
         Locked: another run writes to `out`.
     """
     recipe = load_recipe(path)
+    if recipe.eval_suites and scorer is None:
+        raise ConfigError(
+            f"{path} names eval_suites, and no scorer was given that asks them",
+            hint="scorer=suite_scorer(recipe.eval_suites, template=recipe.template), of train.handoff.suite_scorer",
+        )
     if recipe.deterministic:
         # cuBLAS reads it when it is first used, and without it refuses.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")

@@ -14,6 +14,7 @@ from command import Result, write_lines
 from forked import blossom
 from loopback import Loopback, LoopbackRequest
 
+from blossom_data.asks import Reply
 from blossom_data.errors import ConfigError
 from blossom_data.evaluate.judging.injection import find_flags
 from blossom_data.evaluate.results import scores_of
@@ -319,6 +320,9 @@ def test_a_callable_is_scored_by_the_same_rules(tmp_path: Path) -> None:
 
     found = scorer(generate)["sums"]
     assert (found["correct"], found["n"], Scorer.value({"sums": found})) == (6, 8, 0.75)
+    # As everywhere, an answer that was cut off is wrong.
+    cut = scorer(lambda messages: Reply(text=generate(messages), finish_reason="length"))["sums"]
+    assert cut["correct"] == 0
     with pytest.raises(ConfigError, match="needs a judge"):
         Scorer(["mt-bench"])
 

@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 import typer
 
@@ -19,6 +19,9 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
 from blossom_data.errors import BlossomError
 from blossom_data.train.launch import WAIT_S
+
+if TYPE_CHECKING:
+    from blossom_data.train.loop.best import Scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,10 @@ def command(
     ignore_memory_plan: Annotated[
         bool, switch("--ignore-memory-plan", help="Go on where a step is planned to take more than is free.")
     ] = False,
+    bench_dir: Annotated[
+        Path | None,
+        typer.Option("--bench-dir", envvar="BLOSSOM_BENCH", metavar="FOLDER", help="Folder of your test sets."),
+    ] = None,
 ) -> int:
     """Train as RECIPE says; the same command again goes on from the newest checkpoint.
 
@@ -78,6 +85,7 @@ def command(
     except ImportError as why:
         raise missing_extra() from why
     tell = (lambda line: None) if common.is_quiet else output.say
+    scorer = _scorer(recipe, bench_dir)
     if processes.gpus * processes.nodes > 1 and not is_launched():
         machines = Machines(
             processes=processes.gpus,
@@ -90,12 +98,15 @@ def command(
         given = {"--quiet": common.is_quiet, "--debug": common.is_debug, "--json": common.is_json}
         given["--ignore-memory-plan"] = ignore_memory_plan
         arguments += ["--continue", str(continues)] if continues is not None else []
+        arguments += ["--bench-dir", str(bench_dir)] if bench_dir is not None else []
         arguments += [flag for flag, is_given in given.items() if is_given]
         check_machines(machines, recipe, out, tell=tell, continues=continues)
         return launch(machines, arguments, tell=tell)
     # Libraries that are imported on the way log to standard output, which is for the result alone.
     with _handing_over(is_debug=common.is_debug), contextlib.redirect_stdout(sys.stderr):
-        result = train(recipe, out, tell=tell, ignore_memory_plan=ignore_memory_plan, continues=continues)
+        result = train(
+            recipe, out, tell=tell, ignore_memory_plan=ignore_memory_plan, continues=continues, scorer=scorer
+        )
     if common.is_json and is_first_process():
         output.json_result(result)
     elif not common.is_quiet and is_first_process():
@@ -104,6 +115,21 @@ def command(
         # Everything is saved and the group is left; torch's gloo threads may abort an interpreter that tears down.
         _leave(0)
     return 0
+
+
+def _scorer(recipe: Path, bench_dir: Path | None) -> Scorer | None:
+    """What scores the model by the suites that the recipe names, their questions read; None without suites.
+
+    Raises:
+        ConfigError, InputError: a suite is not here, needs a judge, or cannot be read.
+    """
+    from blossom_data.train.handoff.suite_scorer import suite_scorer
+    from blossom_data.train.recipe.recipe import load_recipe
+
+    read = load_recipe(recipe)
+    if not read.eval_suites:
+        return None
+    return suite_scorer(read.eval_suites, template=read.template, bench_dir=bench_dir, max_tokens=read.eval_tokens)
 
 
 @contextlib.contextmanager
@@ -147,4 +173,4 @@ def render_run(result: dict[str, Any]) -> str:
 
 
 def _value(best: dict[str, Any]) -> float:
-    return float(best.get("score", best["loss"]))
+    return float(best["score"] if "score" in best else best["loss"])

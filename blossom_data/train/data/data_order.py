@@ -140,9 +140,9 @@ class StageDraw:
     held_out: Documents
     counts: Mapping[str, int]
     void: tuple[str, ...] = ()
+    """What of it holds nothing: a part, a replay, what is held out."""
     first_epoch: int = 0
     """Epochs that an earlier run did."""
-    """What of it holds nothing: a part, a replay, what is held out."""
 
     def voids(self) -> list[str]:
         """A sentence for each part, split or sample of the stage that holds nothing."""

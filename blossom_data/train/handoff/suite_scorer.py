@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from blossom_data.asks import Reply
+from blossom_data.errors import ConfigError
 from blossom_data.evaluate.scorer import Scorer
 from blossom_data.records import Message
 from blossom_data.train.handoff.chat import Sampling, Talker
@@ -41,8 +43,13 @@ def suite_scorer(
         encoder = template_for(template, tokenizer)
         talker = Talker(network, encoder, tokenizer, encoder.stop_ids())
 
-        def generate(messages: Sequence[Message]) -> str:
-            return "".join(talker.reply(messages, greedy))
+        def generate(messages: Sequence[Message]) -> Reply:
+            try:
+                text = "".join(talker.reply(messages, greedy))
+            except ConfigError:
+                # Longer than the model takes: a wrong answer like others, which does not end the run.
+                return Reply(text="", finish_reason="length")
+            return Reply(text=text, finish_reason=talker.finish_reason)
 
         return Scorer.value(scorer(generate))
 

@@ -98,7 +98,8 @@ class Loop:
 
     Args:
         about: what a checkpoint says besides its position.
-        score: judges the model at each evaluation, in the first process; None: its loss does.
+        score: judges the model at each evaluation, in the first process, beside or without held-out documents; None:
+            its loss does.
         stop: gives the number of the signal that asks the run to end, or 0.
     """
 
@@ -295,11 +296,29 @@ class Loop:
         )
 
     def _evaluate(self, plan: Plan, position: Position) -> None:
-        """Measures the loss of the held-out documents."""
-        table = plan.draw.evaluation()
-        if table is None:
+        """Measures the loss of the held-out documents and the score, whichever there are."""
+        table, stage = plan.draw.evaluation(), plan.draw.recipe.name
+        if table is None and self._score is None:
             return
         self._flush(plan)
+        values: dict[str, Any] = {"stage": stage, **(self._held_out(plan, table) if table is not None else {})}
+        if self._score is not None:
+            values["score"] = self._score() if self._group.is_first else 0.0
+            self._group.barrier()
+        # Before it is written: a run that is killed in between evaluates again.
+        self._best.take(self._adapter, position, values)
+        if self._metrics is not None:
+            self._metrics.write("eval", position.total, values)
+            told = "".join(f" | {key} {values[key]:.4f}" for key in ("loss", "score") if key in values)
+            self._tell(f"eval step {position.total:,} | stage {stage}{told}")
+        if self._samples is not None:
+            self._adapter.model.eval()
+            self._samples.take(self._adapter.model, plan.draw, position.total)
+            self._adapter.model.train()
+        self._since = time.perf_counter()
+
+    def _held_out(self, plan: Plan, table: EpochRows) -> dict[str, float]:
+        """The loss of the held-out documents, and what else their batches are summed to."""
         micro, world, rank = self._recipe.micro_batch, self._group.world, self._group.rank
         sums = torch.zeros(plan.sums, dtype=torch.float32, device=self._group.device)
         self._adapter.model.eval()
@@ -311,22 +330,8 @@ class Loop:
         self._adapter.model.train()
         divisor = plan.divisor(table, range(len(table)))
         loss, *figures = (one / divisor for one in self._group.sum(sums).tolist())
-        stage = plan.draw.recipe
-        values = {"stage": stage.name, "loss": loss, **told_figures(stage.preference, figures)}
-        if self._score is not None:
-            values["score"] = self._score() if self._group.is_first else 0.0
-            self._group.barrier()
-        # Before it is written: a run that is killed in between evaluates again.
-        self._best.take(self._adapter, position, values)
-        if self._metrics is not None:
-            self._metrics.write("eval", position.total, {**values, "supervised": table.targets(0, len(table))})
-            score = f" | score {values['score']:.4f}" if "score" in values else ""
-            self._tell(f"eval step {position.total:,} | stage {plan.draw.recipe.name} | loss {loss:.4f}{score}")
-        if self._samples is not None:
-            self._adapter.model.eval()
-            self._samples.take(self._adapter.model, plan.draw, position.total)
-            self._adapter.model.train()
-        self._since = time.perf_counter()
+        figures_told = told_figures(plan.draw.recipe.preference, figures)
+        return {"loss": loss, **figures_told, "supervised": table.targets(0, len(table))}
 
     def _save(self, plan: Plan, position: Position) -> None:
         self._flush(plan)

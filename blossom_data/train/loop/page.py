@@ -63,8 +63,10 @@ def _charts(words: Words, train: Lines, held_out: Lines) -> list[Section]:
     borders = [float(b["step"]) for a, b in pairwise(train) if a.get("stage") != b.get("stage")]
     loss = {words("training"): _points(train, "loss"), words("held out"): _points(held_out, "loss")}
     loss_told = words("Loss over the steps; a dashed line is where a stage begins")
+    score = {words("score"): _points(held_out, "score")}
     drawn = [
         ("loss", words("Loss"), loss_told, words("loss"), loss),
+        ("score", words("Score"), words("Score of the suites"), words("score"), score),
         *(
             (key.replace("_", "-"), words(title), words(title), words(unit), {words(title): _points(train, key)})
             for key, title, unit in _OVER_STEPS
@@ -73,7 +75,7 @@ def _charts(words: Words, train: Lines, held_out: Lines) -> list[Section]:
     return [
         _chart(words, name, title, caption, unit, {label: line for label, line in series.items() if line}, borders)
         for name, title, caption, unit, series in drawn
-        if name != "reward-margin" or any(series.values())
+        if name not in _SOMETIMES or any(series.values())
     ]
 
 
@@ -151,6 +153,7 @@ _OVER_STEPS = (
     ("tokens_per_s", "Tokens a second", "tokens a second"),
     ("grad_norm", "Norm of the gradient", "norm"),
 )
+_SOMETIMES = ("score", "reward-margin")
 _SHAPES = {"learning-rate": "~e"}
 _TOLD = (
     ("base model", "base_model"),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from blossom_data.errors import near_hint
+from collections.abc import Sequence
+
+from blossom_data.errors import ConfigError, near_hint
+from blossom_data.evaluate.suites import EXACT, named_suite
 from blossom_data.settings_file import wrong
 from blossom_data.toml_file import TomlFile
 from blossom_data.toml_lines import KeyPath
@@ -22,6 +25,22 @@ def check_optimiser(optimiser: Optimiser, file: TomlFile, at: KeyPath) -> None:
         if key not in optimiser.takes:
             problem = f"{key} is no parameter of {optimiser.name}"
             raise wrong(file, (*at, key), problem, f"it has {', '.join(optimiser.takes)}")
+
+
+def check_suites(suites: Sequence[str], file: TomlFile, at: KeyPath) -> None:
+    """Raises ConfigError where a suite is not there, or cannot score a model that is trained."""
+    seen: set[str] = set()
+    for number, given in enumerate(suites):
+        try:
+            suite, _, _ = named_suite(given)
+        except ConfigError as why:
+            raise wrong(file, (*at, number), str(why), why.hint) from why
+        if suite.test_set and suite.scoring != EXACT:
+            problem = f"{suite.name} needs a judge, and a model in training is scored by gold labels alone"
+            raise wrong(file, (*at, number), problem, "such as gsm8k:100, or a file of questions with gold")
+        if suite.name in seen:
+            raise wrong(file, (*at, number), f"two of the suites are called {suite.name}", "name each once")
+        seen.add(suite.name)
 
 
 def _check_stage(stage: StageRecipe, before: tuple[StageRecipe, ...], file: TomlFile, at: KeyPath) -> None:

@@ -35,6 +35,7 @@ from pydantic import BeforeValidator, Field, Strict, ValidationInfo, with_config
 from pydantic.json_schema import SkipJsonSchema
 
 from blossom_data.errors import ConfigError
+from blossom_data.evaluate.suites import placed_suite
 from blossom_data.pipelines.load import load_pipeline
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.prompts import bundled
@@ -55,7 +56,7 @@ from blossom_data.settings_types import (
 )
 from blossom_data.toml_file import TomlFile, read_toml
 from blossom_data.toml_lines import KeyPath
-from blossom_data.train.recipe.checks import check_optimiser, check_stages
+from blossom_data.train.recipe.checks import check_optimiser, check_stages, check_suites
 from blossom_data.train.recipe.methods import DeepSpeed, Lora, Optimiser, Rope
 from blossom_data.train.recipe.stages import StageRecipe
 from blossom_data.train.template.names import OWN, is_file
@@ -75,6 +76,11 @@ def _template(value: object, info: ValidationInfo) -> object:
     if isinstance(value, str) and is_file(value):
         return str(((info.context or {}).get("folder", Path()) / value).absolute())
     return value
+
+
+def _suite(value: object, info: ValidationInfo) -> object:
+    """A suite, by the absolute path of its file where it is one."""
+    return placed_suite(value, (info.context or {}).get("folder", Path())) if isinstance(value, str) else value
 
 
 def _known_template(name: str) -> None:
@@ -134,6 +140,11 @@ class Recipe:
     """Share of the documents, by hash, that no stage trains on and whose loss is measured."""
     eval_every: Whole = 0
     """Steps between two evaluations; 0: at the end of a stage."""
+    eval_suites: tuple[Annotated[Text, BeforeValidator(_suite)], ...] = ()
+    """Suites of `evaluate` with gold labels, such as "gsm8k:100", or files relative to this one, by whose score `best`
+    and `patience` go in place of the loss."""
+    eval_tokens: Count = 512
+    """Most tokens of an answer to a question of theirs."""
     samples: Whole = 0
     """Held-out prompts whose greedy replies are written to samples.jsonl at each evaluation."""
     sample_tokens: Count = 128
@@ -255,6 +266,7 @@ def _check_there(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
     if not recipe.hub_id and not recipe.base_model.is_dir():
         hint = "set base_model to a model's folder, or to the id of a model of the hub"
         raise wrong(file, (*at, "base_model"), f"no model folder {recipe.base_model}", hint)
+    check_suites(recipe.eval_suites, file, (*at, "eval_suites"))
     for number, stage in enumerate(recipe.stages):
         for place, part in enumerate(stage.data):
             if not part.path.exists():
@@ -272,9 +284,12 @@ def _check(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
     if recipe.samples and not recipe.eval:
         raise wrong(file, (*at, "samples"), "samples are of held-out documents, and none are", "such as eval = 0.01")
     for key in ("best", "patience"):
-        if getattr(recipe, key) and not recipe.eval:
-            problem = f"{key} is of evaluations, and no documents are held out for them"
-            raise wrong(file, (*at, key), problem, "such as eval = 0.01")
+        if getattr(recipe, key) and not recipe.eval and not recipe.eval_suites:
+            problem = f"{key} is of evaluations, and neither documents are held out nor suites named for them"
+            raise wrong(file, (*at, key), problem, 'such as eval = 0.01, or eval_suites = ["gsm8k:100"]')
+    if recipe.eval_suites and recipe.deepspeed and recipe.deepspeed.stage == 3:
+        problem = "one process answers suites with the whole model, and ZeRO-3 spreads it"
+        raise wrong(file, (*at, "eval_suites"), problem, "set [deepspeed] stage = 2")
     if recipe.deepspeed and recipe.deepspeed.offload != "none" and recipe.deepspeed.stage < 2:
         problem = f"offload needs stage 2 or 3, is {recipe.deepspeed.stage}"
         raise wrong(file, (*at, "deepspeed", "offload"), problem)
@@ -292,7 +307,10 @@ def _check(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
         raise wrong(file, (*at, "lora", "bits"), problem, "set [deepspeed] stage = 2")
 
 
-_LATER: Mapping[str, object] = {"optimiser": asdict(Optimiser()), "freeze": [], "rope": None, "patience": 0}
+_LATER: Mapping[str, object] = {
+    "optimiser": asdict(Optimiser()), "freeze": [], "rope": None, "patience": 0,
+    "eval_suites": [], "eval_tokens": 512,
+}  # fmt: skip
 _LATER_OF_STAGES = {
     **dict.fromkeys(("ipo", "simpo", "orpo", "kto")), "label_smoothing": 0.0, "neftune": 0.0
 }  # fmt: skip

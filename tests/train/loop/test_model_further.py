@@ -170,7 +170,7 @@ def test_a_scorer_decides_in_place_of_the_loss(place: Path) -> None:
 
 @pytest.mark.parametrize(
     ("top", "told"),
-    [({"best": True}, "no documents are held out"), ({"patience": 2}, "no documents are held out")],
+    [({"best": True}, "neither documents are held out"), ({"patience": 2}, "neither documents are held out")],
 )
 def test_evaluations_need_documents(place: Path, top: dict[str, Any], told: str) -> None:
     with pytest.raises(ConfigError, match=told):
