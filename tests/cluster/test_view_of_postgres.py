@@ -23,15 +23,15 @@ def test_attempts_are_shown_out_of_the_database(tmp_path: Path, database: str, p
     )
     postgres.sql(failed, url=database)
     secret = database.replace("blossom@", "blossom:s3cret-pw@")
-    for flags, env in ((("--ledger", secret), {}), ((), {"BLOSSOM_LEDGER": secret})):
-        with ViewServer("out", *flags, cwd=tmp_path, env=env) as server:
-            page = server.page("/s/0/r/0")
-        assert page.count('class="attempt"') == 2
-        assert page.count('class="badge good"') == 1
-        assert "As an AI language model" in page
-        assert page.count("status 503: try later") == 2
-        assert "s3cret" not in page
+    with ViewServer("out", cwd=tmp_path, env={"BLOSSOM_LEDGER": secret}) as server:
+        page = server.page("/s/0/r/0")
+    assert page.count('class="attempt"') == 2
+    assert page.count('class="badge good"') == 1
+    assert "As an AI language model" in page
+    assert page.count("status 503: try later") == 2
+    assert "s3cret" not in page
     with ViewServer("out", "--ledger", secret, cwd=tmp_path) as server:
+        assert server.page("/s/0/r/0") == page
         name = database.rpartition("/")[2]
         postgres.sql(f"ALTER DATABASE {name} RENAME TO {name}_away")
         page = server.page("/s/0/r/0")
