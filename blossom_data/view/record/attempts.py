@@ -148,10 +148,12 @@ class Workshop:
             stage = self._stage(step.stage, given) if given is not None else None
             if stage is not None and given is not None:
                 found = replay(stage, given, stored, models=models, further=self.further)
-                story.attempts = [each for part in found.rounds for each in self._attempts(stage, given, part)]
                 asked = [key for part in found.rounds for key in part.keys]
-                made = found.result if isinstance(found.result, Record) else None
-                self._judge(story, found.rounds, found.result)
+                # The best of several may be another reply than the one that the stage takes by itself.
+                if not keys or not set(keys).isdisjoint(asked):
+                    story.attempts = [each for part in found.rounds for each in self._attempts(stage, given, part)]
+                    made = found.result if isinstance(found.result, Record) else None
+                    self._judge(story, found.rounds, found.result)
         story.failures = _failures(stored, [*keys, *asked])
         known = {attempt.reply for attempt in story.attempts}
         for key in keys:
