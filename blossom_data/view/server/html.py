@@ -2,7 +2,8 @@
 
     Pages(lang="zh").show(request, "browse.html", rows=[...])
 
-A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml.
+A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml;
+those of the codes of rejects are in report/page/codes_zh.toml.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from blossom_data.report.page.words import code_meanings
 from blossom_data.view.index.facets import LENGTHS
 from blossom_data.view.record.spans import visible
 
@@ -41,7 +43,7 @@ def translations(lang: str) -> Mapping[str, str]:
     if lang == "en":
         return {}
     found: dict[str, str] = tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
-    return found
+    return {**code_meanings(lang), **found}
 
 
 class Pages:
