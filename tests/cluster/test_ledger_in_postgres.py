@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from command import user, values, write_lines
 from forked import Child, Result, blossom, clean_environment, start
 from loopback import Loopback
@@ -195,6 +196,15 @@ def test_a_database_that_refuses_is_one_line(tmp_path: Path, database: str, post
             done = run(tmp_path, tmp_path, *command(server, url))
             assert done.code == 1, done.err
             assert told in done.err and "Traceback" not in done.err and "s3cret" not in done.err
+        for url in (
+            "PostgreSQL://blossom:s3cret-pw@127.0.0.1/paid",
+            "postgresql+psycopg://blossom:s3cret-pw@127.0.0.1/paid",
+            "postgresql:/blossom:s3cret-pw@127.0.0.1/paid",
+            "mysql://blossom:s3cret-pw@127.0.0.1/paid",
+        ):
+            done = run(tmp_path, tmp_path, *command(server, url))
+            assert (done.code, "postgresql://HOST/DATABASE" in done.err, "s3cret" in done.err) == (2, True, False)
+        assert not [path for path in tmp_path.rglob("*") if "blossom:" in path.name]
         sound = run(tmp_path, tmp_path, "doctor", "--no-call", BLOSSOM_LEDGER=database)
         assert "holds no ledger yet" in sound.out
         batched = run(tmp_path, tmp_path, *command(server, database, "--batch"))
@@ -215,3 +225,35 @@ def test_an_output_whose_ledger_was_a_database_says_so_before_it_buys_with_a_fil
         other = run(tmp_path, tmp_path, *command(server, "new.sqlite", "--replace"))
     assert other.code == 0
     assert "was made with the ledger postgresql://" in other.err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "blossom:pw@s3cret@127.0.0.1:{port}/paid",
+        "blossom:s3cret%zz@127.0.0.1:{port}/paid",
+        "blossom:12@s3cret/x@127.0.0.1:{port}/paid",
+        "127.0.0.1:{port}/paid?user=blossom&password=s3cret+a%zz",
+        "127.0.0.1:{port}/paid?user=blossom&sslpassword=s3cret%zz",
+    ],
+)
+def test_a_password_that_the_library_takes_for_something_else_is_not_shown(
+    tmp_path: Path, postgres: PostgresServer, given: str
+) -> None:
+    rows_in(tmp_path, 3)
+    with Loopback() as server:
+        done = run(tmp_path, tmp_path, *command(server, f"postgresql://{given.format(port=postgres.port)}"))
+    assert (done.code, "s3cret" in done.out + done.err) == (1, False), done.err
+
+
+@pytest.mark.parametrize(
+    "form", ["postgresql://blossom:s3cret-pw@{place}", "postgresql://{place}?user=blossom&password=s3cret-pw"]
+)
+def test_the_command_that_goes_on_is_told_without_the_password(tmp_path: Path, database: str, form: str) -> None:
+    rows_in(tmp_path, 30)
+    url = form.format(place=database.rpartition("@")[2])
+    with Loopback() as server:
+        stopped = run(tmp_path, tmp_path, *command(server, url, "--budget-tokens", 100, "--max-tokens", 8))
+    assert (stopped.code, "go on" in stopped.err, "s3cret" in stopped.out + stopped.err) == (4, True, False), (
+        stopped.err
+    )
