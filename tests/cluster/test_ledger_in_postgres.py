@@ -6,13 +6,19 @@ import hashlib
 import random
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from command import user, values, write_lines
 from forked import Child, Result, blossom, clean_environment, start
 from loopback import Loopback
 from postgres_server import PostgresServer
+
+from blossom_data.ledger.address import PostgresAddress
+from blossom_data.ledger.journal import Journal
+from blossom_data.ledger.postgres.server import Server
 
 IN_FLIGHT = 16
 
@@ -205,6 +211,10 @@ def test_a_database_that_refuses_is_one_line(tmp_path: Path, database: str, post
             done = run(tmp_path, tmp_path, *command(server, url))
             assert (done.code, "postgresql://HOST/DATABASE" in done.err, "s3cret" in done.err) == (2, True, False)
         assert not [path for path in tmp_path.rglob("*") if "blossom:" in path.name]
+        wrong = run(
+            tmp_path, tmp_path, "doctor", "--no-call", BLOSSOM_LEDGER="mysql://blossom:s3cret-pw@127.0.0.1/paid"
+        )
+        assert ("fail  BLOSSOM_LEDGER" in wrong.out, "s3cret" in wrong.out + wrong.err) == (True, False)
         sound = run(tmp_path, tmp_path, "doctor", "--no-call", BLOSSOM_LEDGER=database)
         assert "holds no ledger yet" in sound.out
         batched = run(tmp_path, tmp_path, *command(server, database, "--batch"))
@@ -257,3 +267,32 @@ def test_the_command_that_goes_on_is_told_without_the_password(tmp_path: Path, d
     assert (stopped.code, "go on" in stopped.err, "s3cret" in stopped.out + stopped.err) == (4, True, False), (
         stopped.err
     )
+
+
+def test_what_a_dead_process_left_is_stored_however_long_it_is(
+    tmp_path: Path, database: str, postgres: PostgresServer
+) -> None:
+    rows_in(tmp_path, 2)
+    drawn = random.Random(3)
+    with Loopback() as server:
+        assert run(tmp_path, tmp_path, *command(server, database)).code == 0
+        (lock,) = (tmp_path / "state").rglob("0.lock")
+        left = Journal(lock.with_name("0"))
+        left.begin()
+        for number in range(6):
+            body = drawn.randbytes(6_000_000)
+            left.note((bytes([number]) * 32, "annotate", "long", 0.0, 1, 1, 0, "elsewhere", body))
+        assert run(tmp_path, tmp_path, *command(server, database, "--replace")).code == 0
+    stored = "SELECT count(*), sum(replies)::int FROM blossom_data.totals WHERE model = 'long'"
+    ((commits, replies),) = postgres.sql(stored, url=database)
+    assert (commits > 1, replies) == (True, 6)
+    assert not left.files_left()
+
+
+def test_a_machine_that_is_cut_off_lets_its_lock_go(postgres: PostgresServer) -> None:
+    with closing(Server(PostgresAddress(postgres.url))) as server:
+        found = server.call(lambda database: database.execute("SHOW tcp_keepalives_idle").fetchone())
+    assert found == ("10",)
+    place = quote(str(postgres.folder), safe="")
+    with closing(Server(PostgresAddress(f"postgresql://blossom@{place}:{postgres.port}/paid"))) as server:
+        assert server.call(lambda database: database.execute("SELECT 1").fetchone()) == (1,)

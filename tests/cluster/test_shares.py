@@ -103,6 +103,7 @@ def test_limits_are_divided(tmp_path: Path, database: str) -> None:
         (("--share", "1/2", "--ledger", "l.sqlite"), "postgresql://"),
         (("--workers", "2", "--ledger", "l.sqlite"), "postgresql://"),
         (("--share", "1/2", "--batch"), "leave out --batch"),
+        (("--workers", "2", "--serve", "sleep 60 {port}"), "leave out --workers"),
     ],
 )
 def test_what_cannot_be_shared_is_refused(tmp_path: Path, database: str, flags: tuple[str, ...], told: str) -> None:

@@ -51,12 +51,17 @@ def buy_with_workers(job: Job, workers: int, common: Common) -> None:
     """Starts a process for each share on this machine, and waits for all.
 
     Raises:
-        ConfigError: the ledger is a file.
+        ConfigError: the ledger is a file, or the endpoint an engine that the job starts.
         Interrupted: they were stopped, and have drained.
         WorkerFailed: one ended with an error, and with its exit code; the same command again goes on.
     """
     if job.ledger is None or isinstance(job.ledger, Path):
         raise ConfigError("--workers needs one ledger for all", hint="give --ledger postgresql://HOST/DATABASE")
+    if job.serving is not None:
+        raise ConfigError(
+            "each of --workers would start an engine of its own on this machine",
+            hint="leave out --workers, or start the engine yourself and give its --base-url",
+        )
     wants_to_follow(common)
     if workers > MOST_SHARES:
         raise ConfigError(f"--workers {workers} are too many", hint=f"at most {MOST_SHARES:,}")
