@@ -29,6 +29,8 @@ def hush_libraries() -> None:
         warnings.simplefilter("ignore")
     # It sets the level of its logger when it is imported, and others import it.
     logging.getLogger("DeepSpeed").addFilter(_is_error)
+    # It tells of each odd byte of a file, and of a broken one twice: what cannot be read is counted, with its reason.
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)
 
 
 def _is_error(line: logging.LogRecord) -> bool:

@@ -22,6 +22,7 @@ from blossom_data.cli.quantities import short_time, usd
 from blossom_data.counters import Counters
 from blossom_data.errors import EndpointError, Interrupted, LedgerError, StoppedEarly
 from blossom_data.ledger.address import LedgerAddress
+from blossom_data.redaction.commands import shown_command
 
 _STOPS = (Interrupted, StoppedEarly, EndpointError, LedgerError)
 _CODES = 3
@@ -35,7 +36,7 @@ def telling_stops(label: str, counters: Counters, ledger: LedgerAddress | None, 
         yield
     except _STOPS:
         if is_told and counters.read:
-            took_s, command = time.monotonic() - began_s, shlex.join(["blossom-data", *sys.argv[1:]])
+            took_s, command = time.monotonic() - began_s, shown_command(shlex.join(["blossom-data", *sys.argv[1:]]))
             lines = _notice(Progress(label, counters).view(), counters, took_s)
             safe = [f"  safe      every reply that was paid for is in {ledger}; none is bought again"] if ledger else []
             output.say("\n".join([*lines, *safe, f"  go on     {command}"]))

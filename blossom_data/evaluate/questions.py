@@ -152,4 +152,4 @@ def _gold(row: Mapping[str, Any]) -> str:
 def _texts(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         return (value,)
-    return tuple(str(each) for each in value) if isinstance(value, list) else ()
+    return tuple("" if each is None else str(each) for each in value) if isinstance(value, list) else ()

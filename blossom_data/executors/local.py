@@ -199,16 +199,21 @@ def _batches(job: Job, pool: Pool, ledger: Ledger, account: Account) -> BatchAsk
 
 def _budget(job: Job, ledger: Ledger) -> Budget:
     """The budget of `job`, with what its earlier runs have spent."""
-    before = ledger.totals(job.identity)
-    prices = [(row, job.spending.price_of(row.model)) for row in before]
-    usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
+    usd, tokens = spent_so_far(job, ledger)
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
     asked = [price for endpoint in job.endpoints if (price := job.spending.price_of(endpoint.model)) is not None]
     job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
-    tokens = sum(row.tokens_in + row.tokens_out for row in before)
     # A batch is reserved whole before the first of its answers comes.
     spending = job.spending.share_of_the_rest(job.shares, spent_usd=usd, spent_tokens=tokens)
     return Budget(spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
+
+
+def spent_so_far(job: Job, ledger: Ledger) -> tuple[float, int]:
+    """USD, as far as prices are known, and tokens that all runs of `job` have spent."""
+    rows = ledger.totals(job.identity)
+    prices = [(row, job.spending.price_of(row.model)) for row in rows]
+    usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
+    return usd, sum(row.tokens_in + row.tokens_out for row in rows)
 
 
 @contextlib.contextmanager

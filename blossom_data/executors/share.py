@@ -4,7 +4,8 @@
     buy_share(job, share)                       # asks for every eighth block of the input, beginning with the third
 
 A share writes nothing but replies into the ledger that all share, so it may die, be started again or never come: the
-run that writes buys what is missing. Limits of the endpoint and of the budget are divided by the number of shares.
+run that writes buys what is missing. Limits of the endpoint and of the budget are divided by the number of shares; one
+that was started anew has a share of what was left just then, so each looks now and then at what all have spent.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +21,16 @@ from typing import Any
 
 from blossom_data.config import Endpoint
 from blossom_data.engine import Outcome, Work
-from blossom_data.errors import ConfigError
+from blossom_data.errors import ConfigError, StoppedEarly
 from blossom_data.executors.accounting import show_outcome
 from blossom_data.executors.job import Job
-from blossom_data.executors.local import describe_run, drive, fastest_loop, open_ledger, rare_collections
+from blossom_data.executors.local import describe_run, drive, fastest_loop, open_ledger, rare_collections, spent_so_far
 from blossom_data.executors.open_files import allow_open_files
+from blossom_data.ledger.store import Ledger
 
 MOST_SHARES = 10_000
+_LOOK_S = 1.0
+"""Seconds between two looks at what the other shares have spent."""
 _SHARE = re.compile(r"(\d{1,5})/(\d{1,5})")
 
 
@@ -69,7 +74,7 @@ def buy_share(job: Job, share: Share) -> dict[str, Any]:
             show_outcome(outcome, job.counters)
 
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, rare_collections():
-            runner.run(drive(job, ledger, _work_of(job, share), count))
+            runner.run(drive(job, ledger, _within_budget(job, ledger, _work_of(job, share)), count))
     counters = job.counters
     return {
         "stage": job.label,
@@ -96,6 +101,23 @@ def _work_of(job: Job, share: Share) -> Iterator[Work]:
                 yield item
         if read < job.shard_records:
             return
+
+
+def _within_budget(job: Job, ledger: Ledger, work: Iterator[Work]) -> Iterator[Work]:
+    """`work`; raises StoppedEarly where this share buys and all together have spent the budget."""
+    most_usd, most_tokens = job.spending.budget_usd, job.spending.budget_tokens
+    is_limited = most_usd is not None or most_tokens is not None
+    looked_s, calls = time.monotonic(), 0
+    for item in work:
+        if is_limited and job.counters.calls > calls and time.monotonic() - looked_s > _LOOK_S:
+            usd, tokens = spent_so_far(job, ledger)
+            looked_s, calls = time.monotonic(), job.counters.calls
+            if (most_usd is not None and usd >= most_usd) or (most_tokens is not None and tokens >= most_tokens):
+                raise StoppedEarly(
+                    f"all shares together have spent the budget: ${usd:,.4f}, {tokens:,} tokens",
+                    hint="raise --budget-usd or --budget-tokens: nothing paid for is lost",
+                )
+        yield item
 
 
 def _divided(endpoint: Endpoint, shares: int) -> Endpoint:

@@ -24,7 +24,7 @@ CHUNK_CHARS, OVERLAP_CHARS = 2_000, 200
 _LEAST_CHARS = 200
 """A section that is shorter goes together with the next one."""
 _MOST_BYTES = 64 << 20
-_HEADING = re.compile(r"(#{1,6})[ \t]+(.+?)[ \t]*#*[ \t]*")
+_HEADING = re.compile(r"(#{1,6})[ \t]+(.+)")
 _HEADING_CHARS = 400
 _FENCE = re.compile(r"[ \t]*(```|~~~)")
 _SENTENCE = re.compile(r"(?<=[.!?。！？；])\s*(?=\S)")
@@ -67,12 +67,13 @@ def find_documents(paths: Sequence[str]) -> list[Path]:
 def read_chunks(
     files: Sequence[Path], *, size: int = CHUNK_CHARS, overlap: int = OVERLAP_CHARS
 ) -> Iterator[Chunk | BadRow]:
-    """The chunks of `files`, in order; a file that cannot be read as a BadRow.
+    """The chunks of `files`, in order, one that two files of a name hold once; a file that cannot be read as a BadRow.
 
     Args:
         size: most characters of a chunk.
         overlap: most characters that a chunk shares with the one before it, of the same section.
     """
+    seen: set[str] = set()
     for file in files:
         try:
             text = _text_of(file)
@@ -81,7 +82,10 @@ def read_chunks(
             continue
         for number, (headings, part) in enumerate(_parts(text, size, overlap), 1):
             digest = hashlib.blake2b(part.encode(errors="surrogatepass"), digest_size=4).hexdigest()
-            yield Chunk(f"{file.name}#{number}-{digest}", file.name, headings, part)
+            chunk = Chunk(f"{file.name}#{number}-{digest}", file.name, headings, part)
+            if chunk.id not in seen:
+                seen.add(chunk.id)
+                yield chunk
 
 
 def _require(kinds: set[str]) -> None:
@@ -141,13 +145,15 @@ def _html_text(text: str) -> str:
 
 def _pdf_text(file: Path) -> str:
     from pypdf import PdfReader
-    from pypdf.errors import PyPdfError
+    from pypdf.errors import DependencyError, PyPdfError
 
     try:
         reader = PdfReader(file)
         if reader.is_encrypted and not reader.decrypt(""):
             raise ValueError("it wants a password")
         return "\n\n".join(page.extract_text() for page in reader.pages)
+    except DependencyError:
+        raise ValueError("it is encrypted, which takes the package cryptography to read") from None
     except (PyPdfError, RecursionError, KeyError, TypeError, AttributeError, NotImplementedError) as why:
         raise ValueError(f"no PDF that can be read: {type(why).__name__}") from None
 
@@ -181,12 +187,17 @@ def _sections(text: str) -> Iterator[tuple[str, str]]:
                 yield told, "\n".join(lines).strip()
                 lines = []
             if found:
-                level, title = len(found[1]), found[2]
+                level, title = len(found[1]), _title(found[2])
                 above = [each for each in above if each[0] < level] + [(level, title)]
                 told = " / ".join(name for _, name in above)
         if line is not None:
             is_code ^= bool(_FENCE.match(line))
             lines.append(line.rstrip())
+
+
+def _title(text: str) -> str:
+    """A heading without the `#` behind it."""
+    return text.rstrip(" \t").rstrip("#").rstrip(" \t") or text[:1]
 
 
 def _says_something(lines: Sequence[str]) -> bool:

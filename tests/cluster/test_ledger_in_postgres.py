@@ -6,12 +6,19 @@ import hashlib
 import random
 import signal
 import time
+from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
+import pytest
 from command import user, values, write_lines
 from forked import Child, Result, blossom, clean_environment, start
 from loopback import Loopback
 from postgres_server import PostgresServer
+
+from blossom_data.ledger.address import PostgresAddress
+from blossom_data.ledger.journal import Journal
+from blossom_data.ledger.postgres.server import Server
 
 IN_FLIGHT = 16
 
@@ -207,6 +214,19 @@ def test_a_database_that_refuses_is_one_line(tmp_path: Path, database: str, post
             done = run(tmp_path, tmp_path, *command(server, url))
             assert done.code == 1, done.err
             assert told in done.err and "Traceback" not in done.err and "s3cret" not in done.err
+        for url in (
+            "PostgreSQL://blossom:s3cret-pw@127.0.0.1/paid",
+            "postgresql+psycopg://blossom:s3cret-pw@127.0.0.1/paid",
+            "postgresql:/blossom:s3cret-pw@127.0.0.1/paid",
+            "mysql://blossom:s3cret-pw@127.0.0.1/paid",
+        ):
+            done = run(tmp_path, tmp_path, *command(server, url))
+            assert (done.code, "postgresql://HOST/DATABASE" in done.err, "s3cret" in done.err) == (2, True, False)
+        assert not [path for path in tmp_path.rglob("*") if "blossom:" in path.name]
+        wrong = run(
+            tmp_path, tmp_path, "doctor", "--no-call", BLOSSOM_LEDGER="mysql://blossom:s3cret-pw@127.0.0.1/paid"
+        )
+        assert ("fail  BLOSSOM_LEDGER" in wrong.out, "s3cret" in wrong.out + wrong.err) == (True, False)
         sound = run(tmp_path, tmp_path, "doctor", "--no-call", BLOSSOM_LEDGER=database)
         assert "holds no ledger yet" in sound.out
         batched = run(tmp_path, tmp_path, *command(server, database, "--batch"))
@@ -227,3 +247,64 @@ def test_an_output_whose_ledger_was_a_database_says_so_before_it_buys_with_a_fil
         other = run(tmp_path, tmp_path, *command(server, "new.sqlite", "--replace"))
     assert other.code == 0
     assert "was made with the ledger postgresql://" in other.err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "blossom:pw@s3cret@127.0.0.1:{port}/paid",
+        "blossom:s3cret%zz@127.0.0.1:{port}/paid",
+        "blossom:12@s3cret/x@127.0.0.1:{port}/paid",
+        "127.0.0.1:{port}/paid?user=blossom&password=s3cret+a%zz",
+        "127.0.0.1:{port}/paid?user=blossom&sslpassword=s3cret%zz",
+    ],
+)
+def test_a_password_that_the_library_takes_for_something_else_is_not_shown(
+    tmp_path: Path, postgres: PostgresServer, given: str
+) -> None:
+    rows_in(tmp_path, 3)
+    with Loopback() as server:
+        done = run(tmp_path, tmp_path, *command(server, f"postgresql://{given.format(port=postgres.port)}"))
+    assert (done.code, "s3cret" in done.out + done.err) == (1, False), done.err
+
+
+@pytest.mark.parametrize(
+    "form", ["postgresql://blossom:s3cret-pw@{place}", "postgresql://{place}?user=blossom&password=s3cret-pw"]
+)
+def test_the_command_that_goes_on_is_told_without_the_password(tmp_path: Path, database: str, form: str) -> None:
+    rows_in(tmp_path, 30)
+    url = form.format(place=database.rpartition("@")[2])
+    with Loopback() as server:
+        stopped = run(tmp_path, tmp_path, *command(server, url, "--budget-tokens", 100, "--max-tokens", 8))
+    assert (stopped.code, "go on" in stopped.err, "s3cret" in stopped.out + stopped.err) == (4, True, False), (
+        stopped.err
+    )
+
+
+def test_what_a_dead_process_left_is_stored_however_long_it_is(
+    tmp_path: Path, database: str, postgres: PostgresServer
+) -> None:
+    rows_in(tmp_path, 2)
+    drawn = random.Random(3)
+    with Loopback() as server:
+        assert run(tmp_path, tmp_path, *command(server, database)).code == 0
+        (lock,) = (tmp_path / "state").rglob("0.lock")
+        left = Journal(lock.with_name("0"))
+        left.begin()
+        for number in range(6):
+            body = drawn.randbytes(6_000_000)
+            left.note((bytes([number]) * 32, "annotate", "long", 0.0, 1, 1, 0, "elsewhere", body))
+        assert run(tmp_path, tmp_path, *command(server, database, "--replace")).code == 0
+    stored = "SELECT count(*), sum(replies)::int FROM blossom_data.totals WHERE model = 'long'"
+    ((commits, replies),) = postgres.sql(stored, url=database)
+    assert (commits > 1, replies) == (True, 6)
+    assert not left.files_left()
+
+
+def test_a_machine_that_is_cut_off_lets_its_lock_go(postgres: PostgresServer) -> None:
+    with closing(Server(PostgresAddress(postgres.url))) as server:
+        found = server.call(lambda database: database.execute("SHOW tcp_keepalives_idle").fetchone())
+    assert found == ("10",)
+    place = quote(str(postgres.folder), safe="")
+    with closing(Server(PostgresAddress(f"postgresql://blossom@{place}:{postgres.port}/paid"))) as server:
+        assert server.call(lambda database: database.execute("SELECT 1").fetchone()) == (1,)

@@ -112,9 +112,48 @@ def test_limits_are_divided(tmp_path: Path, database: str) -> None:
         (("--share", "1/2", "--ledger", "l.sqlite"), "postgresql://"),
         (("--workers", "2", "--ledger", "l.sqlite"), "postgresql://"),
         (("--share", "1/2", "--batch"), "leave out --batch"),
+        (("--workers", "2", "--serve", "sleep 60 {port}"), "leave out --workers"),
     ],
 )
 def test_what_cannot_be_shared_is_refused(tmp_path: Path, database: str, flags: tuple[str, ...], told: str) -> None:
     name = pipeline(tmp_path, database)
     done = run(tmp_path, tmp_path, "run", name, "--base-url", "http://127.0.0.1:9/v1", "--model", "m", *flags)
     assert (done.code, told in done.err) == (2, True), done.err
+
+
+def test_shares_that_are_started_anew_keep_to_the_budget_together(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database, count=600, further="budget_tokens = 6000\n[stage.annotate]\nmax_tokens = 8\n")
+    with Loopback(latency_s=0.2) as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        slow = [in_background(tmp_path, tmp_path, "run", name, *at, "--share", f"{number}/3") for number in (2, 3)]
+        wait_for(lambda: len(server.requests) > 12)
+        server._latency_s = 0.02
+        codes = [run(tmp_path, tmp_path, "run", name, *at, "--share", "1/3").code for _ in range(4)]
+        for child in slow:
+            child.communicate(120)
+    assert codes[-1] == 4
+    spent = run(tmp_path, tmp_path, "status", name, "--json").json["ledger"]["totals"]
+    assert 3000 < sum(row["tokens_in"] + row["tokens_out"] for row in spent) <= 6500
+
+
+def test_workers_end_with_the_process_that_started_them(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database)
+    with Loopback(latency_s=0.5) as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        child = in_background(tmp_path, tmp_path, "run", name, *at, "--workers", 2)
+        wait_for(lambda: server.requests)
+        child.send_signal(signal.SIGKILL)
+        child.communicate(60)
+        done = run(tmp_path, tmp_path, "run", name, *at, "--workers", 2, "-q")
+        assert (done.code, server.paid, server.bought_twice) == (0, 230, 0), done.err
+
+
+def test_words_behind_a_double_dash_stay_there_and_wrong_flags_buy_nothing(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database, count=20)
+    with Loopback() as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        for wrong in (("--workers", "2", "--follow"), ("--workers", "2", "--share", "1/2")):
+            refused = run(tmp_path, tmp_path, "run", name, *at, *wrong)
+            assert (refused.code, server.requests) == (2, []), refused.err
+        done = run(tmp_path, tmp_path, "run", *at, "--workers", 2, "--", name)
+        assert (done.code, server.paid) == (0, 20), done.err

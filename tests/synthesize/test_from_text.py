@@ -66,6 +66,30 @@ def test_long_sections_are_cut_within_bounds_and_overlap(tmp_path: Path, text: s
         assert "".join(other.split())[:5] in "".join(one.split())
 
 
+def test_a_document_that_two_folders_hold_gives_its_chunks_once(tmp_path: Path) -> None:
+    for folder in ("one", "other"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "guide.md").write_text("# Bees\n\nThey dance.\n")
+    (tmp_path / "other" / "guide.txt").write_text("# Bees\n\nThey dance.\n")
+    found = [each for each in read_chunks(find_documents([str(tmp_path)])) if isinstance(each, Chunk)]
+    assert [each.document for each in found] == ["guide.md", "guide.txt"]
+
+
+@pytest.mark.parametrize(
+    ("line", "heading"),
+    [
+        ("## Bees ##", "Bees"),
+        ("# Bees #1 in winter", "Bees #1 in winter"),
+        ("# #", "#"),
+        ("# a" + " " * 200 + "#" * 10 + " " * 180 + "b", "a" + " " * 200 + "#" * 10 + " " * 180 + "b"),
+    ],
+)
+def test_headings_are_read_in_time_that_grows_with_their_length(tmp_path: Path, line: str, heading: str) -> None:
+    (tmp_path / "guide.md").write_text(f"{line}\n\nThey dance.\n\n" * 300)
+    found = [each for each in read_chunks([tmp_path / "guide.md"]) if isinstance(each, Chunk)]
+    assert {each.headings for each in found} == {heading}
+
+
 def test_html_and_pdf_give_the_same_words(tmp_path: Path) -> None:
     pytest.importorskip("markdownify")
     pypdf = pytest.importorskip("pypdf")

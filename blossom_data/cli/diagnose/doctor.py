@@ -72,8 +72,12 @@ def _flags(given: AddressFlags, is_called: bool) -> Iterator[Finding]:
         yield Finding("endpoint", FAIL, str(why), why.hint)
     else:
         yield from _endpoint(endpoint, is_called)
-    named = os.environ.get("BLOSSOM_LEDGER")
-    yield from _machine(Path("data"), address_of(named) if named else find_ledger(Path("data")))
+    ledger: LedgerAddress = find_ledger(Path("data"))
+    try:
+        ledger = address_of(os.environ.get("BLOSSOM_LEDGER") or ledger)
+    except BlossomError as why:
+        yield Finding("BLOSSOM_LEDGER", FAIL, str(why), why.hint)
+    yield from _machine(Path("data"), ledger)
 
 
 def _pipeline(name: str, given: AddressFlags, is_called: bool) -> Iterator[Finding]:

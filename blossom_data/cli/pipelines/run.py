@@ -15,6 +15,7 @@ from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import switch
 from blossom_data.cli.jobs import finish, refuse
 from blossom_data.cli.pipelines.job import build_job, replacement_of
+from blossom_data.errors import ConfigError
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
 
@@ -73,6 +74,8 @@ def command(
         from blossom_data.cli.pipelines.plan import plan_pipeline
 
         return plan_pipeline(opened, wanted)
+    if share and workers > 1:
+        raise ConfigError("--workers starts a process for each share", hint="leave out --share, or --workers")
     if share:
         from blossom_data.cli.pipelines.shares import buy
 

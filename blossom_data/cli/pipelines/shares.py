@@ -20,6 +20,7 @@ from blossom_data.cli.stop_notice import telling_stops
 from blossom_data.errors import BlossomError, ConfigError, Interrupted
 from blossom_data.executors.job import Job
 from blossom_data.executors.share import MOST_SHARES, buy_share, parse_share
+from blossom_data.llm.engines.supervisor import dying_with_parent
 
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S = 0.2
@@ -50,20 +51,32 @@ def buy_with_workers(job: Job, workers: int, common: Common) -> None:
     """Starts a process for each share on this machine, and waits for all.
 
     Raises:
-        ConfigError: the ledger is a file.
+        ConfigError: the ledger is a file, or the endpoint an engine that the job starts.
         Interrupted: they were stopped, and have drained.
         WorkerFailed: one ended with an error, and with its exit code; the same command again goes on.
     """
     if job.ledger is None or isinstance(job.ledger, Path):
         raise ConfigError("--workers needs one ledger for all", hint="give --ledger postgresql://HOST/DATABASE")
+    if job.serving is not None:
+        raise ConfigError(
+            "each of --workers would start an engine of its own on this machine",
+            hint="leave out --workers, or start the engine yourself and give its --base-url",
+        )
+    wants_to_follow(common)
     if workers > MOST_SHARES:
         raise ConfigError(f"--workers {workers} are too many", hint=f"at most {MOST_SHARES:,}")
     if not common.is_quiet and not common.is_json:
         output.say(f"{workers} processes buy, then this one writes")
     with ExitStack() as stack:
         logs = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(workers)]
-        children = [_start(number, workers, log) for number, log in enumerate(logs, 1)]
+        children: list[subprocess.Popen[bytes]] = []
         got = stack.enter_context(_passing_on_signals(children))
+        stack.callback(_end, children)
+        for number, log in enumerate(logs, 1):
+            if not got:
+                children.append(_start(number, workers, log))
+                if got:  # it came before this child was known
+                    children[-1].send_signal(got[0])
         while any(child.poll() is None for child in children):
             time.sleep(_LOOK_S)
         if got:
@@ -76,14 +89,23 @@ def buy_with_workers(job: Job, workers: int, common: Common) -> None:
 
 def _start(number: int, workers: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
     """The same command for one share; out of reach of the terminal's Ctrl-C, which is passed on once."""
-    argv = [sys.executable, "-m", "blossom_data", *_without_workers(sys.argv[1:])]
+    command, *words = _without_workers(sys.argv[1:])
+    argv = [sys.executable, "-m", "blossom_data", command, "--share", f"{number}/{workers}", "--quiet", *words]
     return subprocess.Popen(
-        [*argv, "--share", f"{number}/{workers}", "--quiet"],
+        argv,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=log,
         start_new_session=True,
+        preexec_fn=dying_with_parent(),
     )
+
+
+def _end(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Lets those drain that are still at work when an error ends this process."""
+    for child in children:
+        if child.poll() is None:
+            child.terminate()
 
 
 def _without_workers(words: Sequence[str]) -> list[str]:
@@ -91,6 +113,8 @@ def _without_workers(words: Sequence[str]) -> list[str]:
     kept: list[str] = []
     given = iter(words)
     for word in given:
+        if word == "--":
+            return [*kept, word, *given]
         if word == "--workers":
             next(given, None)
         elif not word.startswith("--workers=") and word not in ("--json", "--follow", "--replace"):

@@ -12,7 +12,7 @@ import hashlib
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import zstandard
@@ -30,7 +30,8 @@ from blossom_data.ledger.stored_reply import stored_text
 from blossom_data.ledger.waiting import Waiting, wake
 
 LINGER_S = 0.01
-BATCH = 1_024
+BATCH, _BATCH_BYTES = 1_024, 16 << 20
+"""Most replies of a commit, and bytes after which it takes no more: PostgreSQL takes 1 GB in a statement."""
 _CLOSING_PATIENCE_S = 15.0
 """How long the end of a run waits for a server that is away; what is not stored by then waits in the journal."""
 
@@ -168,9 +169,8 @@ class PostgresLedger:
             )
 
     def _store_rest_of_another(self, rows: Iterable[tuple[Any, ...]]) -> None:
-        left = list(rows)
-        for start in range(0, len(left), BATCH):
-            packed = self._packed([(PUT, row, None, None) for row in left[start : start + BATCH]])
+        for jobs in _batches((PUT, row, None, None) for row in rows):
+            packed = self._packed(jobs)
             self._server.call(lambda database, packed=packed: _commit(database, packed, []))  # type: ignore[misc]
 
     def _queue(self, job: _Job) -> None:
@@ -188,13 +188,14 @@ class PostgresLedger:
             jobs = [self._jobs.popleft() for _ in range(min(BATCH, len(self._jobs)))]
             if self._jobs or self._is_closing:
                 self._has_jobs.set()
-            if jobs:
-                self._store(jobs)
-                wake([waiting for _, _, waiting, _ in jobs if waiting is not None], self._broken)
+            for batch in _batches(jobs):
+                self._store(batch)
+                wake([waiting for _, _, waiting, _ in batch if waiting is not None], self._broken)
         rest, self._unstored = self._unstored, []
         if rest:
             self._broken = None
-            self._store(rest)
+            for batch in _batches(rest):
+                self._store(batch)
 
     def _store(self, jobs: list[_Job]) -> None:
         """Commits `jobs`; once that has failed, all others wait for the end of the run."""
@@ -245,6 +246,20 @@ class PostgresLedger:
                 for loop in {loop for loop, _, _ in answers}:
                     with contextlib.suppress(RuntimeError):
                         loop.call_soon_threadsafe(_answer, [row[1:] for row in answers if row[0] is loop])
+
+
+def _batches(jobs: Iterable[_Job]) -> Iterator[list[_Job]]:
+    """`jobs` by what is committed at once."""
+    batch: list[_Job] = []
+    size = 0
+    for job in jobs:
+        batch.append(job)
+        size += len(job[1][-1]) if job[0] is PUT else 0
+        if len(batch) == BATCH or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
 
 
 def _answer(answers: Iterable[tuple[asyncio.Future[Reply | None], Reply | Exception | None]]) -> None:

@@ -28,6 +28,8 @@ AWAY_S = 600.0
 _PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
 _CONNECT_S = 10
 NAME = "blossom-data"
+_HEARTBEAT = (("tcp_keepalives_idle", 10), ("tcp_keepalives_interval", 5), ("tcp_keepalives_count", 3))
+"""How the server notices that our machine is cut off, and lets our lock go: by itself it does so after two hours."""
 _GONE = ("08", "57P0", "53300", "55006")
 """Beginnings of SQLSTATEs after which the same question may be answered: the way to the server, its shutdown or start,
 too many connections."""
@@ -115,6 +117,8 @@ class Server:
         try:
             connection.prepare_threshold = None
             connection.execute("SET synchronous_commit = on")
+            for setting, value in _HEARTBEAT:
+                connection.execute(f"SET {setting} = {value}")
             if self._is_read_only:
                 connection.execute("SET default_transaction_read_only = on")
             self._on_connect(connection)

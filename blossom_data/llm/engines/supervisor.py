@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGCHLD, lambda *_: None)
     try:
         engine: subprocess.Popen[bytes] = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=_die_with_guard()
+            argv, stdin=subprocess.DEVNULL, process_group=0, preexec_fn=dying_with_parent()
         )
     except OSError as why:
         sys.stderr.write(f"cannot start {argv[0]}: {why.strerror}\n")
@@ -55,15 +55,15 @@ def main(arguments: list[str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _die_with_guard() -> Callable[[], None] | None:
-    """What the engine does before it begins: ask the kernel (Linux) for SIGTERM when the guard is killed itself."""
+def dying_with_parent() -> Callable[[], None] | None:
+    """What a child does before it begins: ask the kernel (Linux) for SIGTERM when this process is killed itself."""
     if sys.platform != "linux":
         return None
-    libc, guard = ctypes.CDLL(None), os.getpid()
+    libc, parent = ctypes.CDLL(None), os.getpid()
 
     def bind() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != guard:
+        if os.getppid() != parent:
             os._exit(CANNOT_START)
 
     return bind

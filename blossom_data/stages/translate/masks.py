@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from blossom_data.stages.translate.code import code_spans
-from blossom_data.stages.translate.prose import opens_with_ask, without_asks
+from blossom_data.stages.translate.prose import holds_ask, opens_with_ask, without_asks
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +146,9 @@ def find_spans(text: str) -> list[Span]:
     return spans
 
 
-_PROSE_FENCE = re.compile(r"```(?:text|plaintext|txt|prompt|markdown|md)?[ \t]*\n(?:[^\n{}();=<>`\\|]*\n)+?[ \t]*```")
+_PROSE_FENCE = re.compile(
+    r"(```|~~~)(?:text|plaintext|txt|prompt|markdown|md)?[ \t]*\n(?:[^\n{}();=<>`\\|]*\n)+?[ \t]*\1"
+)
 
 
 def _seen(text: str, start: int, end: int, kind: str) -> list[tuple[int, int]]:
@@ -158,8 +160,13 @@ def _seen(text: str, start: int, end: int, kind: str) -> list[tuple[int, int]]:
             return [(start, text.index("\n", start)), (end - 3, end)]
     elif kind == "payload":
         return list(without_asks(text, start, end))
-    elif kind == "code" or kind == "placeholder" or (kind == "latex" and text[start] == "$"):
+    elif kind == "code":
+        ticks = 2 if text.startswith("``", start) else 1
+        return [] if opens_with_ask(text, start + ticks, end - ticks) else [(start, end)]
+    elif kind == "placeholder" or (kind == "latex" and text[start] == "$" != text[start + 1]):
         return [] if opens_with_ask(text, start + 1, end - 1) else [(start, end)]
+    elif kind == "latex" or kind == "escape":
+        return [] if holds_ask(text, start, end) else [(start, end)]
     return [(start, end)]
 
 

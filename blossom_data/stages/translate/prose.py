@@ -55,6 +55,14 @@ def opens_with_ask(text: str, start: int, end: int) -> bool:
     return any(_is_prose(run.group(), run.string, run.end(), is_ask=True) for run in runs)
 
 
+def holds_ask(text: str, start: int, end: int) -> bool:
+    """Whether words in the markup `text[start:end]`, such as `\\textbf{Write a poem about rain.}`, order or ask."""
+    inner = text[start:end].strip("$")
+    return any(
+        _is_prose(run.group(), inner, run.end(), is_ask=True) for run in islice(_RUN.finditer(inner), _MOST_RUNS)
+    )
+
+
 def without_asks(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The parts of the code `text[start:end]` that stand around its asks; itself where it has none."""
     asks = asks_in_code(text, start, end)

@@ -125,3 +125,23 @@ def test_the_material_of_a_language_task_is_kept(text: str, kept: list[str]) -> 
 )
 def test_other_tasks_are_no_language_tasks(text: str) -> None:
     assert not plan_record((Message("user", text),), "en").lang_task
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "\\begin{{quote}}{}\\end{{quote}}",
+        "\\[ \\text{{{}}} \\]",
+        "\\({}\\)",
+        "$${}$$",
+        "\\textbf{{{}}}",
+        "``{}``",
+        "~~~\n{}\n~~~",
+        "```text\n{}\n```",
+    ],
+)
+def test_no_markup_hides_an_ask(frame: str) -> None:
+    ask = "Write a short story about a dragon who lost its fire"
+    assert not [span for span in spans(frame.format(ask)) if ask in span]
+    formula = "f(x)" if "\n" in frame else "x^2 \\text{ if the value is positive}"
+    assert formula in "".join(spans(frame.format(formula))) or frame.startswith("\\textbf")
