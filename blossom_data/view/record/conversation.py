@@ -14,9 +14,10 @@ import orjson
 
 from blossom_data.languages.tags import base_of
 from blossom_data.records import Message, Record
+from blossom_data.report.page.html import visible
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import valid_record
-from blossom_data.view.record.spans import Span, compared, protected_spans, visible
+from blossom_data.view.record.spans import Span, compared, protected_spans
 
 
 @dataclass(slots=True)

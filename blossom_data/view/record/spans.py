@@ -15,11 +15,9 @@ from collections.abc import Iterable, Iterator
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from blossom_data.report.page.html import visible
 from blossom_data.stages.translate.masks import find_spans
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
-)
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|\s+|[^\w\s]")
 _MOST_WORDS = 3_000
 """Of longer texts lines are compared, for the time grows with the square."""
@@ -31,11 +29,6 @@ class Span(NamedTuple):
 
     text: str
     kind: str = ""
-
-
-def visible(text: str) -> str:
-    """`text` with every sign that hides, or steers what stands around it, as its code."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def plain(text: str) -> list[Span]:

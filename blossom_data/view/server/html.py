@@ -2,7 +2,8 @@
 
     Pages(lang="zh").show(request, "browse.html", rows=[...])
 
-A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml.
+A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml; what the codes
+of rejects mean is translated for all pages, in report/page/zh.toml.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from blossom_data.report.page.html import visible
+from blossom_data.report.page.words import catalogue
 from blossom_data.view.index.facets import LENGTHS
-from blossom_data.view.record.spans import visible
 
 _COMPARED = 2
 FACET_LABELS = {
@@ -37,11 +39,15 @@ FACET_LABELS = {
 
 @cache
 def translations(lang: str) -> Mapping[str, str]:
-    """English texts of the pages with their translations; nothing for English."""
+    """English texts of the pages, and what codes of rejects mean, with their translations; nothing for English."""
+    return {**catalogue(lang), **own_texts(lang)}
+
+
+def own_texts(lang: str) -> dict[str, str]:
+    """The translations of texts/LANG.toml."""
     if lang == "en":
         return {}
-    found: dict[str, str] = tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
-    return found
+    return tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
 
 
 class Pages:
