@@ -10,17 +10,13 @@ replaced by their visible code.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from blossom_data.report.changes import changes
 from blossom_data.report.page.html import visible
 from blossom_data.stages.translate.masks import find_spans
 
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|\s+|[^\w\s]")
-_MOST_WORDS = 3_000
-"""Of longer texts lines are compared, for the time grows with the square."""
 _MOST_MASKED_CHARS = 200_000
 
 
@@ -50,23 +46,10 @@ def protected_spans(text: str) -> list[Span]:
 
 def compared(before: str, after: str) -> tuple[list[Span], list[Span]]:
     """Both texts with what is only in one of them apart."""
-    if before == after:
-        return plain(before), plain(after)
-    old, new = _words(before), _words(after)
-    if max(len(old), len(new)) > _MOST_WORDS:
-        old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-        if max(len(old), len(new)) > _MOST_WORDS:
-            return _shown([Span(before, "gone")]), _shown([Span(after, "new")])
-    left: list[Span] = []
-    right: list[Span] = []
-    for what, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        left.append(Span("".join(old[a:b]), "" if what == "equal" else "gone"))
-        right.append(Span("".join(new[c:d]), "" if what == "equal" else "new"))
+    pieces = changes(before, after)
+    left = [Span(piece.text, "gone" if piece.sign else "") for piece in pieces if piece.sign != "+"]
+    right = [Span(piece.text, "new" if piece.sign else "") for piece in pieces if piece.sign != "-"]
     return _shown(left), _shown(right)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
 
 
 def _shown(pieces: Iterable[Span]) -> list[Span]:
