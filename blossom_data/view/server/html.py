@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from blossom_data.report.page.html import visible
-from blossom_data.report.page.words import catalogue
+from blossom_data.report.page.words import HTML_LANGS, catalogue
 from blossom_data.view.index.facets import LENGTHS
 
 _COMPARED = 2
@@ -65,7 +65,7 @@ class Pages:
         self._environment.filters["number"] = lambda value: f"{value:,}"
         self._environment.globals |= {
             "t": self.text,
-            "lang": {"zh": "zh-Hans"}.get(lang, lang),
+            "lang": HTML_LANGS[lang],
             "has_chat": has_chat,
             "has_sets": sets > 0,
             "has_versions": sets >= _COMPARED,
