@@ -21,6 +21,10 @@ STRUCTURED_MODES = ("auto", "json_schema", "json_object", "off")
 STAGES = ("translate", "annotate", "verify-math")
 JUDGE_MODES = ("off", "soft", "all")
 """Which translations a second model compares with their source: none, what the checks doubt or are weak in, all."""
+SAMPLE_WAYS = ("uniform", "diversity")
+"""How records are drawn: each as likely, or so that they cover what is asked."""
+SAMPLE_STRATA = ("lang", "source", "tag")
+"""What of a record may keep its shares in a draw by diversity."""
 MEASURES = ("dedup", "decontaminate")
 """What looks at a whole set, before the first stage (curate/); its rejects are told under these names."""
 JUDGE_LEAK = "judge-leak"

@@ -125,7 +125,6 @@ _HEDGE_WORDS = (
 )  # fmt: skip
 _NEGATION_WORDS = ("not", "n't", "never", "不是", "并非", "不等于", "没有", "不为", "不应", "不该", "而非", "≠")
 _WINDOW = 24
-_MAX_GAP = 48
 
 
 def lead_end_of(text: str) -> int:

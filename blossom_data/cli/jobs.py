@@ -82,7 +82,7 @@ def run_stage(
     if needs_endpoint:
         job = asking_job(job, asking, given.records, is_quiet=common.is_quiet)
     else:
-        job = replace(job, **_terms(asking, is_batched=False))
+        job = replace(job, **terms_of(asking, is_batched=False))
     total = count_records(given.records)
     counters.records_total = min(total, given.limit) if total and given.limit else total
     return finish(job, common, is_dry_run=asking.endpoint.dry_run)
@@ -106,11 +106,11 @@ def asking_job(job: Job, asking: Asking, records: str, *, is_quiet: bool) -> Job
         serving=local.serving if local else None,
         ledger=ledger,
         batch=batch,
-        **_terms(asking, is_batched=batch is not None),
+        **terms_of(asking, is_batched=batch is not None),
     )
 
 
-def _terms(asking: Asking, *, is_batched: bool) -> dict[str, Any]:
+def terms_of(asking: Asking, *, is_batched: bool) -> dict[str, Any]:
     """What may be spent, and what is kept of it."""
     return {
         "spending": build_spending(asking.money, factor=PRICE_SHARE if is_batched else 1.0),

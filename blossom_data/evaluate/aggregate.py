@@ -18,8 +18,8 @@ from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
-from blossom_data.evaluate.intervals import bootstrap, wilson
 from blossom_data.evaluate.judgements import Judgement
+from blossom_data.report.intervals import bootstrap, wilson
 
 REASONING = ("逻辑推理", "数学计算")
 LANGUAGE = ("专业能力", "中文理解", "基本任务", "文本写作", "综合问答", "角色扮演")

@@ -56,6 +56,10 @@ class Answer:
         step = Lineage(self.name, self.version, "", model, ",".join(keys))
         return replace(record, messages=tuple(turns), tags=tuple(tags), lineage=(*record.lineage, step))
 
+    def calls_for(self, record: Record) -> int:
+        """The calls that a record takes, where every first try is right: one for each turn of the user."""
+        return max(1, sum(turn.role == "user" for turn in record.messages))
+
 
 def answers_of(record: Record, number: int) -> tuple[str, ...]:
     """The last `number` answers of a record."""

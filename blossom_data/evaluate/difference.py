@@ -18,9 +18,9 @@ import orjson
 
 from blossom_data.errors import InputError
 from blossom_data.evaluate.aggregate import by_question
-from blossom_data.evaluate.intervals import bootstrap
 from blossom_data.evaluate.judgements import read_judgements
 from blossom_data.evaluate.results import JUDGEMENTS, SCORES
+from blossom_data.report.intervals import bootstrap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ def write_scores(folder: Path, scores: Mapping[str, Any]) -> None:
     """Writes the three files; scores.json last, for it is what a finished evaluation is known by."""
     tables, title = tables_of(scores), f"Scores of {scores['model']}"
     write_atomic(folder / "scores.md", f"# {title}\n\n{told(tables, scores['remarks'])}\n".encode())
-    write_atomic(folder / "scores.html", page(title, tables, scores["remarks"]).encode())
+    write_atomic(folder / "scores.html", page(title, tables, scores["remarks"]))
     write_atomic(folder / SCORES, orjson.dumps(scores, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
 
 

@@ -18,10 +18,10 @@ from typing import Any
 from blossom_data.asks import Ask, Reply, Stage
 from blossom_data.errors import ConfigError
 from blossom_data.evaluate.checking import SCORE
-from blossom_data.evaluate.intervals import wilson
 from blossom_data.evaluate.suites import parse_suites
 from blossom_data.evaluate.work import Manner, plan_work
 from blossom_data.records import Message, Record
+from blossom_data.report.intervals import wilson
 
 Generate = Callable[[Sequence[Message]], str | Reply]
 """Gives the answer to a chat that ends in a turn of the user: a text that ended by itself, or a reply that says."""

@@ -32,7 +32,7 @@ from blossom_data.ledger.snapshot import Glance
 from blossom_data.ledger.store import Ledger
 from blossom_data.records import Record
 from blossom_data.shards import BlockNotes
-from blossom_data.stages.translate.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens, message_tokens
 from blossom_data.synthesize.rounds import Expected, Rounds, RoundsFeed
 
 GUESS_OUT = {
@@ -50,8 +50,6 @@ GUESS_OUT = {
 """Output tokens per token of the last message, where the ledger holds no reply of the stage: a guess, and said so."""
 GUESS_CALL_S, GUESS_TOKENS_PER_S = 1.0, 40.0
 """Time of a call before its first token, and tokens a second after it, where the ledger knows no pace: guesses."""
-_PER_TURN = ("annotate", "answer")
-"""Stages that ask once for each turn of the user; others ask once."""
 _ASKS_NOTHING = ("verify-math", "check")
 """Stages that ask nothing, or where only an answer shows whether they do."""
 _TOKEN_BYTES = 4
@@ -126,21 +124,14 @@ def plan_job(job: Job) -> dict[str, Any]:
 
 async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     planner = _Planner(job.endpoints)
-    engine = Engine(
-        ledger=ledger,
-        asker=planner,
-        counters=Counters(),
-        workers=1,
-        trusts_finish=job.trust_finish,
-        endpoints=job.endpoints,
-    )
+    engine = _engine(job, ledger, planner, Counters())
     plan, saved = (_Plan({stage: _StagePlan() for stage in job.stages}) for _ in range(2))
     notes = BlockNotes(job.out)
     for item, stages in Blocks(job.work, notes, Counters(), decides=job.decides, size=job.shard_records):
         if isinstance(item, Settled):
             _note_settled(item, plan)
         if isinstance(item, Record):
-            plan.text_tokens += sum(estimate_tokens(turn.content) for turn in item.messages)
+            plan.text_tokens += message_tokens(item.messages)
             await _note(item, stages, plan, engine, planner, job)
         elif isinstance(item, Rejected) and item.record is not None:
             plan.left_out[item.name] += 1
@@ -163,17 +154,22 @@ async def _plan(job: Job, ledger: Ledger) -> dict[str, Any]:
     }
 
 
-async def _is_over(job: Job, rounds: Rounds, ledger: Ledger) -> bool:
-    """Whether the ledger holds every reply that the rounds ask for, to their end."""
-    counters = Counters()
-    engine = Engine(
+def _engine(job: Job, ledger: Ledger, planner: _Planner, counters: Counters) -> Engine:
+    """The engine of the job, that buys nothing."""
+    return Engine(
         ledger=ledger,
-        asker=_Planner(job.endpoints),
+        asker=planner,
         counters=counters,
         workers=1,
         trusts_finish=job.trust_finish,
         endpoints=job.endpoints,
     )
+
+
+async def _is_over(job: Job, rounds: Rounds, ledger: Ledger) -> bool:
+    """Whether the ledger holds every reply that the rounds ask for, to their end."""
+    counters = Counters()
+    engine = _engine(job, ledger, _Planner(job.endpoints), counters)
     feed = RoundsFeed(rounds, lambda index, outcome: None, counters)
     try:
         await engine.run(feed, feed.hear)
@@ -192,25 +188,18 @@ def _plan_rounds(job: Job, ledger: Ledger, expected: Sequence[Expected]) -> dict
         left = max(0, each.calls - bought[each.stage])
         share = left / each.calls if each.calls else 0.0
         out = each.tokens_out * share
-        tokens_in, outs = round(each.tokens_in * share), (round(out * 0.5), round(out * 2.0))
         model = each.model or _Planner(job.endpoints).model_for(each.stage)
-        price = job.spending.price_of(model) if job.endpoints else None
-        rows.append(
-            {
-                "stage": each.stage,
-                "model": model,
-                "records": each.calls,
-                "in_ledger": each.calls - left,
-                "to_pay": left,
-                "calls": left,
-                "tokens_in": tokens_in,
-                "tokens_out_low": outs[0],
-                "tokens_out_high": outs[1],
-                "cost_usd": [round(price.cost_usd(tokens_in, tokens), 4) for tokens in outs] if price else None,
-                "price": price.origin if price else None,
-                "basis": "a guess: what a round asks depends on the one before",
-            }
-        )
+        row = {
+            "stage": each.stage,
+            "model": model,
+            "records": each.calls,
+            "in_ledger": each.calls - left,
+            "to_pay": left,
+            "calls": left,
+            **_cost(job, model, round(each.tokens_in * share), (round(out * 0.5), round(out * 2.0))),
+            "basis": "a guess: what a round asks depends on the one before",
+        }
+        rows.append(row)
     history = look_into(job.ledger) if job.ledger is not None else None
     return {
         "is_rounds": True,
@@ -280,13 +269,12 @@ def _note_settled(settled: Settled, plan: _Plan) -> None:
 def _note_missing(
     asked: Sequence[Ask], record: Record, stages: Sequence[Stage], plan: _Plan, buys: frozenset[str] | None
 ) -> None:
-    """Books the call that is missing, and one for each user turn of the stages after it."""
+    """Books the calls of the stage that lacks one, and of those after it: what `calls_for` says, else one."""
     ask = asked[0]
     names = [stage.name for stage in stages]
     asking = ASKED_BY.get(ask.stage, ask.stage)
     here = names.index(asking) if asking in names else 0
-    turns = max(1, sum(turn.role == "user" for turn in record.messages))
-    sent = sum(estimate_tokens(turn.content) for turn in ask.messages)
+    sent = message_tokens(ask.messages)
     last = estimate_tokens(ask.messages[-1].content)
     width = 1
     for place, stage in enumerate(stages):
@@ -302,8 +290,7 @@ def _note_missing(
         elif place == here or stage.name not in _ASKS_NOTHING:
             # Whether verify-math samples again shows only when there is an answer.
             calls_for = getattr(stage, "calls_for", None)
-            each = calls_for(record) if calls_for else (turns if stage.name in _PER_TURN else 1)
-            times = width * each * getattr(stage, "calls", 1)
+            times = width * (calls_for(record) if calls_for else 1)
             row.calls += times
             row.tokens_in += sent * times
             row.tokens_last += last * times
@@ -322,8 +309,6 @@ def _stage_row(name: str, stage: _StagePlan, planner: _Planner, job: Job, histor
     out = mean * stage.calls if mean is not None else GUESS_OUT.get(asked_as, 1.0) * stage.tokens_last
     low, high = (0.8, 1.25) if mean is not None else (0.5, 2.0)
     model = stage.model or planner.model_for(name)
-    price = job.spending.price_of(model) if job.endpoints else None
-    outs = (round(out * low), round(out * high))
     return {
         "stage": name,
         "model": model,
@@ -331,12 +316,20 @@ def _stage_row(name: str, stage: _StagePlan, planner: _Planner, job: Job, histor
         "in_ledger": stage.known,
         "to_pay": stage.records - stage.known if stage.calls else 0,
         "calls": stage.calls,
-        "tokens_in": stage.tokens_in,
-        "tokens_out_low": outs[0],
-        "tokens_out_high": outs[1],
-        "cost_usd": [round(price.cost_usd(stage.tokens_in, tokens), 4) for tokens in outs] if price else None,
-        "price": price.origin if price else None,
+        **_cost(job, model, stage.tokens_in, (round(out * low), round(out * high))),
         "basis": "ledger history" if mean is not None else "a guess: the ledger holds no reply of this stage",
+    }
+
+
+def _cost(job: Job, model: str, tokens_in: int, tokens_out: tuple[int, int]) -> dict[str, Any]:
+    """Tokens and their cost, with the fewest and the most that may be answered; None where the price is unknown."""
+    price = job.spending.price_of(model) if job.endpoints else None
+    return {
+        "tokens_in": tokens_in,
+        "tokens_out_low": tokens_out[0],
+        "tokens_out_high": tokens_out[1],
+        "cost_usd": [round(price.cost_usd(tokens_in, tokens), 4) for tokens in tokens_out] if price else None,
+        "price": price.origin if price else None,
     }
 
 

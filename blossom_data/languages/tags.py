@@ -19,8 +19,6 @@ from typing import Any
 
 from blossom_data.errors import ConfigError
 
-PATTERN = "^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$"
-"""What a tag looks like, for JSON schemas; which of them there are, only `canonical` knows."""
 _SIMPLIFIED = frozenset({"zh", "zh-Hans", "zh-CN", "zh-SG", "zh-MY", "cmn", "cmn-Hans", "zh-Hans-CN", "zh-Hans-SG"})
 _NO_LANGUAGES = frozenset({"und", "mul", "zxx", "mis"})
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blossom_data.config import SAMPLE_WAYS
 from blossom_data.errors import ConfigError
 from blossom_data.languages.tags import canonical
 from blossom_data.shards import SHARD_RECORDS
 
 LAYOUT_NAMES = ("messages", "sharegpt", "alpaca")
 FORMATS = ("jsonl", "parquet")
-SAMPLE_WAYS = ("uniform", "diversity")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

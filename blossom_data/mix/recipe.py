@@ -29,8 +29,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, Strict, with_config
 
+from blossom_data.config import SAMPLE_WAYS
 from blossom_data.errors import near_hint
-from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, SAMPLE_WAYS, Mix, Part
+from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.settings_file import read_table, wrong
 from blossom_data.settings_types import (
     STRICT,

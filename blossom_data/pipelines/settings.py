@@ -15,6 +15,7 @@ from pydantic import AfterValidator, Field, PlainValidator, ValidationInfo, With
 
 from blossom_data.config import (
     MEASURES,
+    SAMPLE_WAYS,
     SOURCE_KINDS,
     STAGES,
     STRUCTURED_MODES,
@@ -144,7 +145,7 @@ class SourceSettings:
     """So many first rows."""
     sample: Count | None = None
     """So many rows, drawn by `seed`."""
-    sample_by: Annotated[str, OneOf("uniform", "diversity")] = field(default="uniform", repr=False)
+    sample_by: Annotated[str, OneOf(*SAMPLE_WAYS)] = field(default=SAMPLE_WAYS[0], repr=False)
     """How they are drawn: uniform, or diversity, which covers what the source asks."""
     seed: Whole = 0
     """Of the sample."""

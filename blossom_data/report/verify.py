@@ -10,14 +10,13 @@ A note is `verify|shape|stored answer|outcome|route|new samples|data set`. Memor
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from blossom_data.report.intervals import wilson
+
 PREFIX = "verify|"
-_Z = 1.959964
-"""Standard normal quantile of a two-sided interval of 95 %."""
 HEAD = ("data set", "shape", "labels", "correct", "yield", "95 % interval", "correct after n samples", "not correct")
 _COUNTS = {
     "outcomes": "verdicts",
@@ -61,7 +60,7 @@ class _Group:
     def to_dict(self) -> dict[str, Any]:
         labels, correct = self.outcomes.total(), self.outcomes["correct"]
         usable = labels - self.outcomes["bad_gold"]
-        low, high = wilson(correct, usable)
+        low, high = (round(end, 6) for end in interval) if (interval := wilson(correct, usable)) else (None, None)
         return {
             "labels": labels,
             "correct": correct,
@@ -119,17 +118,6 @@ def _report(groups: Mapping[tuple[str, str], _Group], without_gold: int) -> dict
         "groups": [{"source": key[0], "shape": key[1], **groups[key].to_dict()} for key in sorted(groups)],
         "without_gold": without_gold,
     }
-
-
-def wilson(successes: int, trials: int) -> tuple[float | None, float | None]:
-    """The 95 % score interval of a share; none without trials. Source: Wilson, JASA 22 (1927)."""
-    if trials == 0:
-        return None, None
-    share, z2 = successes / trials, _Z * _Z
-    middle = share + z2 / (2 * trials)
-    spread = _Z * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials * trials))
-    scale = 1 + z2 / trials
-    return round(max(0.0, (middle - spread) / scale), 6), round(min(1.0, (middle + spread) / scale), 6)
 
 
 def render_verify(report: Mapping[str, Any]) -> list[str]:

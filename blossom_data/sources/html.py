@@ -49,27 +49,38 @@ def to_markdown(text: str) -> str:
     """
     if _WHOLE.fullmatch(text) is None or len(text) > _MOST_CHARACTERS:
         return html.unescape(text) if "<" not in text and _ENTITY.search(text) else text
+    return as_markdown(text, without=_PAGE_PARTS).strip()
+
+
+def as_markdown(text: str, *, without: Sequence[str], only_text_of: Sequence[str] = ()) -> str:
+    """HTML as Markdown, but for the elements `without`, and of `only_text_of` their text alone.
+
+    Raises:
+        ConfigError: markdownify is not installed.
+        Unreadable: too_deep.
+    """
     try:
         from bs4 import BeautifulSoup
         from markdownify import MarkdownConverter
     except ImportError as why:
-        raise ConfigError("a chat is saved as HTML, and markdownify is not installed", hint=extra_hint("html")) from why
+        raise ConfigError("HTML is to be read, and markdownify is not installed", hint=extra_hint("html")) from why
     try:
         soup = BeautifulSoup(text, "html.parser")
-        for part in soup.find_all(_PAGE_PARTS):
+        for part in soup.find_all(without):
             part.decompose()
         for block in soup.find_all("pre"):
             if (code := block.find("code")) is not None:  # beside it stands what the page drew around it
                 block.clear()
                 block.append(code)
-        return str(_converter(MarkdownConverter).convert_soup(soup)).strip()
+        return str(_converter(MarkdownConverter, only_text_of).convert_soup(soup))
     except RecursionError as why:
         raise Unreadable("too_deep", "HTML that is nested too deep") from why
 
 
-def _converter(kind: Any) -> Any:
+def _converter(kind: Any, only_text_of: Sequence[str]) -> Any:
     """A converter that leaves the text itself as it is."""
     return kind(
+        strip=list(only_text_of) or None,
         heading_style="ATX",
         bullets="-",
         escape_asterisks=False,

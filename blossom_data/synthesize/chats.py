@@ -5,9 +5,9 @@ One round, for no chat depends on another. What a kept chat covers of the person
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,9 +17,10 @@ from blossom_data.errors import InputError
 from blossom_data.records import Message, Record, content_id
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.stages.synthesize.chat import Chat
+from blossom_data.stages.synthesize.keyed_draw import keyed_draw
 from blossom_data.stages.synthesize.origin import PERSONA, SEED, first_request, seeds_of, values_of
 from blossom_data.stages.synthesize.personas import Persona, read_persona
-from blossom_data.stages.translate.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens, message_tokens
 from blossom_data.synthesize.diversity import Figures
 from blossom_data.synthesize.rounds import Expected
 
@@ -79,19 +80,11 @@ def scenes_from(
         if isinstance(record, BadRow):
             yield record
             continue
-        digest = hashlib.blake2b(f"{seed}/{record.id}".encode(errors="surrogatepass"), digest_size=8).digest()
-        persona = personas[int.from_bytes(digest, "big") % len(personas)]
+        persona = personas[keyed_draw(seed, record.id) % len(personas)]
         role = "\n\n".join(turn.content for turn in record.messages if turn.role == "system")
         made = scene(record.source, persona, first_request(record), role, lang or record.lang)
-        yield Record(
-            id=made.id,
-            source=record.source,
-            source_id=record.id,
-            lang=made.lang,
-            messages=made.messages,
-            tags=(*made.tags, *(f"{SEED}{name}" for name in seeds_of(record))),
-            lineage=record.lineage,
-        )
+        tags = (*made.tags, *(f"{SEED}{name}" for name in seeds_of(record)))
+        yield replace(made, source_id=record.id, tags=tags, lineage=record.lineage)
 
 
 def scene(source: str, persona: Persona, goal: str, role: str, lang: str) -> Record:
@@ -150,8 +143,8 @@ class Chats:
         scenes = [each for each in self._scenes if isinstance(each, Record)]
         chats, turns = len(scenes), (self._stage.least + self._stage.most) / 2
         goals = sum(estimate_tokens(first_request(each)) for each in scenes)
-        prompt = sum(estimate_tokens(turn.content) for turn in self._stage.prompts[""].prefix) + 100
-        style = sum(estimate_tokens(turn.content) for turn in self._stage.annotate.prompt.prefix)
+        prompt = message_tokens(self._stage.prompts[""].prefix) + 100
+        style = message_tokens(self._stage.annotate.prompt.prefix)
         before = (turns - 1) / 2 * (_ANSWER_TOKENS + _TURN_TOKENS)
         calls = round(chats * turns)
         return [

@@ -14,13 +14,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from blossom_data.errors import ConfigError, InputError, extra_hint
 from blossom_data.rows import BadRow
+from blossom_data.rows.row import Unreadable
+from blossom_data.sources.html import as_markdown
 
 SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".txt": "text", ".html": "html", ".htm": "html", ".pdf": "pdf"}
 CHUNK_CHARS, OVERLAP_CHARS = 2_000, 200
+_PAGE_PARTS = ("script", "style", "nav", "footer", "head", "button", "svg", "form")
+"""Elements of a page that are none of its text."""
 _LEAST_CHARS = 200
 """A section that is shorter goes together with the next one."""
 _MOST_BYTES = 64 << 20
@@ -125,22 +128,10 @@ def _decoded(raw: bytes) -> str:
 
 
 def _html_text(text: str) -> str:
-    from bs4 import BeautifulSoup
-    from markdownify import MarkdownConverter
-
     try:
-        soup = BeautifulSoup(text, "html.parser")
-        for part in soup.find_all(("script", "style", "nav", "footer", "head", "button", "svg", "form")):
-            part.decompose()
-        options: dict[str, Any] = {
-            "heading_style": "ATX",
-            "escape_asterisks": False,
-            "escape_underscores": False,
-            "strip": ["a", "img"],
-        }
-        return str(MarkdownConverter(**options).convert_soup(soup))
-    except RecursionError:
-        raise ValueError("HTML that is nested too deep") from None
+        return as_markdown(text, without=_PAGE_PARTS, only_text_of=("a", "img"))
+    except Unreadable as why:
+        raise ValueError(why.detail) from None
 
 
 def _pdf_text(file: Path) -> str:

@@ -6,7 +6,6 @@ that did not goes back as it was. Memory: the pool, that is the requests of the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,8 +14,9 @@ from blossom_data.engine import Outcome, Work
 from blossom_data.records import Record
 from blossom_data.rows import BadRow
 from blossom_data.stages.synthesize.evolve import JUDGED_AS, OPERATORS, Evolve
+from blossom_data.stages.synthesize.keyed_draw import keyed_draw
 from blossom_data.stages.synthesize.origin import first_request, seeds_of
-from blossom_data.stages.translate.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens, message_tokens
 from blossom_data.synthesize.diversity import Figures
 from blossom_data.synthesize.rounds import Expected
 
@@ -87,9 +87,9 @@ class Evolution:
         """Three calls a request and round, each one a little longer than the round before."""
         tokens = [estimate_tokens(first_request(record)) for record in self._records if isinstance(record, Record)]
         before, calls = float(sum(tokens)), len(tokens)
-        prompt = sum(estimate_tokens(turn.content) for turn in self._stage.prompts[""].prefix)
-        judge = sum(estimate_tokens(turn.content) for turn in self._stage.judge.prefix)
-        style = sum(estimate_tokens(turn.content) for turn in self._stage.annotate.prompt.prefix)
+        prompt = message_tokens(self._stage.prompts[""].prefix)
+        judge = message_tokens(self._stage.judge.prefix)
+        style = message_tokens(self._stage.annotate.prompt.prefix)
         rows = {"evol": [0.0, 0.0], JUDGED_AS: [0.0, 0.0], "annotate": [0.0, 0.0]}
         for _ in range(self._rounds):
             after = before * _GROWTH
@@ -124,6 +124,4 @@ class Evolution:
             yield record, self._stages[self._operator(record)]
 
     def _operator(self, record: Record) -> str:
-        key = f"{self._seed}/{self._number}/{seeds_of(record)[0]}".encode(errors="surrogatepass")
-        digest = hashlib.blake2b(key, digest_size=8).digest()
-        return self._operators[int.from_bytes(digest, "big") % len(self._operators)]
+        return self._operators[keyed_draw(self._seed, self._number, seeds_of(record)[0]) % len(self._operators)]

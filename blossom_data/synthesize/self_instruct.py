@@ -9,7 +9,6 @@ Source: Self-Instruct (Wang et al. 2023), section 2.2.
 
 from __future__ import annotations
 
-import hashlib
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -19,9 +18,10 @@ from typing import Any
 from blossom_data.engine import Outcome, Rejected, Work
 from blossom_data.records import Message, Record, content_id
 from blossom_data.rows import BadRow
+from blossom_data.stages.synthesize.keyed_draw import keyed_draw
 from blossom_data.stages.synthesize.origin import OPERATOR, SEED, first_request, values_of
 from blossom_data.stages.synthesize.propose import KIND, MakeInstance, Propose, find_candidate_fault
-from blossom_data.stages.translate.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens, message_tokens
 from blossom_data.synthesize.diversity import Figures
 from blossom_data.synthesize.novelty import THRESHOLD, Novelty
 from blossom_data.synthesize.rounds import Expected
@@ -123,8 +123,8 @@ class SelfInstruct:
         """A call for each prompt that is needed, and one for each record."""
         prompts = ceil(self._number_wanted / _YIELD)
         mean = sum(estimate_tokens(task.instruction) for task in self._seeds) / len(self._seeds)
-        shown = sum(estimate_tokens(turn.content) for turn in self._propose.prompts[""].prefix)
-        asked = sum(estimate_tokens(turn.content) for turn in self._instance.prompts[""].prefix)
+        shown = message_tokens(self._propose.prompts[""].prefix)
+        asked = message_tokens(self._instance.prompts[""].prefix)
         return [
             Expected(
                 stage=KIND,
@@ -142,8 +142,8 @@ class SelfInstruct:
 
     def _prompt(self, number: int) -> Record:
         """The tasks of one prompt, as a record whose turns they are."""
-        key = f"{self._seed}/{self._round}/{number}".encode()
-        dice = random.Random(int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big"))
+        key = (self._seed, self._round, number)
+        dice = random.Random(keyed_draw(*key))
         machine = min(MACHINE, len(self._made))
         human = min(HUMAN + MACHINE - machine, len(self._seeds))
         chosen = dice.sample(self._seeds, human)
@@ -151,7 +151,7 @@ class SelfInstruct:
         dice.shuffle(texts)
         turns = tuple(Message("user", text) for text in texts)
         tags = tuple(f"{SEED}{task.id}" for task in chosen)
-        identity = content_id(KIND, key.decode(), turns, "")
+        identity = content_id(KIND, "/".join(map(str, key)), turns, "")
         return Record(id=identity, source=KIND, lang=self._lang, messages=turns, tags=tags)
 
     def _fault(self, candidate: Record) -> tuple[str, str] | None:

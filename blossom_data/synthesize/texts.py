@@ -13,7 +13,7 @@ from blossom_data.records import Message, Record, content_id
 from blossom_data.rows import BadRow
 from blossom_data.stages.synthesize.from_text import JUDGED_AS, KIND, AskText, Ground
 from blossom_data.stages.synthesize.origin import CHUNK
-from blossom_data.stages.translate.segments import estimate_tokens
+from blossom_data.stages.translate.segments import estimate_tokens, message_tokens
 from blossom_data.synthesize.diversity import Figures
 from blossom_data.synthesize.documents import Chunk
 from blossom_data.synthesize.rounds import Expected
@@ -74,8 +74,8 @@ class Texts:
         """One call a chunk, one for each question."""
         texts = [estimate_tokens(each.text) for each in self._chunks if isinstance(each, Chunk)]
         pairs = len(texts) * self._asks.number
-        shown = sum(estimate_tokens(turn.content) for turn in self._asks.prompts[""].prefix)
-        judged = sum(estimate_tokens(turn.content) for turn in self._ground.judge.prefix)
+        shown = message_tokens(self._asks.prompts[""].prefix)
+        judged = message_tokens(self._ground.judge.prefix)
         return [
             Expected(
                 stage=KIND,

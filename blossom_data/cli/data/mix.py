@@ -16,12 +16,13 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import choice, share, switch
 from blossom_data.cli.progress import Progress
+from blossom_data.config import SAMPLE_WAYS
 from blossom_data.counters import Counters
 from blossom_data.curate import conflicts
 from blossom_data.errors import ConfigError
 from blossom_data.languages.tags import canonical
 from blossom_data.mix.inputs import is_there
-from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, SAMPLE_WAYS, Mix, Part
+from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.mix.recipe import load_recipe
 from blossom_data.mix.write import replacement_of, write_mix
 

@@ -16,11 +16,11 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.records import PANEL, Bad, Replace
 from blossom_data.cli.flags.values import choice, switch
 from blossom_data.cli.jobs import count_skipped, describe_source, finish, input_of
+from blossom_data.config import SAMPLE_WAYS
 from blossom_data.counters import Counters
 from blossom_data.engine import Work
 from blossom_data.errors import ConfigError
 from blossom_data.executors.job import Job
-from blossom_data.mix.plan import SAMPLE_WAYS
 from blossom_data.outputs.replacing import Replacement
 from blossom_data.pull import Pulled, fields_there, pull
 from blossom_data.rows.facts import count_records

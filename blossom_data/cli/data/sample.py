@@ -12,12 +12,11 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice
 from blossom_data.cli.jobs import refuse, replacement_of
+from blossom_data.config import SAMPLE_STRATA, SAMPLE_WAYS
 from blossom_data.counters import Counters
 from blossom_data.curate.extra import require
 from blossom_data.errors import ConfigError
 
-_WAYS = ("uniform", "diversity")
-_STRATA = ("lang", "source", "tag")
 _MOST_SEED = 2**32 - 1
 _MEASURES = {
     "clusters": "clusters covered",
@@ -34,8 +33,9 @@ def command(
     common: Common,
     number: Annotated[int, typer.Option("-n", "--number", min=1, metavar="K", help="Records that are drawn.")],
     by: Annotated[
-        str, choice("--by", among=_WAYS, help="uniform: each as likely; diversity: so that they cover what is asked.")
-    ] = "uniform",
+        str,
+        choice("--by", among=SAMPLE_WAYS, help="uniform: each as likely; diversity: so that they cover what is asked."),
+    ] = SAMPLE_WAYS[0],
     seed: Annotated[
         int,
         typer.Option(
@@ -46,7 +46,7 @@ def command(
         list[str] | None,
         choice(
             "--strata",
-            among=_STRATA,
+            among=SAMPLE_STRATA,
             help="With diversity: what keeps its shares of the set; lang without it; may be given again.",
         ),
     ] = None,

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from blossom_data.cli.flags.endpoint import Asking
 from blossom_data.cli.flags.engine import EngineEndpoint, engine_log, plan_engine
-from blossom_data.config import Secret
 from blossom_data.errors import ConfigError, extra_hint
 from blossom_data.ledger.address import LedgerAddress
 from blossom_data.llm.engines.serve import START_S
@@ -39,10 +38,4 @@ def plan_checkpoint(model: Path, asking: Asking, *, ledger: LedgerAddress, is_ba
         )
     else:
         local = plan_module("blossom_data.train.handoff.server", model, log=log, start_s=start_s)
-    return EngineEndpoint(
-        serving=local.serving,
-        base_url=local.serving.base_url,
-        model=local.model,
-        api_key=Secret(),
-        slots=local.slots,
-    )
+    return EngineEndpoint.of(local)

@@ -12,8 +12,7 @@ from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import Asking, build_endpoint
 from blossom_data.cli.flags.engine import EngineEndpoint, plan_engine
 from blossom_data.cli.flags.evaluating import JudgeFlags, Tested, build_judge
-from blossom_data.cli.flags.money import build_spending
-from blossom_data.cli.jobs import finish, refuse, run_shown, telling_other_ledger, told_gate
+from blossom_data.cli.jobs import finish, refuse, run_shown, telling_other_ledger, terms_of, told_gate
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
@@ -33,7 +32,6 @@ from blossom_data.evaluate.work import JUDGING, Manner, Planned, plan_work
 from blossom_data.executors.job import Job
 from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.place import find_ledger
-from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import Replacement
 
 
@@ -91,8 +89,6 @@ def _job(
     )
     refuse(replacement, is_dry_run=flags.dry_run)
     endpoints: tuple[Endpoint, ...] = (endpoint, judge) if judge is not None and _is_judged(planned) else (endpoint,)
-    counters = Counters()
-    counters.records_total = len(planned.work)
     job = Job(
         label="evaluate",
         work=planned.work,
@@ -103,11 +99,9 @@ def _job(
         serving=local.serving if local else None,
         ledger=ledger,
         about={"suites": planned.counts, "prompts": planned.prompts},
-        counters=counters,
+        counters=Counters(records_total=len(planned.work)),
         batch=batch,
-        spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),
-        stop_when_kept_below=asking.kept.stop_when_kept_below,
-        trust_finish=asking.kept.trust.trust_finish,
+        **terms_of(asking, is_batched=batch is not None),
     )
     return job, planned, endpoint.model
 

@@ -19,6 +19,7 @@ from blossom_data.llm.http.network import is_this_machine
 
 if TYPE_CHECKING:
     from blossom_data.llm.engines.serve import Serving
+    from blossom_data.llm.engines.settings import LocalEngine
 
 ENGINES = ("endpoint", "local")
 _START_S = 600.0
@@ -71,6 +72,17 @@ class EngineEndpoint:
     slots: int | None = None
     """Requests that the embedded engine works on at once; None: an engine of the user's own."""
 
+    @classmethod
+    def of(cls, local: LocalEngine) -> EngineEndpoint:
+        """The endpoint of an engine of ours, which wants no key."""
+        return cls(
+            serving=local.serving,
+            base_url=local.serving.base_url,
+            model=local.model,
+            api_key=Secret(),
+            slots=local.slots,
+        )
+
     def fit(self, endpoint: Endpoint) -> Endpoint:
         """`endpoint`, at this address, within what the engine can do."""
         if self.slots is None:
@@ -120,11 +132,4 @@ def plan_engine(
         key = Secret(os.environ.get("BLOSSOM_API_KEY", "").strip(), origin="BLOSSOM_API_KEY")
         serving = plan_served(serve, model=model, base_url=base_url, log=log, start_s=start_s, api_key=key).serving
         return EngineEndpoint(serving=serving, base_url=serving.base_url, model=model, api_key=key)
-    local = plan_embedded(model, log=log, may_download=flags.allow_download, start_s=start_s)
-    return EngineEndpoint(
-        serving=local.serving,
-        base_url=local.serving.base_url,
-        model=local.model,
-        api_key=Secret(),
-        slots=local.slots,
-    )
+    return EngineEndpoint.of(plan_embedded(model, log=log, may_download=flags.allow_download, start_s=start_s))

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from blossom_data.cli.flags.batch import build_batch
 from blossom_data.cli.flags.common import CommonOfLong
-from blossom_data.cli.flags.endpoint import Asking, build_endpoint
-from blossom_data.cli.flags.engine import plan_engine
-from blossom_data.cli.flags.money import build_spending
+from blossom_data.cli.flags.endpoint import Asking
 from blossom_data.cli.flags.records import PANEL, Bad, Replace
 from blossom_data.cli.flags.values import share
-from blossom_data.cli.jobs import finish, refuse, refuse_same_folder, sources_of
+from blossom_data.cli.jobs import asking_job, finish, refuse, refuse_same_folder, sources_of
 from blossom_data.counters import Counters
 from blossom_data.executors.job import Job
-from blossom_data.ledger.place import find_ledger
-from blossom_data.llm.batch.settings import PRICE_SHARE
 from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.prompts import Prompt, load_prompt
 from blossom_data.rows.facts import fingerprint
@@ -146,23 +141,14 @@ def run_rounds(
         settings: what the manifest says of how the set was made.
         total: pieces of work, where it is known.
     """
-    flags = asking.endpoint
     inputs = [str(given) for given in replacement.inputs]
     files = [given for given in inputs if not given.startswith("bundled:")]
-    ledger = flags.ledger or find_ledger(replacement.out, inputs[0])
-    batch = build_batch(asking.batches, is_quiet=common.is_quiet)
-    local = plan_engine(
-        asking.engine, model=flags.model, base_url=flags.base_url, ledger=ledger, is_batched=batch is not None
-    )
     job = Job(
         label=name,
         rounds=rounds,
         stages=stages,
         out=replacement.out,
         replacement=replacement,
-        endpoints=(build_endpoint(flags, local),),
-        serving=local.serving if local else None,
-        ledger=ledger,
         about={
             "inputs": [fingerprint(given) for given in files],
             "sources": [source for given in files for source in sources_of(given)],
@@ -172,9 +158,6 @@ def run_rounds(
         counters=Counters(records_total=total),
         max_bad=making.bad.max_bad,
         shard_records=making.shard_records,
-        batch=batch,
-        spending=build_spending(asking.money, factor=PRICE_SHARE if batch else 1.0),
-        stop_when_kept_below=asking.kept.stop_when_kept_below,
-        trust_finish=asking.kept.trust.trust_finish,
     )
-    return finish(job, common, is_dry_run=flags.dry_run)
+    job = asking_job(job, asking, inputs[0], is_quiet=common.is_quiet)
+    return finish(job, common, is_dry_run=asking.endpoint.dry_run)

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 from blossom_data.curate.sample.sample import MOST_CLUSTERS, farthest_first
 from blossom_data.curate.sample.vectors import clusters, vectors
 
-MEMORY_REQUEST_BYTES = 7_000
-"""What a request takes while the order is found: its texts, and two vectors."""
 _REQUESTS_A_CLUSTER = 40
 
 

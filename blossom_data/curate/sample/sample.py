@@ -25,8 +25,6 @@ from blossom_data.curate.verb_objects import instruction_and_input
 from blossom_data.records import Record
 
 NAME = "sample"
-WAYS = ("uniform", "diversity")
-STRATA = ("lang", "source", "tag")
 _POOL_TIMES, _POOL_MOST, _POOL_LEAST_TIMES = 10, 50_000, 2
 _RECORDS_A_CLUSTER = 4
 MOST_CLUSTERS = 1_024
@@ -36,8 +34,8 @@ class Sample:
     """Draws `number` records.
 
     Args:
-        by: one of WAYS.
-        strata: names out of STRATA whose values keep their shares; of a record's tags the first counts.
+        by: one of config.SAMPLE_WAYS.
+        strata: names out of config.SAMPLE_STRATA whose values keep their shares; of a record's tags the first counts.
         left_out: told of each record that is not drawn.
     """
 

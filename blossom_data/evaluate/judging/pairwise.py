@@ -37,9 +37,8 @@ class Compare:
     name: str = "compare"
     version: int = 1
 
-    @property
-    def calls(self) -> int:
-        """Verdicts that it asks for, of a record whose judge is understood at once."""
+    def calls_for(self, record: Record) -> int:
+        """Verdicts that a record takes, where the judge is understood at once."""
         return 2 * self.asking.turns
 
     def run(self, record: Record) -> Generator[Question, Any, Record]:

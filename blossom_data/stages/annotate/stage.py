@@ -89,6 +89,10 @@ class Annotate:
         step = Lineage(self.name, self.version, prompt.hash, model, ",".join(keys))
         return replace(record, messages=tuple(written), lineage=(*record.lineage, step))
 
+    def calls_for(self, record: Record) -> int:
+        """The calls that a record takes, where every first try is right: one for each turn of the user."""
+        return max(1, sum(turn.role == "user" for turn in record.messages))
+
     def style_of(self, record: Record) -> str:
         """The system text for `record`, without what its own system turns add."""
         prompt = self.prompt_for(record)

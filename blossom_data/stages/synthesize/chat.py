@@ -12,7 +12,6 @@ asked for once more, with what was wrong.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.clean import asked_in
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.synthesize.keyed_draw import keyed_draw
 from blossom_data.stages.synthesize.origin import PERSONA, SEED, first_request, made, values_of
 from blossom_data.stages.synthesize.personas import PATIENCE, Persona
 from blossom_data.stages.synthesize.simulator import find_turn_fault, is_farewell
@@ -108,8 +108,7 @@ class Chat:
 
     def _turns(self, record: Record) -> int:
         """How many turns this user bears: a number between `least` and `most`, by the seed and the patience."""
-        digest = hashlib.blake2b(f"{self.seed}/{record.id}".encode(errors="surrogatepass"), digest_size=8).digest()
-        number, span = int.from_bytes(digest, "big"), self.most - self.least
+        number, span = keyed_draw(self.seed, record.id), self.most - self.least
         patience = self._persona(record).patience
         if not patience:
             return self.least + number % (span + 1)

@@ -9,7 +9,7 @@ that was not sent come back byte for byte. It does not ask and does not check.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from blossom_data.records import Message
@@ -169,6 +169,11 @@ def estimate_tokens(text: str) -> int:
     """Tokens of `text`, rounded up: four ASCII characters or one other character each."""
     ascii_chars = len(text.encode("ascii", "ignore"))
     return (ascii_chars + 3) // 4 + len(text) - ascii_chars
+
+
+def message_tokens(messages: Iterable[Message]) -> int:
+    """Tokens of what `messages` say, estimated."""
+    return sum(estimate_tokens(message.content) for message in messages)
 
 
 def in_calls(segments: Sequence[Segment], max_tokens: int) -> list[tuple[Segment, ...]]:

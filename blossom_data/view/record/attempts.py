@@ -26,11 +26,11 @@ from blossom_data.ledger.place import ledger_named
 from blossom_data.llm.decode import BadReply
 from blossom_data.llm.money.prices import Price
 from blossom_data.records import Lineage, Record, Reject
+from blossom_data.report.page.html import visible
 from blossom_data.stages.build import build_stage
 from blossom_data.stages.translate.accept import explain_reply
 from blossom_data.stages.translate.stage import Translate
 from blossom_data.view.record.replaying import Round, replay
-from blossom_data.view.record.spans import visible
 
 if TYPE_CHECKING:
     from blossom_data.ledger.opening import Snapshot

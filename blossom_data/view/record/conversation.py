@@ -14,11 +14,12 @@ import orjson
 
 from blossom_data.languages.tags import base_of
 from blossom_data.records import Message, Record
+from blossom_data.report.page.html import visible
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import valid_record
 from blossom_data.train.data.pairs import valid_pair
 from blossom_data.view.index.facets import PAIR
-from blossom_data.view.record.spans import Span, compared, protected_spans, visible
+from blossom_data.view.record.spans import Span, compared, protected_spans
 
 _BESIDE = ("id", "source", "source_id", "lang", "gold", "tags", "lineage", "tools")
 """Of a pair: what it says beside its turns."""

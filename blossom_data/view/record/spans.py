@@ -10,19 +10,13 @@ replaced by their visible code.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from blossom_data.report.changes import changes
+from blossom_data.report.page.html import visible
 from blossom_data.stages.translate.masks import find_spans
 
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
-)
-_WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|\w+|\s+|[^\w\s]")
-_MOST_WORDS = 3_000
-"""Of longer texts lines are compared, for the time grows with the square."""
 _MOST_MASKED_CHARS = 200_000
 
 
@@ -31,11 +25,6 @@ class Span(NamedTuple):
 
     text: str
     kind: str = ""
-
-
-def visible(text: str) -> str:
-    """`text` with every sign that hides, or steers what stands around it, as its code."""
-    return _HIDDEN.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
 
 
 def plain(text: str) -> list[Span]:
@@ -57,23 +46,10 @@ def protected_spans(text: str) -> list[Span]:
 
 def compared(before: str, after: str) -> tuple[list[Span], list[Span]]:
     """Both texts with what is only in one of them apart."""
-    if before == after:
-        return plain(before), plain(after)
-    old, new = _words(before), _words(after)
-    if max(len(old), len(new)) > _MOST_WORDS:
-        old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
-        if max(len(old), len(new)) > _MOST_WORDS:
-            return _shown([Span(before, "gone")]), _shown([Span(after, "new")])
-    left: list[Span] = []
-    right: list[Span] = []
-    for what, a, b, c, d in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        left.append(Span("".join(old[a:b]), "" if what == "equal" else "gone"))
-        right.append(Span("".join(new[c:d]), "" if what == "equal" else "new"))
+    pieces = changes(before, after)
+    left = [Span(piece.text, "gone" if piece.sign else "") for piece in pieces if piece.sign != "+"]
+    right = [Span(piece.text, "new" if piece.sign else "") for piece in pieces if piece.sign != "-"]
     return _shown(left), _shown(right)
-
-
-def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
 
 
 def _shown(pieces: Iterable[Span]) -> list[Span]:

@@ -17,13 +17,13 @@ from starlette.responses import RedirectResponse, Response
 
 from blossom_data.records import Record
 from blossom_data.report.codes import meaning
+from blossom_data.report.page.html import visible
 from blossom_data.review import MARKS, Mark, messages_hash
 from blossom_data.review.marks import MOST_NOTE_CHARS
 from blossom_data.view.index.facets import KEPT, TAG
 from blossom_data.view.index.reading import Chosen
 from blossom_data.view.index.searching import search
 from blossom_data.view.record.conversation import conversation, pair_of, record_of, replies_of, snippet, tools_text
-from blossom_data.view.record.spans import visible
 from blossom_data.view.server.html import Pages
 from blossom_data.view.server.library import Library, OpenSet
 from blossom_data.view.server.state import MARK, MARKED, State

@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from blossom_data.publish.compare import causes_of_change, entry_of
+from blossom_data.report.page.html import visible
 from blossom_data.view.index.differences import KINDS, Differences
 from blossom_data.view.record.conversation import Turn, conversation, pair_of, record_of, snippet
-from blossom_data.view.record.spans import visible
 from blossom_data.view.server.html import Pages
 from blossom_data.view.server.library import Library, OpenSet
 

@@ -2,8 +2,8 @@
 
     Pages(lang="zh").show(request, "browse.html", rows=[...])
 
-A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml;
-those of the codes of rejects are in report/page/codes_zh.toml.
+A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml; what the codes
+of rejects mean is translated for all pages, in report/page/codes_zh.toml.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from blossom_data.report.page.words import code_meanings
+from blossom_data.report.page.html import visible
+from blossom_data.report.page.words import HTML_LANGS, catalogue
 from blossom_data.view.index.facets import LENGTHS
-from blossom_data.view.record.spans import visible
 
 _COMPARED = 2
 FACET_LABELS = {
@@ -39,11 +39,15 @@ FACET_LABELS = {
 
 @cache
 def translations(lang: str) -> Mapping[str, str]:
-    """English texts of the pages with their translations; nothing for English."""
+    """English texts of the pages, and what codes of rejects mean, with their translations; nothing for English."""
+    return {**catalogue(lang), **own_texts(lang)}
+
+
+def own_texts(lang: str) -> dict[str, str]:
+    """The translations of texts/LANG.toml."""
     if lang == "en":
         return {}
-    found: dict[str, str] = tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
-    return {**code_meanings(lang), **found}
+    return tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
 
 
 class Pages:
@@ -61,7 +65,7 @@ class Pages:
         self._environment.filters["number"] = lambda value: f"{value:,}"
         self._environment.globals |= {
             "t": self.text,
-            "lang": {"zh": "zh-Hans"}.get(lang, lang),
+            "lang": HTML_LANGS[lang],
             "has_chat": has_chat,
             "has_sets": sets > 0,
             "has_versions": sets >= _COMPARED,

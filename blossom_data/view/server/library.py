@@ -11,13 +11,13 @@ from typing import Any
 
 from blossom_data.counters import Counters
 from blossom_data.records import Record
+from blossom_data.report.page.html import visible
 from blossom_data.review import Mark, Review, messages_hash
 from blossom_data.shards import read_manifest
 from blossom_data.view.index.opening import Source
 from blossom_data.view.index.reading import Chosen, Index
 from blossom_data.view.record.attempts import Workshop
 from blossom_data.view.record.conversation import record_of
-from blossom_data.view.record.spans import visible
 from blossom_data.view.server.state import State
 
 _LOOK_AGAIN_S = 2.0

@@ -55,13 +55,6 @@ def renderings_of(word: str) -> tuple[str, ...]:
     return own_renderings().get(stem(word), ())
 
 
-@cache
-def words_of() -> dict[str, frozenset[str]]:
-    """Chinese word of two or more characters -> English words, any one of which is enough; nouns_more adds none."""
-    wanted = {sign for signs in renderings("nouns").values() for sign in signs if len(sign) >= 2}
-    return {sign: english for sign, english in _reversed(words()).items() if sign in wanted}
-
-
 def _reversed(table: dict[str, tuple[str, ...]]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for word, signs in table.items():

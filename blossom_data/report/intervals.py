@@ -1,4 +1,4 @@
-"""How sure a score is: intervals that are said beside it, and whether a difference is more than noise.
+"""How sure a share or a mean is: the 95 % interval that is said beside it.
 
     wilson(37, 100)                          (0.282, 0.468)
     bootstrap([[8, 7], [9], [3, 4]])         2.5 and 97.5 percentiles of the mean over questions drawn anew
@@ -14,7 +14,7 @@ from math import sqrt
 
 DRAWS = 2_000
 _Z = 1.959964
-"""Of 95 %."""
+"""Standard normal quantile of a two-sided interval of 95 %."""
 
 
 def wilson(right: int, of: int) -> tuple[float, float] | None:
