@@ -206,6 +206,7 @@ def test_files_of_the_users_own_have_references_rubrics_and_labels(tmp_path: Pat
         [
             {"prompt": "Two rivers?", "reference": "Volga", "category": "geo", "rubric": "Names two."},
             {"messages": [{"role": "user", "content": "And seas?"}, {"role": "assistant", "content": "Black Sea"}]},
+            {"prompt": "No reference?", "reference": [None]},
         ],
     )
     write_lines(tmp_path / "sums.jsonl", [{"prompt": "1+1?", "gold": 2}, {"prompt": "2+2?", "gold": "4"}])
@@ -215,7 +216,8 @@ def test_files_of_the_users_own_have_references_rubrics_and_labels(tmp_path: Pat
     assert done.code == 0, done.err
     documents.sort(key=lambda document: document["conversation"][0]["content"])
     assert (documents[0]["reference"], documents[0]["answer"]) == ("Black Sea", "It is 2.")
-    assert (documents[1]["rubric"], documents[1]["category"]) == ("Names two.", "geo")
+    assert "reference" not in documents[1]
+    assert (documents[2]["rubric"], documents[2]["category"]) == ("Names two.", "geo")
     told = scores(tmp_path)["suites"]
     assert (told["mine"]["average"], told["sums"]["accuracy"]) == (6, 0.5)
 
