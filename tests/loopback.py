@@ -132,6 +132,8 @@ class Loopback:
         self.requests: list[LoopbackRequest] = []
         self.in_flight = self.max_in_flight = 0
         self.connections = 0
+        self.holds: Callable[[LoopbackRequest], bool] = lambda request: False
+        """Whether a request has to wait: asked again and again until it need not."""
         self.aborted = 0
         """Requests whose client went away before the answer."""
 
@@ -208,6 +210,8 @@ class Loopback:
         latency_s = self._latency_s(request) if callable(self._latency_s) else self._latency_s
         if latency_s > 0:
             await asyncio.sleep(latency_s)
+        while self.holds(request):
+            await asyncio.sleep(0.01)
 
     def _route(self, request: LoopbackRequest) -> Response:
         if request.path.endswith("/chat/completions"):

@@ -14,6 +14,8 @@ from blossom_data.ledger.store import Ledger, StageTotals
 if TYPE_CHECKING:
     from blossom_data.ledger.postgres.snapshot import PostgresSnapshot
 
+    Snapshot = LedgerSnapshot | PostgresSnapshot
+
 
 def open_ledger(address: LedgerAddress, *, job: str, say: Callable[[str], None], is_shared: bool = False) -> Ledger:
     """The ledger at `address`, to buy with; raises as SqliteLedger and PostgresLedger.
@@ -30,7 +32,7 @@ def open_ledger(address: LedgerAddress, *, job: str, say: Callable[[str], None],
     return PostgresLedger(address, job=job, say=say, is_shared=is_shared)
 
 
-def open_snapshot(address: LedgerAddress) -> LedgerSnapshot | PostgresSnapshot:
+def open_snapshot(address: LedgerAddress) -> Snapshot:
     """The ledger at `address` for a run that buys nothing; raises as LedgerSnapshot and PostgresSnapshot."""
     if isinstance(address, Path):
         return LedgerSnapshot(address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def server(folder: Path) -> Iterator[ViewServer]:
 
 
 def test_every_attempt_of_a_reject_is_shown_with_its_request(server: ViewServer) -> None:
-    page = server.page("/s/0", code="translate/quarantine")
+    page = server.page("/s/0", code="translate/quarantine", q="twice as many llamas")
     found = re.search(r'href="(/s/0/r/\d+)', page)
     assert found is not None
     record = server.page(found[1])
@@ -82,3 +83,33 @@ def test_without_its_ledger_a_set_is_shown_and_says_so(folder: Path, tmp_path: P
         assert "--ledger FILE" in server.page("/s/0/r/0")
     with ViewServer("set", "--ledger", folder / "demo/ledger.sqlite", cwd=tmp_path) as server:
         assert "accepted" in server.page("/s/0/r/0")
+
+
+def test_a_pair_shows_both_replies_and_how_the_chosen_one_came_about(tmp_path: Path) -> None:
+    said = iter(["It is three.", "It is one.", "It is two."])
+
+    def respond(request: LoopbackRequest) -> str:
+        if request.body["model"] != "judge":
+            return next(said)
+        answer = json.loads(request.text)["answer"]
+        return json.dumps({"reason": f"so: {answer}", "score": 9 if "one" in answer else 2 if "three" in answer else 5})
+
+    write_lines(tmp_path / "in.jsonl", [{"messages": [{"role": "user", "content": "Say a number."}]}])
+    with Loopback(respond) as model:
+        flags = ("--best-of", 3, "--annotator", "writer", "--pairs", "--structured", "off", "--max-in-flight", 1)
+        at = ("--base-url", model.base_url, "--model", "judge")
+        done = blossom("judge", "in.jsonl", "-o", "out", *flags, *at, cwd=tmp_path)
+    assert done.code == 0, done
+    with ViewServer("out", cwd=tmp_path) as server:
+        page, listed, found = server.page("/s/0/r/0"), server.page("/s/0"), server.page("/s/0", q="It is three")
+        refused = server.post("/s/0/r/0/mark", {"mark": "drop", "messages": "", "note": ""})
+    assert re.search(r"<h4>rejected</h4>.*<del>three</del>.*<h4>chosen</h4>.*<ins>one</ins>", page, re.DOTALL)
+    assert page.count('class="attempt"') == 2
+    assert "so: It is one." in page
+    assert "It is two." not in page
+    assert 'name="mark"' not in page
+    assert refused == 400
+    assert "Say a number." in listed and "It is one." in listed
+    assert "Say a number." in found
+    assert blossom("report", "out", "-o", "out.html", cwd=tmp_path).code == 0
+    assert "It is one." in (tmp_path / "out.html").read_text()

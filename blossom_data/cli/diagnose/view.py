@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,10 +15,11 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.talkers import TalkerFlags, Talkers
-from blossom_data.cli.flags.values import choice, switch
+from blossom_data.cli.flags.values import LedgerFlag, choice, ledger_option, switch
 from blossom_data.cli.pipelines.job import open_source
 from blossom_data.cli.work_bar import working
 from blossom_data.errors import ConfigError, extra_hint
+from blossom_data.ledger.address import LedgerAddress
 from blossom_data.pipelines.load import find_pipeline, open_pipeline
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.records import Record
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _PORTS = 65_535
 _MOST_CHATS = 2
+_LEDGER_VARIABLE = "BLOSSOM_LEDGER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +49,9 @@ class Beside:
         ),
     ] = None
     ledger: Annotated[
-        Path | None,
-        typer.Option(
-            "--ledger", exists=True, dir_okay=False, metavar="FILE", help="Ledger; else the one of SET's manifest."
+        LedgerFlag | None,
+        ledger_option(
+            "Ledger (a file, or postgresql://HOST/DATABASE); else the one of SET's manifest.", envvar=_LEDGER_VARIABLE
         ),
     ] = None
     pipeline: Annotated[
@@ -98,12 +101,13 @@ def command(
         from blossom_data.view.server.library import Library
     except ImportError as why:
         raise ConfigError(f"`view` needs {why.name}, which is not installed", hint=extra_hint("view")) from why
+    ledger = _checked_ledger(beside.ledger)
     talkers = Talkers(endpoint)
     library = Library([])
     opened = serving.bound(port)
     try:
         answering = tuple(talkers.make(name) for name in chat or ())
-        library = Library([_opened(path, beside, common) for path in sets or ()])
+        library = Library([_opened(path, beside, ledger, common) for path in sets or ()])
         serving.serve(
             library,
             answering,
@@ -119,7 +123,7 @@ def command(
     return 0
 
 
-def _opened(path: Path, beside: Beside, common: Common) -> OpenSet:
+def _opened(path: Path, beside: Beside, ledger: LedgerAddress | None, common: Common) -> OpenSet:
     """One set with its index, which is built with a bar where it is missing."""
     from blossom_data.view.index.opening import Source
     from blossom_data.view.server.library import made_of, open_set
@@ -129,7 +133,7 @@ def _opened(path: Path, beside: Beside, common: Common) -> OpenSet:
     other = beside.original or made_of(source)
     original = Source(other) if other else _pulled(source, pipeline) if pipeline else None
     with working(f"index {path}", is_quiet=common.is_quiet) as counters:
-        return open_set(source, _workshop(source, pipeline, beside), original, counters)
+        return open_set(source, _workshop(source, pipeline, ledger, beside.prices), original, counters)
 
 
 def _pipeline(source: Source, beside: Beside) -> Pipeline | None:
@@ -155,13 +159,26 @@ def _pulled(source: Source, pipeline: Pipeline) -> Source | None:
     return Source(source.path, pulled=records, known=known, name=f"{pipeline.name}: {len(sources)} sources")
 
 
-def _workshop(source: Source, pipeline: Pipeline | None, beside: Beside) -> Workshop:
+def _checked_ledger(ledger: LedgerAddress | None) -> LedgerAddress | None:
+    """The ledger that is named, which is there; None for a file of the environment in which nothing was bought yet."""
+    from blossom_data.ledger.opening import open_snapshot
+
+    if isinstance(ledger, Path) and not ledger.is_file():
+        if str(ledger) == os.environ.get(_LEDGER_VARIABLE):
+            return None
+        raise ConfigError(f"there is no ledger {ledger}", hint="leave out --ledger for the one of SET's manifest")
+    if ledger is not None:
+        open_snapshot(ledger).close()
+    return ledger
+
+
+def _workshop(source: Source, pipeline: Pipeline | None, ledger: LedgerAddress | None, prices: Path | None) -> Workshop:
     """What is known of how a set was made: by flags, else by its manifest."""
     from blossom_data.ledger.place import find_ledger
     from blossom_data.llm.money.prices import load_prices
     from blossom_data.view.record.attempts import Workshop, ledger_of
 
-    ledger = beside.ledger or ledger_of(source.path)
+    ledger = ledger or ledger_of(source.path)
     if ledger is None and (source.is_live or (source.path / BUILDING).is_dir()):
         ledger = find_ledger(source.path)
     asked = source.manifest.get("asked")
@@ -179,7 +196,7 @@ def _workshop(source: Source, pipeline: Pipeline | None, beside: Beside) -> Work
     return Workshop(
         ledger=ledger,
         models=models,
-        prices=load_prices(beside.prices) if beside.prices else {},
+        prices=load_prices(prices) if prices else {},
         **known,
     )
 

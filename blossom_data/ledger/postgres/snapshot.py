@@ -79,6 +79,17 @@ class PostgresSnapshot(NothingIsBought):
             raise found
         return found
 
+    def model_of(self, key: bytes) -> str:
+        """The model that was asked for the stored reply of `key`, "" where that is not known."""
+        rows = self._read("SELECT model FROM blossom_data.replies WHERE key = %s", key)
+        return str(rows[0][0]) if rows else ""
+
+    def failures_of(self, keys: Sequence[bytes]) -> list[tuple[float, int, str, str]]:
+        """(time, HTTP status, cause, detail) of the calls for `keys` that brought no reply, in order."""
+        return self._read(
+            "SELECT at, status, cause, detail FROM blossom_data.failures WHERE key = ANY(%s) ORDER BY at", list(keys)
+        )
+
     async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
         raise LedgerError("a dry run buys nothing", hint="this is a bug; please report it")
 
@@ -88,6 +99,11 @@ class PostgresSnapshot(NothingIsBought):
 
     def close(self) -> None:
         self._server.close()
+
+    def _read(self, query: str, value: object) -> list[tuple[Any, ...]]:
+        if not self._is_made:
+            return []
+        return self._server.call(lambda database: database.execute(query, (value,)).fetchall())
 
 
 @contextmanager

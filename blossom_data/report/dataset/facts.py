@@ -76,6 +76,7 @@ class Facts:
 
     def add(self, row: Mapping[str, Any] | None) -> None:
         """Counts a row; None, or one that is no record, as unreadable."""
+        row = _with_messages(row) if row is not None and "chosen" in row else row
         turns = row.get("messages") if row is not None else None
         if row is None or type(turns) is not list or not all([type(turn) is dict for turn in turns]):
             self.unreadable += 1
@@ -152,6 +153,12 @@ class Facts:
         lengths.whole.add(whole)
         if said:
             self.repeats.add("\n".join(said))
+
+
+def _with_messages(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A pair of replies to one prompt as the record with the chosen one; any other row as it is."""
+    prompt, chosen = row.get("prompt"), row.get("chosen")
+    return {**row, "messages": [*prompt, *chosen]} if type(prompt) is list and type(chosen) is list else row
 
 
 def _maker(step: Mapping[str, Any]) -> Maker:

@@ -37,5 +37,15 @@ def catalogue(lang: str) -> dict[str, str]:
     """English text -> that of `lang`; empty for English."""
     if lang == "en":
         return {}
-    found = tomllib.loads(resources.files(__package__).joinpath(f"{lang}.toml").read_text("utf-8"))
+    return {**code_meanings(lang), **_texts(f"{lang}.toml")}
+
+
+@functools.cache
+def code_meanings(lang: str) -> dict[str, str]:
+    """What the codes of rejects mean, in English -> in `lang`; empty for English."""
+    return {} if lang == "en" else _texts(f"codes_{lang}.toml")
+
+
+def _texts(name: str) -> dict[str, str]:
+    found = tomllib.loads(resources.files(__package__).joinpath(name).read_text("utf-8"))
     return {str(english): str(told) for english, told in found.items()}

@@ -16,6 +16,9 @@ TAG = "tag"
 LENGTHS = (0, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000)
 """Characters of all texts of a record, at least; the value of `length` is one of these."""
 KEPT, REJECTED, FAILED, UNREADABLE = "kept", "rejected", "failed", "unreadable"
+PAIR = ("chosen", "rejected")
+"""The replies of a row that holds two, one of them preferred."""
+_FIELDS = ("system", "instruction", "input", "prompt", "question", "output", "completion", "response", "answer", *PAIR)
 _CATEGORY, _SCORE = "category:", "judge:"
 _MOST_CHARS = 120
 """Of a value: names are short, and what claims to be one may be a whole text."""
@@ -52,17 +55,24 @@ def facets_of(row: dict[str, Any], kind: str) -> Facets:
 
 def texts_of(row: dict[str, Any]) -> Iterator[str]:
     """The texts of a record, whatever the layout that a trainer wants it in."""
+    names: tuple[str, ...] = _FIELDS
     turns = row.get("messages") or row.get("conversations")
     if isinstance(turns, list):
-        for turn in turns:
-            if isinstance(turn, dict):
-                for name in ("content", "reasoning_content", "value"):
-                    if isinstance(text := turn.get(name), str):
-                        yield text
-        return
-    for name in ("system", "instruction", "input", "prompt", "question", "output", "completion", "response", "answer"):
-        if isinstance(text := row.get(name), str):
-            yield text
+        yield from _texts_of_turns(turns)
+        names = PAIR
+    for name in names:
+        if isinstance(given := row.get(name), str):
+            yield given
+        elif given:
+            yield from _texts_of_turns(given if isinstance(given, list) else [given])
+
+
+def _texts_of_turns(turns: list[Any]) -> Iterator[str]:
+    for turn in turns:
+        if isinstance(turn, dict):
+            for name in ("content", "reasoning_content", "value"):
+                if isinstance(text := turn.get(name), str):
+                    yield text
 
 
 def _bucket(length: int) -> str:

@@ -22,12 +22,14 @@ from typing import Any, Self
 import orjson
 import zstandard
 
-from blossom_data.view.index.facets import FACETS, KEPT, Facets, facets_of
+from blossom_data.view.index.facets import FACETS, KEPT, PAIR, Facets, facets_of
 
 OTHER = "…"
-FORMAT = 1
+FORMAT = 2
 BLOCK_BYTES = 1 << 18
 _LEVEL = 1
+_CONTENT = ("messages", "prompt", *PAIR)
+"""Of a pair: what changes where the record is said to be changed."""
 _MOST_VALUES, _MOST_TAG_SETS, _MOST_COMBOS = 2_000, 20_000, 200_000
 _BUFFERED_ROWS = 1 << 16
 _PARTS = 16
@@ -73,7 +75,8 @@ class IndexWriter:
         combo = self._combo(facets_of(row, kind))
         self._counts[combo] += 1
         self._combos.append(combo)
-        self._hashes.append(hash64(_dumped(row.get("messages"))))
+        content = row.get("messages") if PAIR[0] not in row else [row.get(name) for name in _CONTENT]
+        self._hashes.append(hash64(_dumped(content)))
         if kind == KEPT:
             self._ids.extend((id_hash(str(row.get("id", ""))), self.rows))
         self.rows += 1

@@ -13,15 +13,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
 from blossom_data.asks import Ask, Reply, Stage
-from blossom_data.errors import BlossomError
+from blossom_data.errors import BlossomError, LedgerError
 from blossom_data.languages.tags import base_of
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.place import ledger_named
-from blossom_data.ledger.snapshot import LedgerSnapshot
 from blossom_data.llm.decode import BadReply
 from blossom_data.llm.money.prices import Price
 from blossom_data.records import Lineage, Record, Reject
@@ -30,6 +31,9 @@ from blossom_data.stages.build import build_stage
 from blossom_data.stages.translate.accept import explain_reply
 from blossom_data.stages.translate.stage import Translate
 from blossom_data.view.record.replaying import Round, replay
+
+if TYPE_CHECKING:
+    from blossom_data.ledger.opening import Snapshot
 
 ACCEPTED = "accepted"
 _ASKING = ("translate", "annotate", "classify", "judge", "verify-math")
@@ -76,7 +80,9 @@ class Story:
     prompt: str = ""
     attempts: list[Attempt] = field(default_factory=list)
     missing: str = ""
-    """Why requests are not shown: settings, original, ledger; "" where they are."""
+    """Why requests are not shown: settings, original, ledger, unread; "" where they are."""
+    unread: str = ""
+    """Why the ledger could not be read."""
     failures: list[tuple[str, int, str]] = field(default_factory=list)
     """(cause, HTTP status, detail) of calls that brought no reply."""
 
@@ -85,7 +91,7 @@ class Story:
 class Workshop:
     """What is known of how a set was made."""
 
-    ledger: Path | None = None
+    ledger: LedgerAddress | None = None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Of each stage, as a pipeline has them; what is not named has the command's defaults."""
     prompts: Path | None = None
@@ -103,13 +109,20 @@ class Workshop:
         if "code" in row and row.get("stage") != "read":
             code = f"{row['code']}: {row.get('detail', '')}"
             steps.append(Lineage(str(row["stage"]), 0))
-        if self.ledger is None or not self.ledger.is_file():
+        if self.ledger is None or (isinstance(self.ledger, Path) and not self.ledger.is_file()):
             return [Story(step.stage, step.version, step.model, step.prompt, missing="ledger") for step in steps]
-        with closing(LedgerSnapshot(self.ledger)) as stored:
-            return list(self._told(steps, code, record, original, stored))
+        try:
+            with closing(open_snapshot(self.ledger)) as stored:
+                return list(self._told(steps, code, record, original, stored))
+        except LedgerError as why:
+            told = visible(str(why))
+            return [
+                Story(step.stage, step.version, step.model, step.prompt, missing="unread", unread=told)
+                for step in steps
+            ]
 
     def _told(
-        self, steps: list[Lineage], code: str, record: Record, original: Record | None, stored: LedgerSnapshot
+        self, steps: list[Lineage], code: str, record: Record, original: Record | None, stored: Snapshot
     ) -> Iterator[Story]:
         """The stories; what one stage made goes into the next."""
         current = original
@@ -120,24 +133,28 @@ class Workshop:
             if step.stage in _ASKING and (keys or is_refused or step.stage == "verify-math"):
                 given = record if is_refused else current or _before(step.stage, record)
                 current = self._tell(story, step, given, keys, stored)
-                story.failures = _failures(stored, keys)
             if is_refused and story.attempts and not story.attempts[-1].detail:
                 story.attempts[-1].verdict, _, story.attempts[-1].detail = visible(code).partition(": ")
             yield story
 
     def _tell(
-        self, story: Story, step: Lineage, given: Record | None, keys: list[bytes], stored: LedgerSnapshot
+        self, story: Story, step: Lineage, given: Record | None, keys: list[bytes], stored: Snapshot
     ) -> Record | None:
         """Fills the story in; gives the record that the stage made, where that is known."""
         made: Record | None = None
+        asked: list[bytes] = []
         models = [model for key in keys if (model := stored.model_of(key))] + [step.model, *self.models]
         with suppress(BlossomError):
             stage = self._stage(step.stage, given) if given is not None else None
             if stage is not None and given is not None:
                 found = replay(stage, given, stored, models=models, further=self.further)
-                story.attempts = [each for part in found.rounds for each in self._attempts(stage, given, part)]
-                made = found.result if isinstance(found.result, Record) else None
-                self._judge(story, found.rounds, found.result)
+                asked = [key for part in found.rounds for key in part.keys]
+                # The best of several may be another reply than the one that the stage takes by itself.
+                if not keys or not set(keys).isdisjoint(asked):
+                    story.attempts = [each for part in found.rounds for each in self._attempts(stage, given, part)]
+                    made = found.result if isinstance(found.result, Record) else None
+                    self._judge(story, found.rounds, found.result)
+        story.failures = _failures(stored, [*keys, *asked])
         known = {attempt.reply for attempt in story.attempts}
         for key in keys:
             with suppress(BlossomError):
@@ -220,7 +237,7 @@ def _settings(ask: Ask) -> str:
     return visible(orjson.dumps({key: value for key, value in told.items() if value is not None}).decode())
 
 
-def _failures(stored: LedgerSnapshot, keys: list[bytes]) -> list[tuple[str, int, str]]:
+def _failures(stored: Snapshot, keys: list[bytes]) -> list[tuple[str, int, str]]:
     found = stored.failures_of(keys) if keys else []
     return [(visible(cause), status, visible(detail)) for _, status, cause, detail in found[:_MOST_FAILURES]]
 

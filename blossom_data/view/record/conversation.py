@@ -6,7 +6,7 @@ turns[0].role, turns[0].original, turns[0].content       "user", [Span("Explain 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import Any
 
@@ -17,7 +17,12 @@ from blossom_data.records import Message, Record
 from blossom_data.report.page.html import visible
 from blossom_data.rows.row import Unreadable
 from blossom_data.rows.valid import valid_record
+from blossom_data.train.data.pairs import valid_pair
+from blossom_data.view.index.facets import PAIR
 from blossom_data.view.record.spans import Span, compared, protected_spans
+
+_BESIDE = ("id", "source", "source_id", "lang", "gold", "tags", "lineage", "tools")
+"""Of a pair: what it says beside its turns."""
 
 
 @dataclass(slots=True)
@@ -33,6 +38,7 @@ class Turn:
     """name and arguments of each tool that is called."""
     answers: str = ""
     """Of a tool's turn: the call that it answers."""
+    original_calls: list[dict[str, str]] = field(default_factory=list)
     is_learnt: bool = True
     is_changed: bool = False
     text: str = ""
@@ -40,7 +46,9 @@ class Turn:
 
 
 def record_of(row: dict[str, Any]) -> Record | None:
-    """The record of a row, of a reject that which it holds; None where it is none."""
+    """The record of a row, of a reject that which it holds, of a pair that with the chosen reply; None for none."""
+    if pair := pair_of(row):
+        return pair[0]
     held = row.get("record") if "messages" not in row else row
     if not isinstance(held, dict):
         return None
@@ -48,6 +56,29 @@ def record_of(row: dict[str, Any]) -> Record | None:
         return valid_record(held)
     except Unreadable:
         return None
+
+
+def pair_of(row: dict[str, Any]) -> tuple[Record, Record] | None:
+    """Of a row with two replies to one prompt, the record with the chosen and that with the rejected one."""
+    if any(row.get(name) is None for name in PAIR):
+        return None
+    try:
+        prompt, *replies = valid_pair(row)
+        turns = [turn.to_dict() for turn in (*prompt, replies[0])]
+        chosen = valid_record({**{name: row[name] for name in _BESIDE if name in row}, "messages": turns})
+    except Unreadable:
+        return None
+    return chosen, replace(chosen, messages=(*prompt, replies[1]))
+
+
+def replies_of(row: dict[str, Any]) -> list[Turn]:
+    """The turns of a pair: the prompt as it is, and the chosen reply beside the rejected one; none of another row."""
+    if (pair := pair_of(row)) is None:
+        return []
+    chosen, rejected = pair
+    reply = _beside(chosen.messages[-1], rejected.messages[-1], is_translation=False)
+    reply.is_changed = False
+    return [*conversation(chosen, None)[:-1], reply]
 
 
 def conversation(record: Record, original: Record | None) -> list[Turn]:
@@ -58,19 +89,23 @@ def conversation(record: Record, original: Record | None) -> list[Turn]:
     if original is None:
         return [_turn(message, protected_spans(message.content)) for message in record.messages]
     is_translation = bool(record.lang and original.lang) and base_of(record.lang) != base_of(original.lang)
-    turns = []
-    for mine, other in _paired(record.messages, original.messages):
-        turn = _turn(mine, []) if mine else Turn(other.role if other else "")
-        before, after = (other.content if other else ""), (mine.content if mine else "")
-        if is_translation or not (other and mine):
-            turn.original = protected_spans(before) if other else None
-            turn.content = protected_spans(after)
-        else:
-            turn.original, turn.content = compared(before, after)
-        turn.original_thinking = visible(other.reasoning_content) if other else ""
-        turn.is_changed = before != after
-        turns.append(turn)
-    return turns
+    paired = _paired(record.messages, original.messages)
+    return [_beside(mine, other, is_translation=is_translation) for mine, other in paired]
+
+
+def _beside(mine: Message | None, other: Message | None, *, is_translation: bool) -> Turn:
+    """A turn beside the one that it was made of; one of both may be missing."""
+    turn = _turn(mine, []) if mine else Turn(other.role if other else "")
+    before, after = (other.content if other else ""), (mine.content if mine else "")
+    if is_translation or not (other and mine):
+        turn.original = protected_spans(before) if other else None
+        turn.content = protected_spans(after)
+    else:
+        turn.original, turn.content = compared(before, after)
+    turn.original_thinking = visible(other.reasoning_content) if other else ""
+    turn.original_calls = _calls(other) if other else []
+    turn.is_changed = before != after or turn.original_calls != turn.calls
+    return turn
 
 
 def _paired(mine: tuple[Message, ...], others: tuple[Message, ...]) -> list[tuple[Message | None, Message | None]]:
@@ -85,16 +120,19 @@ def _paired(mine: tuple[Message, ...], others: tuple[Message, ...]) -> list[tupl
 
 
 def _turn(message: Message, content: list[Span]) -> Turn:
-    calls = [{"name": visible(call.name), "arguments": visible(_pretty(call.arguments))} for call in message.tool_calls]
     return Turn(
         role=message.role,
         content=content,
         thinking=visible(message.reasoning_content),
-        calls=calls,
+        calls=_calls(message),
         answers=visible(message.tool_call_id),
         is_learnt=message.train,
         text=message.content,
     )
+
+
+def _calls(message: Message) -> list[dict[str, str]]:
+    return [{"name": visible(call.name), "arguments": visible(_pretty(call.arguments))} for call in message.tool_calls]
 
 
 def tools_text(record: Record) -> str:

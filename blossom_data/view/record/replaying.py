@@ -11,21 +11,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Note, Reply, Stage
-from blossom_data.ledger.snapshot import LedgerSnapshot
 from blossom_data.records import Record, Reject
+
+if TYPE_CHECKING:
+    from blossom_data.ledger.opening import Snapshot
 
 _MOST_ROUNDS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """Requests that were sent side by side, their replies, and the code for which the next round was needed."""
+    """Requests that were sent side by side, their replies and keys, and the code for which there was a next round."""
 
     asks: list[Ask]
     replies: list[Reply]
+    keys: list[bytes]
     because: str = ""
 
 
@@ -40,7 +43,7 @@ class Replayed:
 def replay(
     stage: Stage,
     record: Record,
-    stored: LedgerSnapshot,
+    stored: Snapshot,
     *,
     models: Iterable[str],
     further: Mapping[str, Any] | None = None,
@@ -56,7 +59,7 @@ def replay(
     return best
 
 
-def _driven(stage: Stage, record: Record, stored: LedgerSnapshot, model: str, further: Mapping[str, Any]) -> Replayed:
+def _driven(stage: Stage, record: Record, stored: Snapshot, model: str, further: Mapping[str, Any]) -> Replayed:
     rounds: list[Round] = []
     steps = stage.run(record)
     answer: Any = None
@@ -69,10 +72,11 @@ def _driven(stage: Stage, record: Record, stored: LedgerSnapshot, model: str, fu
             asks = [replace(ask, further=further) for ask in ([question] if isinstance(question, Ask) else question)]
             if rounds and (because := next((ask.because for ask in asks if ask.because), "")):
                 rounds[-1] = replace(rounds[-1], because=because)
-            replies = [reply for ask in asks if (reply := stored.get(ask.key(model))) is not None]
+            keys = [ask.key(model) for ask in asks]
+            replies = [reply for key in keys if (reply := stored.get(key)) is not None]
             if len(replies) < len(asks):
                 return Replayed(rounds)
-            rounds.append(Round(asks, replies))
+            rounds.append(Round(asks, replies, keys))
             answer = replies[0] if isinstance(question, Ask) else replies
     except StopIteration as done:
         made = done.value if isinstance(done.value, tuple) else (done.value,)

@@ -23,7 +23,7 @@ from blossom_data.review.marks import MOST_NOTE_CHARS
 from blossom_data.view.index.facets import KEPT, TAG
 from blossom_data.view.index.reading import Chosen
 from blossom_data.view.index.searching import search
-from blossom_data.view.record.conversation import conversation, record_of, snippet, tools_text
+from blossom_data.view.record.conversation import conversation, pair_of, record_of, replies_of, snippet, tools_text
 from blossom_data.view.server.html import Pages
 from blossom_data.view.server.library import Library, OpenSet
 from blossom_data.view.server.state import MARK, MARKED, State
@@ -111,7 +111,8 @@ class Browsing:
         opened, number, row = self._row(request)
         record = record_of(row)
         state = State.of(request.query_params.multi_items())
-        original = self._original(opened, row, record)
+        replies = replies_of(row)
+        original = self._original(opened, row, record) if not replies else None
         said = opened.marked().get(record.id) if record else None
         chosen = opened.choose(state)
         before, after = opened.index.before(chosen, number, 1), opened.index.after(chosen, number + 1, 1)
@@ -122,12 +123,13 @@ class Browsing:
             state=state,
             number=number,
             kind=opened.index.kind(number),
-            is_kept=opened.index.kind(number) == KEPT,
+            is_marked=opened.index.kind(number) == KEPT and not replies,
+            is_pair=bool(replies),
             row=_reject_view(row),
             record=record,
             raw=visible(orjson.dumps(row, option=orjson.OPT_INDENT_2).decode()) if record is None else "",
             tools=tools_text(record) if record else "",
-            turns=conversation(record, original) if record else [],
+            turns=replies or (conversation(record, original) if record else []),
             original=original,
             stories=opened.workshop.stories(row, record, original) if record else [],
             said=said,
@@ -152,7 +154,7 @@ class Browsing:
     def _mark(self, request: Request, given: Sequence[tuple[str, str]]) -> Response:
         opened, number, row = self._row(request)
         record, form = record_of(row), dict(given)
-        if record is None or opened.index.kind(number) != KEPT:
+        if record is None or opened.index.kind(number) != KEPT or pair_of(row):
             raise HTTPException(400, "this row is no record that can be marked")
         known = messages_hash(record.messages, record.tools)
         if form.get("messages") != known:

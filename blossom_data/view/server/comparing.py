@@ -12,7 +12,7 @@ from starlette.responses import Response
 from blossom_data.publish.compare import causes_of_change, entry_of
 from blossom_data.report.page.html import visible
 from blossom_data.view.index.differences import KINDS, Differences
-from blossom_data.view.record.conversation import conversation, record_of, snippet
+from blossom_data.view.record.conversation import Turn, conversation, pair_of, record_of, snippet
 from blossom_data.view.server.html import Pages
 from blossom_data.view.server.library import Library, OpenSet
 
@@ -73,12 +73,17 @@ class Comparing:
             row_b=row_b,
             before=before,
             record=after,
-            turns=conversation(after, before),
+            turns=conversation(after, before) + self._rejected(old.index.row(row_a), new.index.row(row_b)),
             causes=[visible(cause) for cause in causes_of_change(was.lineage, now.lineage)]
             if was.content != now.content
             else [],
             show=visible,
         )
+
+    def _rejected(self, before: dict[str, Any], after: dict[str, Any]) -> list[Turn]:
+        """Of two pairs, the rejected replies beside each other."""
+        was, now = pair_of(before), pair_of(after)
+        return conversation(now[1], was[1])[-1:] if was and now else []
 
     def _differences(self, a: int, b: int) -> Differences:
         old, new = self._library.sets[a].index, self._library.sets[b].index
