@@ -154,6 +154,11 @@ def meaning(stage: str, code: str) -> str:
     return _MEANINGS.get(stage, {}).get(code, "")
 
 
+def all_meanings() -> set[str]:
+    """Every meaning, for those who translate them."""
+    return {told for codes in _MEANINGS.values() for told in codes.values() if told}
+
+
 def legend(counts: dict[str, int]) -> list[str]:
     """`stage/code` -> a line that says how often and what it means."""
     lines = []

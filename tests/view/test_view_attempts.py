@@ -31,7 +31,7 @@ def server(folder: Path) -> Iterator[ViewServer]:
 
 
 def test_every_attempt_of_a_reject_is_shown_with_its_request(server: ViewServer) -> None:
-    page = server.page("/s/0", code="translate/quarantine", q="twice as many llamas")
+    page = server.page("/s/0", code="translate/quarantine", q="risks and rewards")
     found = re.search(r'href="(/s/0/r/\d+)', page)
     assert found is not None
     record = server.page(found[1])

@@ -2,8 +2,8 @@
 
     Pages(lang="zh").show(request, "browse.html", rows=[...])
 
-A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml; what the codes
-of rejects mean is translated for all pages, in report/page/codes_zh.toml.
+A text of a template stands there in English, `{{ t("Filters") }}`, and its translation in texts/zh.toml;
+those of the codes of rejects are in report/page/codes_zh.toml.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from blossom_data.report.page.html import visible
-from blossom_data.report.page.words import HTML_LANGS, catalogue
+from blossom_data.report.page.words import HTML_LANGS, code_meanings
 from blossom_data.view.index.facets import LENGTHS
 
 _COMPARED = 2
@@ -40,14 +40,10 @@ FACET_LABELS = {
 @cache
 def translations(lang: str) -> Mapping[str, str]:
     """English texts of the pages, and what codes of rejects mean, with their translations; nothing for English."""
-    return {**catalogue(lang), **own_texts(lang)}
-
-
-def own_texts(lang: str) -> dict[str, str]:
-    """The translations of texts/LANG.toml."""
     if lang == "en":
         return {}
-    return tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
+    found: dict[str, str] = tomllib.loads(files("blossom_data.view").joinpath(f"texts/{lang}.toml").read_text("utf-8"))
+    return {**code_meanings(lang), **found}
 
 
 class Pages:
