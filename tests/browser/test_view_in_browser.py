@@ -85,39 +85,41 @@ def test_every_page_prints_without_its_controls(server: ViewServer, open_page: A
 
 
 def test_filters_search_and_paging_stand_in_the_address(server: ViewServer, open_page: Any) -> None:
+    from playwright.sync_api import expect
+
     page = open_page(server, "/s/0").page
     page.locator("input[name=lang][value=zh]").check()
     page.wait_for_url("**/s/0?lang=zh")
     summary = page.locator(".summary")
-    assert summary.inner_text() == "65 of 131 rows"
+    expect(summary).to_have_text("65 of 131 rows")
     assert page.locator("input[name=lang][value=zh]").is_checked()
     page.get_by_role("link", name="Next", exact=True).click()
     page.wait_for_url("**at=*")
-    assert page.locator(".rows .num").first.inner_text() == "102"
+    expect(page.locator(".rows .num").first).to_have_text("102")
     # A further filter begins at the first row.
     page.locator("input[name=score][value='3']").check()
     page.wait_for_url(lambda address: "score=3" in address and "at=" not in address)
-    assert page.locator(".rows > li").count() == 13
+    expect(page.locator(".rows > li")).to_have_count(13)
     page.go_back()
     page.wait_for_url("**at=*")
-    assert page.locator(".rows .num").first.inner_text() == "102"
+    expect(page.locator(".rows .num").first).to_have_text("102")
     page.goto(server.base + "/s/0")
     page.get_by_label("Search in texts and ids").fill("加 12")
     page.keyboard.press("Enter")
     page.wait_for_url("**q=*")
-    assert "found" in summary.inner_text()
+    expect(summary).to_contain_text("found")
     page.get_by_label("Search in texts and ids").fill("加 9")
     page.get_by_role("button", name="Search").click()
     page.wait_for_url(lambda address: "9" in address.partition("q=")[2])
-    numbers = page.locator(".rows .num").all_inner_texts()
-    assert numbers == ["10", "92", "94", "96", "98", "100"]
+    numbers = ["10", "92", "94", "96", "98", "100"]
+    expect(page.locator(".rows .num")).to_have_text(numbers)
     assert page.reload().status == 200
-    assert page.locator(".rows .num").all_inner_texts() == numbers
+    expect(page.locator(".rows .num")).to_have_text(numbers)
     page.locator(".rows a").nth(1).click()
     page.wait_for_url("**/r/91*")
     page.get_by_role("link", name="Back to the list").click()
     page.wait_for_url("**/s/0?*")
-    assert page.locator(".rows .num").first.inner_text() == "92"
+    expect(page.locator(".rows .num").first).to_have_text("92")
 
 
 def tab_to(page: Any, wanted: str, most: int = 120) -> None:
