@@ -122,6 +122,14 @@ def test_filters_search_and_paging_stand_in_the_address(server: ViewServer, open
     expect(page.locator(".rows .num").first).to_have_text("92")
 
 
+def arrive(page: Any, address: Any) -> None:
+    """Waits for an address, and until what stands there has taken the place of what stood before."""
+    from playwright.sync_api import expect
+
+    page.wait_for_url(address)
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")).to_have_count(0)
+
+
 def tab_to(page: Any, wanted: str, most: int = 120) -> None:
     """Presses Tab until what has the focus is `wanted`, a selector."""
     for _ in range(most):
@@ -132,6 +140,8 @@ def tab_to(page: Any, wanted: str, most: int = 120) -> None:
 
 
 def test_a_record_is_found_and_marked_by_keyboard_alone(tmp_path: Path, open_page: Any) -> None:
+    from playwright.sync_api import expect
+
     write_sets(tmp_path)
     with ViewServer("set", cwd=tmp_path) as server:
         page = open_page(server).page
@@ -139,29 +149,29 @@ def test_a_record_is_found_and_marked_by_keyboard_alone(tmp_path: Path, open_pag
         assert page.evaluate("document.activeElement.className") == "skip"
         tab_to(page, "input[name=lang][value=zh]")
         page.keyboard.press("Space")
-        page.wait_for_url("**lang=zh")
-        page.wait_for_function("document.activeElement.matches('input[name=lang][value=zh]')")
+        arrive(page, "**lang=zh")
+        expect(page.locator("input[name=lang][value=zh]")).to_be_focused()
         page.keyboard.press("n")
-        page.wait_for_url("**at=*")
+        arrive(page, "**at=*")
         page.keyboard.press("p")
-        page.wait_for_url(lambda address: "at=" not in address)
+        arrive(page, lambda address: "at=" not in address)
         page.keyboard.press("/")
         page.keyboard.type("加 5")
         page.keyboard.press("Enter")
-        page.wait_for_url("**q=*")
+        arrive(page, "**q=*")
         tab_to(page, "a.row")
         page.keyboard.press("Enter")
-        page.wait_for_url("**/r/5*")
+        arrive(page, "**/r/5*")
         page.keyboard.press("d")
         page.wait_for_selector(".mark-drop")
         page.keyboard.press("n")
-        page.wait_for_url("**/r/7*")
+        arrive(page, "**/r/7*")
         page.keyboard.press("k")
         page.wait_for_selector(".mark-keep")
         page.keyboard.press("n")
-        page.wait_for_url("**/r/9*")
+        arrive(page, "**/r/9*")
         page.keyboard.press("e")
-        page.wait_for_function("document.activeElement.id == 'text-0'")
+        expect(page.locator("#text-0")).to_be_focused()
         page.keyboard.press("Control+a")
         page.keyboard.type("Nine and nine?")
         tab_to(page, "button[value=fix]")
