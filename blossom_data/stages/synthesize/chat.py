@@ -23,6 +23,7 @@ from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.clean import asked_in
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.synthesize.asking import ask_with, prompt_in
 from blossom_data.stages.synthesize.keyed_draw import keyed_draw
 from blossom_data.stages.synthesize.origin import PERSONA, SEED, first_request, made, values_of
 from blossom_data.stages.synthesize.personas import PATIENCE, Persona
@@ -91,7 +92,7 @@ class Chat:
             told.append(Message("assistant", cleaned.text))
             turns.append(cleaned.turn(keep_reasoning=self.annotate.keep_reasoning))
             answered.append(reply)
-        prompt, style_prompt = self.prompts.get(record.lang) or self.prompts[""], self.annotate.prompt_for(record)
+        prompt, style_prompt = prompt_in(self.prompts, record.lang), self.annotate.prompt_for(record)
         lineage = (*record.lineage, _step(self.name, self.version, prompt, asked))
         lineage += (_step(self.annotate.name, self.annotate.version, style_prompt, answered),)
         persona = values_of(record, PERSONA)
@@ -166,16 +167,7 @@ class Chat:
         }
         if problem:
             document["wrong_with_the_last_try"] = problem
-        prompt = self.prompts.get(record.lang) or self.prompts[""]
-        ask = Ask(
-            stage=self.name,
-            version=self.version,
-            messages=prompt.fill(document=json.dumps(document, ensure_ascii=False)),
-            temperature=self.temperature,
-            response_schema=USER_TURN_SCHEMA,
-            prompt_hash=prompt.hash,
-            model=self.simulator,
-        )
+        ask = ask_with(self, record.lang, document, USER_TURN_SCHEMA, model=self.simulator)
         return (
             yield from ask_until_read(
                 ask,

@@ -20,6 +20,7 @@ from blossom_data.llm.reply_models import ReplyFlag, ReplyText, read_reply, repl
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.stages.annotate.stage import Annotate
+from blossom_data.stages.synthesize.asking import ask_with, prompt_in
 from blossom_data.stages.synthesize.elimination import MAX_CHARS, find_answer_fault, find_request_fault
 from blossom_data.stages.synthesize.origin import OPERATOR, ROUND, first_request, made, seeds_of
 from blossom_data.stages.typed_reply import ask_until_read
@@ -83,7 +84,7 @@ class Evolve:
         history: list[str] = []
         problem = ""
         for attempt in range(self.tries):
-            after, evolving = yield from self._evolve(record, before, problem, attempt)
+            after, evolving = yield from self._evolve(record, before, problem)
             fault = find_request_fault(before, after, record.lang, self.max_chars)
             keys = [evolving.key]
             if fault is None:
@@ -100,22 +101,12 @@ class Evolve:
                 break
         raise Reject(code, problem, reply=after, history=tuple(history))
 
-    def _evolve(
-        self, record: Record, before: str, problem: str, attempt: int
-    ) -> Generator[Ask, Reply, tuple[str, Reply]]:
+    def _evolve(self, record: Record, before: str, problem: str) -> Generator[Ask, Reply, tuple[str, Reply]]:
         """The evolved request, and the reply that holds it."""
         document = {"task": "evolve", "operator": self.operator, "language": label_of(record.lang), "request": before}
         if problem:
             document["wrong_with_the_last_try"] = problem
-        prompt = self.prompts.get(record.lang) or self.prompts[""]
-        ask = Ask(
-            stage=self.name,
-            version=self.version,
-            messages=prompt.fill(document=json.dumps(document, ensure_ascii=False)),
-            temperature=self.temperature,
-            response_schema=EVOLVED_SCHEMA,
-            prompt_hash=prompt.hash,
-        )
+        ask = ask_with(self, record.lang, document, EVOLVED_SCHEMA)
         found, reply = yield from ask_until_read(
             ask,
             lambda text: read_reply(Evolved, text).value,
@@ -158,7 +149,7 @@ class Evolve:
         return find_answer_fault(after, answered.messages[-1].content, record.lang) or answered
 
     def _made(self, record: Record, answered: Record, evolving: Reply, keys: list[str]) -> Record:
-        prompt = self.prompts.get(record.lang) or self.prompts[""]
+        prompt = prompt_in(self.prompts, record.lang)
         step = Lineage(self.name, self.version, prompt.hash, evolving.model, ",".join(keys))
         return made(
             self.name,

@@ -22,6 +22,7 @@ from blossom_data.llm.decode import BadReply
 from blossom_data.llm.reply_models import ReplyFlag, ReplyText, read_reply, reply_model, reply_schema
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
+from blossom_data.stages.synthesize.asking import ask_with
 from blossom_data.stages.synthesize.grounding import Claim, find_unsupported, missing_quote
 from blossom_data.stages.synthesize.origin import made
 from blossom_data.stages.typed_reply import ask_until_read
@@ -111,21 +112,13 @@ class AskText:
             "headings": record.gold,
             "text": text,
         }
-        prompt = self.prompts.get(record.lang) or self.prompts[""]
-        ask = Ask(
-            stage=self.name,
-            version=self.version,
-            messages=prompt.fill(document=json.dumps(document, ensure_ascii=False)),
-            temperature=self.temperature,
-            response_schema=QUESTIONS_SCHEMA,
-            prompt_hash=prompt.hash,
-        )
+        ask = ask_with(self, record.lang, document, QUESTIONS_SCHEMA)
         told, reply = yield from ask_until_read(
             ask, _read_questions, tries=self.tries, wanted="list of questions", again_temperature=self.temperature
         )
         if not told.pairs:
             raise Reject("no_question", "the text gives nothing to ask about", reply=reply.text)
-        step = Lineage(self.name, self.version, prompt.hash, reply.model, reply.key)
+        step = Lineage(self.name, self.version, ask.prompt_hash, reply.model, reply.key)
         return tuple(
             replace(
                 made(

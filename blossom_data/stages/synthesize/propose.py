@@ -11,7 +11,6 @@ Source: Self-Instruct (Wang et al. 2023), sections 2.1 and 2.2.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, replace
 
@@ -24,6 +23,7 @@ from blossom_data.llm.reply_models import ReplyFlag, ReplyText, read_reply, repl
 from blossom_data.prompts import Prompt
 from blossom_data.records import Lineage, Message, Record, Reject
 from blossom_data.rows.normal import normal
+from blossom_data.stages.synthesize.asking import ask_with
 from blossom_data.stages.synthesize.elimination import has_content
 from blossom_data.stages.synthesize.origin import OPERATOR, ROUND, SEED, first_request, made, values_of
 from blossom_data.stages.synthesize.words import finds
@@ -84,25 +84,17 @@ class Propose:
         Raises:
             Reject: unreadable, or content_filter.
         """
-        prompt = self.prompts.get(record.lang) or self.prompts[""]
         document = {
             "task": "propose",
             "language": label_of(record.lang),
             "number": self.number,
             "tasks": [{"instruction": turn.content} for turn in record.messages],
         }
-        ask = Ask(
-            stage=self.name,
-            version=self.version,
-            messages=prompt.fill(document=json.dumps(document, ensure_ascii=False)),
-            temperature=self.temperature,
-            response_schema=PROPOSAL_SCHEMA,
-            prompt_hash=prompt.hash,
-        )
+        ask = ask_with(self, record.lang, document, PROPOSAL_SCHEMA)
         told, reply = yield from ask_until_read(
             ask, _read_tasks, tries=self.tries, wanted="list of tasks", again_temperature=self.temperature
         )
-        step = Lineage(self.name, self.version, prompt.hash, reply.model, reply.key)
+        step = Lineage(self.name, self.version, ask.prompt_hash, reply.model, reply.key)
         return tuple(
             made(
                 KIND,
@@ -138,7 +130,6 @@ class MakeInstance:
         """
         instruction = first_request(record)
         is_sorted = f"{OPERATOR}{CLASSIFICATION}" in record.tags
-        prompt = self.prompts.get(record.lang) or self.prompts[""]
         history: list[str] = []
         problem = ""
         for attempt in range(self.tries):
@@ -150,14 +141,7 @@ class MakeInstance:
             }
             if problem:
                 document["wrong_with_the_last_try"] = problem
-            ask = Ask(
-                stage=self.name,
-                version=self.version,
-                messages=prompt.fill(document=json.dumps(document, ensure_ascii=False)),
-                temperature=self.temperature,
-                response_schema=INSTANCE_SCHEMA,
-                prompt_hash=prompt.hash,
-            )
+            ask = ask_with(self, record.lang, document, INSTANCE_SCHEMA)
             told, reply = yield from ask_until_read(
                 ask,
                 lambda text: read_reply(Instance, text).value,
@@ -172,7 +156,7 @@ class MakeInstance:
             history.append(f"try {attempt}: no_output: {problem}")
         else:
             raise Reject("no_output", problem, reply=reply.text, history=tuple(history))
-        step = Lineage(self.name, self.version, prompt.hash, reply.model, reply.key)
+        step = Lineage(self.name, self.version, ask.prompt_hash, reply.model, reply.key)
         asked = f"{instruction}\n\n{given}" if given else instruction
         turns = (Message("user", asked), Message("assistant", output))
         whole = made(KIND, record.lang, turns, seeds=(), parent=record.source_id)
