@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from blossom_data.errors import ConfigError, LedgerError, Locked
 from blossom_data.ledger.address import LedgerAddress, PostgresAddress
@@ -22,29 +22,24 @@ from blossom_data.ledger.lock import lock_of, take_lock
 
 @dataclass(frozen=True, slots=True)
 class LedgerTables:
-    """An open database with the names that differ; `?` stands for a value in every query."""
+    """An open SQLite database; `?` stands for a value in every query."""
 
     database: Any
-    replies: str = "replies"
-    row: str = "rowid"
+    replies: ClassVar[str] = "replies"
+    row: ClassVar[str] = "rowid"
     """What tells a row of `replies` from all others."""
-    bytes_type: str = "BLOB"
-    mark: str = "?"
+    bytes_type: ClassVar[str] = "BLOB"
 
     def execute(self, query: str, values: Sequence[Any] = ()) -> Any:
-        return self.database.execute(query.replace("?", self.mark), values)
+        return self.database.execute(query, values)
 
     def execute_all(self, query: str, rows: Iterable[tuple[Any, ...]]) -> None:
         """The same statement for each of `rows`."""
-        self.database.cursor().executemany(query.replace("?", self.mark), rows)
+        self.database.executemany(query, rows)
 
     def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
         """The rows that a query finds, however many."""
-        if self.mark == "?":
-            yield from self.execute(query)
-            return
-        with self.database.transaction(), self.database.cursor(name="blossom_data", binary=True) as cursor:
-            yield from cursor.execute(query)
+        yield from self.execute(query)
 
     def delete(self, rows: Iterable[Any]) -> None:
         """Deletes the replies that `rows` tell apart, all or none."""
@@ -53,24 +48,50 @@ class LedgerTables:
 
     def give_back_room(self) -> None:
         """Lets the room of deleted replies be used."""
-        self.execute("VACUUM" if self.mark == "?" else f"VACUUM {self.replies}")
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        if self.mark != "?":
-            with self.database.transaction():
-                yield
-            return
-        self.execute("BEGIN IMMEDIATE")
-        yield
-        self.execute("COMMIT")
+        self.execute("VACUUM")
 
     @property
     def is_ledger(self) -> bool:
         """Whether it holds the table of replies."""
-        if self.mark == "?":
-            return self.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone() is not None
+        return self.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone() is not None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.execute("BEGIN IMMEDIATE")
+        yield
+        self.execute("COMMIT")
+
+
+class PostgresTables(LedgerTables):
+    """The same of a PostgreSQL database, queries included."""
+
+    __slots__ = ()
+    replies = "blossom_data.replies"
+    row = "key"
+    bytes_type = "bytea"
+
+    def execute(self, query: str, values: Sequence[Any] = ()) -> Any:
+        return self.database.execute(query.replace("?", "%s"), values)
+
+    def execute_all(self, query: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        self.database.cursor().executemany(query.replace("?", "%s"), rows)
+
+    def stream(self, query: str) -> Iterator[tuple[Any, ...]]:
+        # A cursor of the server's: its rows come in parts.
+        with self.database.transaction(), self.database.cursor(name="blossom_data", binary=True) as cursor:
+            yield from cursor.execute(query)
+
+    def give_back_room(self) -> None:
+        self.execute(f"VACUUM {self.replies}")
+
+    @property
+    def is_ledger(self) -> bool:
         return self.execute("SELECT to_regclass('blossom_data.replies')").fetchone()[0] is not None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self.database.transaction():
+            yield
 
 
 @contextmanager
@@ -115,7 +136,7 @@ def _open_database(address: PostgresAddress, *, is_dry_run: bool) -> Iterator[Le
         )
     with closing(Server(address)) as server:
         try:
-            yield server.call(lambda database: LedgerTables(database, "blossom_data.replies", "key", "bytea", "%s"))
+            yield server.call(PostgresTables)
         except psycopg.Error as why:
             told = address.without_secrets(str(why))
             raise LedgerError(f"cannot read or change the ledger {address}: {told}", hint="nothing is lost") from why
