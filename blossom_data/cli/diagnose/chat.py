@@ -18,7 +18,8 @@ from blossom_data.errors import BlossomError, ConfigError, system_hint
 from blossom_data.records import Message
 
 if TYPE_CHECKING:
-    from blossom_data.view.chat.talkers import Sampling, Talker
+    from blossom_data.train.handoff.sampling import Sampling
+    from blossom_data.view.chat.talkers import Talker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +69,7 @@ def talk(
         prompt = sys.stdin.read().strip()
     if prompt == "":
         raise ConfigError("nothing is asked", hint="give --prompt TEXT, or write into standard input")
-    from blossom_data.view.chat.talkers import Sampling
+    from blossom_data.train.handoff.sampling import Sampling
 
     talkers = Talkers(endpoint)
     try:

@@ -7,7 +7,6 @@ for piece in talker.reply([Message("user", "What is 6 times 7?")]): print(piece,
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import torch
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
 from blossom_data.shards import read_manifest
+from blossom_data.train.handoff.sampling import USUAL, Sampling
 from blossom_data.train.model.configs import most_positions
 from blossom_data.train.model.generate import continued, likeliest
 from blossom_data.train.model.model import load_network
@@ -24,16 +24,6 @@ from blossom_data.train.template.templates import described_template, template_f
 from blossom_data.train.template.tokens import load_tokenizer
 
 _UNFINISHED = "\ufffd"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How the next token is drawn; temperature 0 takes the likeliest."""
-
-    temperature: float = 0.7
-    top_p: float = 0.9
-    max_tokens: int = 1024
-    seed: int = 0
 
 
 class Talker:
@@ -73,7 +63,7 @@ class Talker:
         text: str = self._tokenizer.decode(self._encoder.encode_prompt(messages), skip_special_tokens=False)
         return text
 
-    def reply(self, messages: Sequence[Message], sampling: Sampling = Sampling()) -> Iterator[str]:
+    def reply(self, messages: Sequence[Message], sampling: Sampling = USUAL) -> Iterator[str]:
         """The reply to `messages`, in pieces of text, up to a stop token."""
         prompt = self._encoder.encode_prompt(messages)
         most = most_positions(self._network.config)

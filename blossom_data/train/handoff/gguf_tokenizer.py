@@ -27,7 +27,6 @@ _RULES = {
     rf"{_CONTRACTIONS}{_WORDS}\p{{N}}{{1,3}}{_SIGNS}": "llama-bpe",
 }
 """What llama.cpp calls the splitting of text by these expressions."""
-_BYTE_TOKENS = 256
 _HINT = "give llama.cpp's own converter: --converter llama.cpp/convert_hf_to_gguf.py"
 
 

@@ -23,7 +23,8 @@ import orjson
 from blossom_data.errors import BlossomError
 from blossom_data.records import ROLES, Message
 from blossom_data.shards import read_manifest
-from blossom_data.train.handoff.chat import Sampling, Talker
+from blossom_data.train.handoff.chat import Talker
+from blossom_data.train.handoff.sampling import Sampling
 from blossom_data.train.template.names import OWN
 
 _MOST_BODY_BYTES = 16 << 20

@@ -17,7 +17,8 @@ from blossom_data.asks import Reply
 from blossom_data.errors import ConfigError
 from blossom_data.evaluate.scorer import Scorer
 from blossom_data.records import Message
-from blossom_data.train.handoff.chat import Sampling, Talker
+from blossom_data.train.handoff.chat import Talker
+from blossom_data.train.handoff.sampling import Sampling
 from blossom_data.train.template.templates import template_for
 
 MOST_TOKENS = 512

@@ -10,7 +10,7 @@ from typing import Any
 
 from blossom_data.languages.detect import chat_language
 from blossom_data.records import Lineage, Message, Record, content_id
-from blossom_data.view.chat.talkers import Sampling
+from blossom_data.train.handoff.sampling import Sampling
 
 _ROLES = ("system", "user", "assistant")
 _MOST_TURNS = 1_000

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -26,16 +25,7 @@ from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.llm.engines.serve import Serving, started
 from blossom_data.llm.streaming import Piece, Streaming
 from blossom_data.records import Message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How the next token is drawn; temperature 0 takes the likeliest."""
-
-    temperature: float = 0.7
-    top_p: float = 0.9
-    max_tokens: int = 1024
-    seed: int = 0
+from blossom_data.train.handoff.sampling import Sampling
 
 
 class Talker(Protocol):
@@ -144,11 +134,8 @@ class FolderTalker:
         self._talker = chat.Talker.open(self._folder, template=self._template)
 
     async def reply(self, messages: Sequence[Message], sampling: Sampling) -> AsyncIterator[Piece]:
-        from blossom_data.train.handoff import chat
-
-        drawn = chat.Sampling(**asdict(sampling))
         async with self._turn:
-            async for text in _threaded(lambda: self._talker.reply(messages, drawn)):
+            async for text in _threaded(lambda: self._talker.reply(messages, sampling)):
                 yield Piece(text)
 
     async def template(self, messages: Sequence[Message], sampling: Sampling) -> str:

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from blossom_data.errors import BlossomError
 from blossom_data.records import Message
+from blossom_data.train.handoff.sampling import Sampling
 from blossom_data.view.chat.conversations import as_record, read_messages, read_sampling
-from blossom_data.view.chat.talkers import Sampling, Talker
+from blossom_data.view.chat.talkers import Talker
 from blossom_data.view.server.browsing import attachment, form_of
 from blossom_data.view.server.html import Pages
 
