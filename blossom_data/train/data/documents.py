@@ -87,12 +87,6 @@ def question_of(messages: Sequence[Message]) -> int:
     return int.from_bytes(hashlib.blake2b(" ".join(text.split()).encode(), digest_size=8).digest(), "big")
 
 
-def characters_of(turn: Message) -> int:
-    """Characters of a turn, its thinking and its calls included."""
-    calls = sum(len(call.arguments) for call in turn.tool_calls)
-    return len(turn.content) + len(turn.reasoning_content) + calls
-
-
 def stored(document: Document, digest: bytes, question: int, ids: str) -> Stored:
     """The document as a packed set has it; `ids` names the type of its ids."""
     return Stored(

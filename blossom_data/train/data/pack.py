@@ -171,14 +171,8 @@ def pack_dataset(
 
     Args:
         supervise: what is learnt: every assistant turn, or the last one of each chat.
-        max_bad: largest share of rows that may be unreadable, 0 to 1.
-        max_dropped: largest share of records that may fall out, 0 to 1.
-        workers: processes that encode; what is written is the same.
-        counters: what a display reads.
 
-    Raises:
-        ConfigError: the template does not fit the tokenizer, or fails a gate; nothing is written.
-        InputError: the input cannot be read, too much of it is bad, or nothing of it can be trained on.
+    Others, and what is raised: pack_documents.
     """
     if supervise not in get_args(Supervise):
         raise ConfigError(f"supervise is {supervise!r}", hint="known: all, last")
@@ -196,11 +190,11 @@ def pack_documents(
     tokenizer: Path | PreTrainedTokenizerFast,
     template: str,
     seq_len: int,
-    seed: int,
-    max_bad: float,
-    max_dropped: float,
     maker: Callable[[Encoder, Gates, int], RecordMaker],
     about: dict[str, Any],
+    seed: int = 0,
+    max_bad: float = 0.01,
+    max_dropped: float = 1.0,
     workers: int = 1,
     counters: Shown | None = None,
 ) -> dict[str, Any]:
@@ -208,9 +202,14 @@ def pack_documents(
 
     Args:
         about: what the manifest says of the kind of documents.
+        max_bad: largest share of rows that may be unreadable, 0 to 1.
+        max_dropped: largest share of records that may fall out, 0 to 1.
+        workers: processes that encode; what is written is the same.
+        counters: what a display reads.
 
     Raises:
-        ConfigError, InputError: as pack_dataset.
+        ConfigError: the template does not fit the tokenizer, or fails a gate; nothing is written.
+        InputError: the input cannot be read, too much of it is bad, or nothing of it can be trained on.
     """
     if seq_len < 2:
         raise ConfigError(f"rows of {seq_len} tokens hold nothing", hint="give --seq-len 2048")

@@ -10,11 +10,9 @@ is longer than `seq_len` is dropped; a foreign reply ends where the row does.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from blossom_data.counters import Counters
 from blossom_data.records import content_id
 from blossom_data.rows import BadRow
 from blossom_data.train.data.documents import Document, question_of, shorten, stored
@@ -22,41 +20,6 @@ from blossom_data.train.data.judged import JudgedReply, judged_of
 from blossom_data.train.data.pack import Dropped, Made, Outcome, RecordMaker, pack_documents, read_each
 from blossom_data.train.data.workers import Rows
 from blossom_data.train.template.encode import EncodedChat, Unfit
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-
-def pack_judged(
-    inputs: Sequence[Path],
-    out: Path,
-    *,
-    tokenizer: Path | PreTrainedTokenizerFast,
-    template: str,
-    seq_len: int,
-    seed: int = 0,
-    max_bad: float = 0.01,
-    max_dropped: float = 1.0,
-    workers: int = 1,
-    counters: Counters | None = None,
-) -> dict[str, Any]:
-    """Packs the judged replies of `inputs` (as judged.py reads them); gives the manifest.
-
-    Args:
-        seq_len: most tokens of a document; rows have twice as many.
-        max_bad: largest share of rows that may be unreadable, 0 to 1.
-        max_dropped: largest share of replies that may fall out, 0 to 1.
-        workers: processes that encode; what is written is the same.
-        counters: what a display reads.
-
-    Raises:
-        ConfigError, InputError: as pack_dataset.
-    """
-    return pack_documents(
-        inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        max_dropped=max_dropped, maker=JudgedMaker, about={"supervise": "last", "labelled": True}, workers=workers,
-        counters=counters,
-    )  # fmt: skip
 
 
 class JudgedMaker(RecordMaker):
@@ -88,6 +51,10 @@ class JudgedMaker(RecordMaker):
         question = question_of(one.messages)
         both = (document, _cut(other, self.seq_len) or document)
         return Made(tuple(stored(each, digest, question, self.ids) for each in both), is_desirable=one.is_desirable)
+
+
+pack_judged = partial(pack_documents, maker=JudgedMaker, about={"supervise": "last", "labelled": True})
+"""pack_documents for judged replies (as judged.py reads them): documents of at most `seq_len`, rows of twice that."""
 
 
 def _document(chat: EncodedChat | Unfit, seq_len: int) -> Document | str:

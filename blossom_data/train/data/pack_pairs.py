@@ -11,10 +11,9 @@ too long, or of which nothing can be learnt, is dropped, counted, and the first 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
 from blossom_data.records import content_id
 from blossom_data.rows import BadRow
@@ -23,41 +22,6 @@ from blossom_data.train.data.pack import Dropped, Made, Outcome, RecordMaker, pa
 from blossom_data.train.data.pairs import Pair, pair_of
 from blossom_data.train.data.workers import Rows
 from blossom_data.train.template.encode import EncodedChat, Unfit
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-
-def pack_pairs(
-    inputs: Sequence[Path],
-    out: Path,
-    *,
-    tokenizer: Path | PreTrainedTokenizerFast,
-    template: str,
-    seq_len: int,
-    seed: int = 0,
-    max_bad: float = 0.01,
-    max_dropped: float = 1.0,
-    workers: int = 1,
-    counters: Counters | None = None,
-) -> dict[str, Any]:
-    """Packs the preference pairs of `inputs` (as pairs.py reads them); gives the manifest.
-
-    Args:
-        seq_len: most tokens of a document; rows have twice as many.
-        max_bad: largest share of rows that may be unreadable, 0 to 1.
-        max_dropped: largest share of pairs that may fall out, 0 to 1.
-        workers: processes that encode; what is written is the same.
-        counters: what a display reads.
-
-    Raises:
-        ConfigError, InputError: as pack_dataset.
-    """
-    return pack_documents(
-        inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        max_dropped=max_dropped, maker=PairMaker, about={"supervise": "last", "pairs": True}, workers=workers,
-        counters=counters,
-    )  # fmt: skip
 
 
 class PairMaker(RecordMaker):
@@ -96,6 +60,10 @@ class PairMaker(RecordMaker):
             self.gates.document(number, messages, chat, document.ids, document.runs, pair.tools)
         question = question_of(pair.prompt)
         return Made(tuple(stored(one, digest, question, self.ids) for one in documents))
+
+
+pack_pairs = partial(pack_documents, maker=PairMaker, about={"supervise": "last", "pairs": True})
+"""pack_documents for preference pairs (as pairs.py reads them): documents of at most `seq_len`, rows of twice that."""
 
 
 def _documents(pair: Pair, chats: Sequence[EncodedChat | Unfit], seq_len: int) -> tuple[Document, Document] | str:

@@ -10,11 +10,8 @@ plain text. A part begins with the last token of the part before, so that each t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import partial
 
-from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
 from blossom_data.rows import BadRow, Row
 from blossom_data.rows.row import Unreadable
@@ -24,41 +21,6 @@ from blossom_data.train.data.workers import Rows
 from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.gates import Gates
 from blossom_data.train.template.tokens import HeldSpecial
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
-
-
-def pack_text(
-    inputs: Sequence[Path],
-    out: Path,
-    *,
-    tokenizer: Path | PreTrainedTokenizerFast,
-    template: str,
-    seq_len: int,
-    seed: int = 0,
-    max_bad: float = 0.01,
-    max_dropped: float = 1.0,
-    workers: int = 1,
-    counters: Counters | None = None,
-) -> dict[str, Any]:
-    """Packs the texts of `inputs`; gives the manifest.
-
-    Args:
-        template: of the stages beside it, whose rows these may share.
-        max_bad: largest share of rows that may be unreadable, 0 to 1.
-        max_dropped: largest share of texts that may fall out, 0 to 1.
-        workers: processes that encode; what is written is the same.
-        counters: what a display reads.
-
-    Raises:
-        ConfigError, InputError: as pack_dataset.
-    """
-    return pack_documents(
-        inputs, out, tokenizer=tokenizer, template=template, seq_len=seq_len, seed=seed, max_bad=max_bad,
-        max_dropped=max_dropped, maker=TextMaker, about={"supervise": "all", "text": True}, workers=workers,
-        counters=counters,
-    )  # fmt: skip
 
 
 def text_of(row: Row) -> str:
@@ -101,3 +63,7 @@ class TextMaker(RecordMaker):
         return Made(
             tuple(stored(Document(part, [0, len(part)], 0, 0, 0, 0), digest, question, self.ids) for part in parts)
         )
+
+
+pack_text = partial(pack_documents, maker=TextMaker, about={"supervise": "all", "text": True})
+"""pack_documents for plain texts; `template` is that of the stages beside it, whose rows these may share."""
