@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pages import ROOT, all_pages, anchors, command_lines, sections
 
-from blossom_data.cli.app import app
+from blossom_data.cli.app import PANELS, app
 
 BOTH = {
     "README.md": "README.zh-CN.md",
@@ -75,6 +75,15 @@ def check_command(line: str, *, is_whole: bool) -> None:
 def is_path(option: Any) -> bool:
     """Whether a parameter is a file or folder, which a page's example need not have."""
     return "Path" in str(option.type_descriptor.annotation)
+
+
+def test_the_table_of_commands_is_that_of_the_help() -> None:
+    table = (ROOT / "docs/cli.md").read_text(encoding="utf-8").partition("| panel | commands |")[2].partition("\n\n")[0]
+    told = {row.split("|")[1].strip(): row.split("|")[2] for row in table.splitlines()[2:]}
+    assert list(told) == [panel.title for panel in PANELS]
+    for panel in PANELS:
+        words = {name.split()[0] for name in re.findall("`([^`]+)`", told[panel.title])}
+        assert set(panel.commands) <= words, panel.title
 
 
 def test_every_make_target_that_is_named_exists() -> None:
