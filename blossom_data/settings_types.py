@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from blossom_data.errors import ConfigError
 from blossom_data.languages.tags import canonical
+from blossom_data.object_store import ObjectPath, path_of
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, validate_default=True)
 """Keys that there are not are refused, and so are inf and nan; the line under a field is its description."""
@@ -95,7 +96,9 @@ def _located(folder: str) -> Callable[[object, ValidationInfo], Path]:
         if isinstance(value, Path):
             path = value
         elif isinstance(value, str) and value:
-            path = Path(_without_nul(value))
+            path = path_of(_without_nul(value))
+            if isinstance(path, ObjectPath):
+                return path
         else:
             raise PydanticCustomError("string_type", "no text")
         home: Path = (info.context or {}).get(folder, Path())

@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from blossom_data.errors import ConfigError, QualityGate
+from blossom_data.object_store import ObjectPath
 from blossom_data.shards import BUILDING, MANIFEST, read_manifest, refuse_foreign_folder
 
 HALF = 0.5
@@ -125,8 +126,8 @@ class Replacement:
         )
 
     def _named(self, given: Path | str) -> str:
-        if isinstance(given, str):
-            return given
+        if isinstance(given, str | ObjectPath):
+            return str(given)
         place = Path(os.path.realpath(given))
         if place.is_relative_to(_PACKAGE):
             return f"bundled:{place.relative_to(_PACKAGE)}"

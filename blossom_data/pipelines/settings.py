@@ -24,6 +24,7 @@ from blossom_data.config import (
     is_web_address,
 )
 from blossom_data.ledger.address import LedgerAddress, PostgresAddress, address_of
+from blossom_data.object_store import is_url
 from blossom_data.pipelines.stage_settings import StageTables
 from blossom_data.prompts import bundled
 from blossom_data.settings_types import (
@@ -120,7 +121,7 @@ def _program(command: tuple[str, ...]) -> tuple[str, ...]:
 
 def _source_path(text: str, info: ValidationInfo) -> str:
     """Made absolute: bundled:NAME is a file that comes with blossom-data, hf:ID stays a hub id."""
-    if text.startswith("hf:"):
+    if text.startswith("hf:") or is_url(text):
         return text
     if text.startswith("bundled:"):
         file = bundled("demo") / "raw" / text.removeprefix("bundled:")
