@@ -26,12 +26,7 @@ def command(
     datasets: Annotated[
         list[str], typer.Argument(metavar="DATASET", help="Folder that a command wrote, or CONFIG=FOLDER.")
     ],
-    root: Annotated[
-        Path,
-        typer.Option(
-            "-o", "--out", metavar="ROOT", help="Folder of all published data sets; s3://, gs:// and az:// too."
-        ),
-    ],
+    root: Annotated[Path, typer.Option("-o", "--out", metavar="ROOT", help="Folder or URL of all published sets.")],
     name: Annotated[
         str,
         typer.Option(
