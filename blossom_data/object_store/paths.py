@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
-from pathlib import Path, PosixPath
+from pathlib import Path, PosixPath, PurePosixPath
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
@@ -103,6 +103,9 @@ class ObjectPath(PosixPath):
         """What lies under this one by these names, whatever stands in them."""
         return ObjectPath(*self.parts, *names)
 
+    def relative_to(self, *other: Path | str, **_: Any) -> PurePosixPath:  # type: ignore[override]
+        return PurePosixPath(*self.parts).relative_to(*(PurePosixPath(*path_of(each).parts) for each in other))
+
     @property
     def parent(self) -> ObjectPath:
         return ObjectPath(*self.parts[:-1]) if len(self.parts) > _BUCKET_PARTS else self
@@ -127,12 +130,18 @@ class ObjectPath(PosixPath):
 
     def open(self, mode: str = "r", *_: Any, **__: Any) -> IO[Any]:  # type: ignore[override]
         if mode not in ("r", "rb"):
-            raise ConfigError(f"{self} is in an object store, and is only read here", hint="name a local path")
+            self._refuse_to_write()
         if str(self) in _held:
             opened: Any = Path(_held[str(self)]).open("rb")  # noqa: SIM115
         else:
             opened = ObjectFile(*self.address())
         return opened if mode == "rb" else io.TextIOWrapper(io.BufferedReader(opened), encoding="utf-8")
+
+    def _refuse_to_write(self, *_: Any, **__: Any) -> Any:
+        raise ConfigError(f"{self} is in an object store, and only read here", hint="name a local path")
+
+    mkdir = touch = unlink = rmdir = rename = replace = chmod = _refuse_to_write
+    symlink_to = hardlink_to = write_bytes = write_text = _refuse_to_write
 
     def read_bytes(self) -> bytes:
         return objects.read(*self._file_address())[0]

@@ -52,15 +52,19 @@ class ObjectFile(io.RawIOBase):
         return self._pos
 
     def readinto(self, buffer: WriteableBuffer) -> int:
+        """Fills `buffer`, but at the end of the object: the readers of tables take a short read for a damaged file."""
         view = memoryview(buffer).cast("B")
-        inside = self._pos - self._start
-        if not 0 <= inside < len(self._block):
-            self._fetch(len(view))
-            inside = 0
-        piece = self._block[inside : inside + len(view)]
-        view[: len(piece)] = piece
-        self._pos += len(piece)
-        return len(piece)
+        filled = 0
+        while filled < len(view) and self._pos < self.facts.size:
+            inside = self._pos - self._start
+            if not 0 <= inside < len(self._block):
+                self._fetch(len(view) - filled)
+                inside = 0
+            piece = self._block[inside : inside + len(view) - filled]
+            view[filled : filled + len(piece)] = piece
+            self._pos += len(piece)
+            filled += len(piece)
+        return filled
 
     def _fetch(self, wanted: int) -> None:
         """Puts the block that begins at the position into memory; an empty one at the end."""

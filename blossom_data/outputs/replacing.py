@@ -89,6 +89,11 @@ class Replacement:
 
     def refuse(self) -> None:
         """Raises ConfigError where something finished stands in the output that this is no update of."""
+        if isinstance(self.out, ObjectPath):
+            raise ConfigError(
+                f"{self.out} is in an object store, and data sets are made in local folders",
+                hint="name a folder with -o, and put it there with blossom-data publish FOLDER -o URL --name NAME",
+            )
         _refuse_version(self.out)
         refuse_foreign_folder(self.out, is_replacing=self.is_allowed)
         manifest = _standing(self.out) or _recovered(self.out)

@@ -38,6 +38,7 @@ from blossom_data.settings_types import (
     Language,
     OneOf,
     Positive,
+    RootPath,
     Share,
     StyleScore,
     TargetPath,
@@ -230,7 +231,7 @@ class EndpointSettings:
 class PublishSettings:
     """[publish]: where versions go."""
 
-    root: TargetPath = Path("published")
+    root: RootPath = Path("published")
     """Folder of the published data sets."""
     name: FreeText = ""
     """Name of the data set; the pipeline's without one."""

@@ -22,6 +22,7 @@ from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 BUCKET = "bucket"
+_CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 KEY, SECRET = "AKIACANARYCANARY", "CANARYsecretCANARYsecretCANARY"  # only these tests know them
 Fault = Callable[..., "Iterable[bytes] | None"]
 
@@ -38,6 +39,7 @@ class S3Server:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.requests: list[tuple[str, str, str]] = []
+        self.ignores_conditions = False
         self._lock = threading.Lock()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet)
@@ -79,7 +81,7 @@ class S3Server:
     def empty(self) -> None:
         for key in self.keys():
             self.delete(key)
-        self.faults, self.requests = [], []
+        self.faults, self.requests, self.ignores_conditions = [], [], False
 
     def sent(self, method: str) -> list[str]:
         """The paths in the bucket that requests of that method were for."""
@@ -106,6 +108,8 @@ class S3Server:
                     if (answer := fault(environ, start, self._moto)) is not None:
                         self.faults.remove(fault)
                         return answer
+        if self.ignores_conditions:
+            environ = {key: value for key, value in environ.items() if key not in _CONDITIONS}
         with self._lock:  # moto's own state is not made for threads
             return list(self._moto(environ, start))
 

@@ -15,7 +15,7 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.tables import Columns, show
 from blossom_data.errors import ConfigError
-from blossom_data.object_store import path_of
+from blossom_data.object_store import ObjectPath, path_of
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT
@@ -81,7 +81,7 @@ def _folder_state(folder: Path) -> dict[str, Any]:
     Raises:
         ConfigError: nothing does.
     """
-    if (folder / CURRENT).is_symlink():
+    if isinstance(folder, ObjectPath) or (folder / CURRENT).is_symlink():
         return root_state(folder)
     state = folder_state(folder)
     state["pipelines"] = [_state_of(file) for file in _pipelines_in(folder)]
