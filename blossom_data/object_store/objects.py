@@ -5,7 +5,7 @@
     write(..., data, replaces=facts)                   Conflict where it is no longer the one that was seen
 
 obstore retries what fails on the way (5xx, 429, a connection that breaks) for about half a minute; errors are told by
-faults.py. All that is read or written here is in memory: read_range is asked for blocks, write for what fits.
+faults.py. All that is read or written here is in memory: `stream` is asked for blocks, `write` for what fits.
 """
 
 from __future__ import annotations

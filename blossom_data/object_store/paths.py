@@ -1,7 +1,7 @@
 """URLs of object stores as paths: what reads files, folders and data sets reads these in the same way.
 
     path_of("s3://bucket/sets/math") / "manifest.json"      ObjectPath: s3://bucket/sets/math/manifest.json
-    path_of("file:///data/math"), path_of("data/math")        an ordinary Path
+    path_of("file:///data/math"), path_of("data/math")      an ordinary Path
 
 A folder is what keys begin with. A published set's `current` is an object that names a version, and is followed like a
 link; a process that has followed it once stays with that version, so that it never reads halves of two.
@@ -25,7 +25,7 @@ from urllib.parse import unquote, urlsplit
 
 import orjson
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.object_store import objects
 from blossom_data.object_store.objects import Facts
 from blossom_data.object_store.reading import ObjectFile
@@ -73,7 +73,7 @@ def beside(folder: Path, name: str) -> Path:
 
 
 class ObjectPath(PosixPath):
-    """An object, or what keys begin with; reads and lists. Writing is publish's and copy's part."""
+    """An object, or what keys begin with; reads and lists. What writes does it on conditions (objects.py)."""
 
     def __str__(self) -> str:
         scheme, *rest = self.parts
@@ -223,13 +223,13 @@ class ObjectPath(PosixPath):
         with tempfile.NamedTemporaryFile(prefix="blossom-data-") as copy, self.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
-                copy.write(block)
-            copy.flush()
+                _keep(copy, block)
+            _keep(copy, b"")
             _held[str(self)] = copy.name
             try:
                 yield digest.hexdigest() == sha256
             finally:
-                del _held[str(self)]
+                _held.pop(str(self), None)  # who reads the same shard beside this one has a copy of its own
 
     def _file_address(self) -> tuple[str, str, str]:
         scheme, bucket, key = self.address()
@@ -256,6 +256,17 @@ class ObjectPath(PosixPath):
         if any(objects.children(scheme, bucket, key)) or not key:
             return stat.S_IFDIR, None
         raise FileNotFoundError(errno.ENOENT, "there is no such object or folder", str(self))
+
+
+def _keep(copy: IO[bytes], block: bytes) -> None:
+    try:
+        copy.write(block)
+        copy.flush()
+    except OSError as why:
+        raise BlossomError(
+            f"cannot keep a shard in {tempfile.gettempdir()}: {why.strerror}",
+            hint="free some space there, or set TMPDIR",
+        ) from why
 
 
 def forget(link: ObjectPath) -> None:

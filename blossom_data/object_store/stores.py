@@ -98,7 +98,7 @@ def _s3_config(bucket: str) -> dict[str, str]:
         found.pop("endpoint", None)
     if os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         found.pop("region", None)
-    if "AWS_ACCESS_KEY_ID" in os.environ and "AWS_PROFILE" not in os.environ:
+    if "AWS_ACCESS_KEY_ID" in os.environ:
         for name in ("access_key_id", "secret_access_key", "session_token"):
             found.pop(name, None)
     elif "access_key_id" not in found and not _has_role():

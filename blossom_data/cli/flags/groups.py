@@ -89,9 +89,16 @@ def _may_be_url(annotation: Any) -> Any:
     return typing.Annotated[kind, shown]
 
 
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
 def _require_existing(value: Any, hint: str) -> None:
     for path in value if isinstance(value, list) else [value]:
-        if path is not None and not path.exists():
+        if path is not None and not _is_there(path):
             raise typer.BadParameter(f"path {str(path)!r} does not exist.", param_hint=hint)
 
 
