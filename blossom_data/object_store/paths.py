@@ -220,11 +220,10 @@ class ObjectPath(PosixPath):
     def held(self, sha256: str) -> Iterator[bool]:
         """Whether the object has that hash; within the block its bytes lie in a temporary file, which `open` opens."""
         digest = hashlib.sha256()
-        with tempfile.NamedTemporaryFile(prefix="blossom-data-") as copy, self.open("rb") as file:
+        with tempfile.NamedTemporaryFile(prefix="blossom-data-", buffering=0) as copy, self.open("rb") as file:
             while block := file.read(_BLOCK_BYTES):
                 digest.update(block)
                 _keep(copy, block)
-            _keep(copy, b"")
             _held[str(self)] = copy.name
             try:
                 yield digest.hexdigest() == sha256
@@ -259,14 +258,14 @@ class ObjectPath(PosixPath):
 
 
 def _keep(copy: IO[bytes], block: bytes) -> None:
+    """Writes a block into a file without a buffer."""
+    view = memoryview(block)
     try:
-        copy.write(block)
-        copy.flush()
+        while view:
+            view = view[copy.write(view) :]
     except OSError as why:
-        raise BlossomError(
-            f"cannot keep a shard in {tempfile.gettempdir()}: {why.strerror}",
-            hint="free some space there, or set TMPDIR",
-        ) from why
+        told = f"cannot keep a shard in {tempfile.gettempdir()}: {why.strerror}"
+        raise BlossomError(told, hint="free some space there, or set TMPDIR") from why
 
 
 def forget(link: ObjectPath) -> None:

@@ -58,13 +58,14 @@ def values(url: str) -> list[object]:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_files_and_folders_are_read_as_from_a_disk(put: Put, pack: Callable[[bytes], bytes]) -> None:
-    url = put("raw/a.jsonl", pack(LINES))
+    packed = pack(LINES)
+    url = put("raw/a.jsonl", packed)
     assert values(url) == ROWS
     put("raw/b.jsonl", b'{"id": "last"}\n')
     put("raw/deeper/c.jsonl", b'{"id": "not read"}\n')
     assert values(url.rpartition("/")[0]) == [*ROWS, {"id": "last"}]
     assert next(iter(read_rows(url))).file == url
-    assert fingerprint(url)["sha256"] == hashlib.sha256(pack(LINES)).hexdigest()
+    assert fingerprint(url)["sha256"] == hashlib.sha256(packed).hexdigest()
 
 
 def test_parquet_is_read_by_its_ranges(put: Put) -> None:
