@@ -104,7 +104,8 @@ def test_doctor_tells_of_a_store_that_does_not_look_at_conditions(tmp_path: Path
         'stages = ["annotate"]\n[publish]\nroot = "s3://bucket/data"\nname = "sums"\n'
     )
     s3.ignores_conditions = True
-    done = blossom("doctor", "sums.toml", "--no-call", "--json", cwd=tmp_path)
+    at = ("--base-url", f"{s3.url}/v1", "--model", "m")
+    done = blossom("doctor", "sums.toml", *at, "--no-call", "--json", cwd=tmp_path)
     told = {finding["name"]: finding for finding in done.json["findings"]}
     assert (done.code, told["publish"]["state"], "does not look at" in told["publish"]["told"]) == (2, "fail", True)
 
