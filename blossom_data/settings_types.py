@@ -30,6 +30,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from blossom_data.errors import ConfigError
 from blossom_data.languages.tags import canonical
+from blossom_data.object_store import ObjectPath, path_of
 
 STRICT = ConfigDict(extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, validate_default=True)
 """Keys that there are not are refused, and so are inf and nan; the line under a field is its description."""
@@ -90,12 +91,16 @@ def _one_is_a_list(value: object) -> object:
     return [value] if isinstance(value, dict | str) else value
 
 
-def _located(folder: str) -> Callable[[object, ValidationInfo], Path]:
+def _located(folder: str, *, may_be_url: bool = True) -> Callable[[object, ValidationInfo], Path]:
     def locate(value: object, info: ValidationInfo) -> Path:
         if isinstance(value, Path):
             path = value
         elif isinstance(value, str) and value:
-            path = Path(_without_nul(value))
+            path = path_of(_without_nul(value))
+            if isinstance(path, ObjectPath) and may_be_url:
+                return path
+            if isinstance(path, ObjectPath):
+                raise refuse("must be a local folder", "sets are made locally, and published to a URL: [publish] root")
         else:
             raise PydanticCustomError("string_type", "no text")
         home: Path = (info.context or {}).get(folder, Path())
@@ -118,8 +123,14 @@ Share = Annotated[float, Strict(), Field(ge=0, le=1)]
 StyleScore = Annotated[float, Strict(), Field(ge=0.5, le=1)]
 FilePath = Annotated[Path, BeforeValidator(_located("folder")), WithJsonSchema({"type": "string", "minLength": 1})]
 """A path, relative to the `folder` of the validation's context, absolute afterwards."""
-TargetPath = Annotated[Path, BeforeValidator(_located("target")), WithJsonSchema({"type": "string", "minLength": 1})]
+TargetPath = Annotated[
+    Path,
+    BeforeValidator(_located("target", may_be_url=False)),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 """A path of what is written, relative to the `target` of the context."""
+RootPath = Annotated[Path, BeforeValidator(_located("target")), WithJsonSchema({"type": "string", "minLength": 1})]
+"""The same where a URL of an object store will do."""
 
 
 def one_or_list(kind: Any) -> BeforeValidator:

@@ -23,6 +23,7 @@ STAIRS = {
         redaction
         errors
         languages
+        object_store
         records asks prompts config counters bitmap in_order toml_lines toml_file settings_types settings_file
         shards outputs rows ledger pipelines
         llm answers review

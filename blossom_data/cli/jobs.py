@@ -28,6 +28,7 @@ from blossom_data.executors.job import Job
 from blossom_data.executors.local import run_job
 from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
+from blossom_data.object_store import path_of
 from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.records import Record
 from blossom_data.rows import BadRow
@@ -147,7 +148,7 @@ def replacement_of(name: str, given: Given) -> Replacement:
     return Replacement(
         out=given.out,
         command=name,
-        inputs=(STDIN if given.records == "-" else Path(given.records),),
+        inputs=(STDIN if given.records == "-" else path_of(given.records),),
         limit=given.limit,
         limit_flag=f"--limit {given.limit}",
         is_allowed=given.replace.is_replacing,
@@ -172,12 +173,12 @@ def input_of(path: str, *, subset: str | None = None, split: str = "train") -> P
         return ":".join(
             [path.removeprefix("hf:"), *([subset] if subset else []), *([split] if split != "train" else [])]
         )
-    return Path(path if split == "train" else f"{path}:{split}")
+    return path_of(path if split == "train" else f"{path}:{split}")
 
 
 def sources_of(records: str) -> list[dict[str, Any]]:
     """The raw sources of an input data set, with their licences, as its own manifest names them."""
-    manifest = read_manifest(Path(records)) if records != "-" else None
+    manifest = read_manifest(path_of(records)) if records != "-" else None
     sources = manifest.get("sources", []) if manifest else []
     return sources if isinstance(sources, list) else []
 
@@ -195,7 +196,7 @@ def stage_work(
 
 def refuse_same_folder(records: str, out: Path) -> None:
     """Raises ConfigError when the output would replace the input."""
-    if records != "-" and Path(records).resolve() in (out.resolve(), *out.resolve().parents):
+    if records != "-" and path_of(records).resolve() in (out.resolve(), *out.resolve().parents):
         raise ConfigError(f"output {out} is the input or lies in it", hint="name another folder with -o")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from blossom_data.object_store.paths import beside
 from blossom_data.shards import MANIFEST, read_manifest
 
 KEY = "decontaminated"
@@ -32,7 +33,7 @@ def left_out_of(place: Path, steps: int = _MOST_STEPS) -> frozenset[str]:
     names |= {str(entry["name"]) for entry in looked.get("against") or () if "name" in entry}
     made = manifest.get("made_of")
     inputs = made.get("inputs", ()) if isinstance(made, dict) and made.get("command") != "pull" and steps else ()
-    return names | common(left_out_of(folder / str(name), steps - 1) for name in inputs)
+    return names | common(left_out_of(beside(folder, str(name)), steps - 1) for name in inputs)
 
 
 def common(found: Iterable[frozenset[str]]) -> frozenset[str]:

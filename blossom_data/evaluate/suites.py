@@ -17,6 +17,7 @@ from pathlib import Path
 
 from blossom_data.curate.decontaminate.test_sets import find_named
 from blossom_data.errors import ConfigError, near_hint
+from blossom_data.object_store import is_url, path_of
 
 EXACT, PUBLISHED, DOCUMENT = "exact", "published", "document"
 """How an answer is scored: against its gold label; by the published prompts; by a prompt that takes a document."""
@@ -88,7 +89,7 @@ def parse_suite(given: str, bench_dir: Path | None) -> Chosen:
         # Questions and references of MT-Bench come along: those of its own file have other references.
         place = find_named(suite.test_set, None if suite.scoring == PUBLISHED else bench_dir)
         return Chosen(suite=suite, place=place, limit=limit)
-    return Chosen(suite=suite, place=Path(name), limit=limit)
+    return Chosen(suite=suite, place=path_of(name), limit=limit)
 
 
 def named_suite(given: str) -> tuple[Suite, str, int | None]:
@@ -102,7 +103,7 @@ def named_suite(given: str) -> tuple[Suite, str, int | None]:
         raise ConfigError(f"{given!r} asks for no question", hint="such as gsm8k:100, or the name alone for all")
     if (suite := SUITES.get(name)) is not None:
         return suite, name, limit
-    place = Path(name)
+    place = path_of(name)
     if not place.is_file():
         told = f"no suite and no file {name!r}"
         raise ConfigError(told, hint=near_hint(place.name, SUITES, "give a JSONL file, or one of:"))
@@ -111,12 +112,16 @@ def named_suite(given: str) -> tuple[Suite, str, int | None]:
 
 def placed_suite(given: str, folder: Path) -> str:
     """The same suite, by an absolute path where it is a file, whose path is relative to `folder`."""
-    return given if _name_and_limit(given)[0] in SUITES else str((folder / given).absolute())
+    return (
+        given
+        if _name_and_limit(given)[0] in SUITES
+        else str((path_of(given) if is_url(given) else folder / given).absolute())
+    )
 
 
 def _name_and_limit(given: str) -> tuple[str, int | None]:
     head, mark, number = given.rpartition(":")
-    return (head, int(number)) if mark and number.isdecimal() and not Path(given).exists() else (given, None)
+    return (head, int(number)) if mark and number.isdecimal() and not path_of(given).exists() else (given, None)
 
 
 def parse_suites(given: Sequence[str], bench_dir: Path | None) -> list[Chosen]:

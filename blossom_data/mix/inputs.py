@@ -14,6 +14,7 @@ from typing import Any
 from blossom_data.errors import ConfigError, InputError
 from blossom_data.mix.layouts import LAYOUTS
 from blossom_data.mix.plan import Mix
+from blossom_data.object_store import path_of
 from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.records import Record
 from blossom_data.review import Review, review_facts
@@ -35,7 +36,7 @@ def is_there(path: Path) -> bool:
 def count_inputs(mix: Mix) -> int | None:
     """The number of records in the inputs, None where one does not say."""
     inputs = dict.fromkeys(part.data for part in mix.parts)
-    counts = [count_records(data) if is_there(Path(data)) else None for data in inputs]
+    counts = [count_records(data) if is_there(path_of(data)) else None for data in inputs]
     return None if None in counts else sum(number or 0 for number in counts)
 
 
@@ -53,7 +54,7 @@ class Input:
     """
 
     def __init__(self, data: str) -> None:
-        self.data, self.path = data, Path(data)
+        self.data, self.path = data, path_of(data)
         if not is_there(self.path):
             raise InputError(f"cannot read {data}: no such file or folder", hint="check the path")
         if self.path.is_dir():

@@ -34,6 +34,7 @@ from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.sampling import Draws, Taken
 from blossom_data.mix.trainers import trainer_files
+from blossom_data.object_store import path_of
 from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.records import Record, Reject
 from blossom_data.rows import BadRow
@@ -74,7 +75,7 @@ def replacement_of(mix: Mix, *, is_allowed: bool = False, least: float = HALF) -
         ConfigError: the output is an input, or overlaps it.
     """
     _refuse_overlap(mix)
-    inputs = tuple(dict.fromkeys(Path(part.data) for part in mix.parts))
+    inputs = tuple(dict.fromkeys(path_of(part.data) for part in mix.parts))
     return Replacement(out=mix.out, command="mix", inputs=inputs, least=least, is_allowed=is_allowed)
 
 
@@ -362,7 +363,7 @@ def _describe(
         "inputs": [source.facts for source in inputs.values()],
         "sources": _unique(entry for source in inputs.values() for entry in source.sources),
         "recipe": mix.to_dict(),
-        **clean_sets.described(Path(data) for data in inputs),
+        **clean_sets.described(path_of(data) for data in inputs),
     }
 
 

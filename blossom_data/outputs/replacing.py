@@ -21,6 +21,7 @@ from typing import Any
 import orjson
 
 from blossom_data.errors import ConfigError, QualityGate
+from blossom_data.object_store import ObjectPath
 from blossom_data.shards import BUILDING, MANIFEST, read_manifest, refuse_foreign_folder
 
 HALF = 0.5
@@ -88,6 +89,11 @@ class Replacement:
 
     def refuse(self) -> None:
         """Raises ConfigError where something finished stands in the output that this is no update of."""
+        if isinstance(self.out, ObjectPath):
+            raise ConfigError(
+                f"{self.out} is in an object store, and data sets are made in local folders",
+                hint="name a folder with -o, and put it there with blossom-data publish FOLDER -o URL --name NAME",
+            )
         _refuse_version(self.out)
         refuse_foreign_folder(self.out, is_replacing=self.is_allowed)
         manifest = _standing(self.out) or _recovered(self.out)
@@ -125,8 +131,8 @@ class Replacement:
         )
 
     def _named(self, given: Path | str) -> str:
-        if isinstance(given, str):
-            return given
+        if isinstance(given, str | ObjectPath):
+            return str(given)
         place = Path(os.path.realpath(given))
         if place.is_relative_to(_PACKAGE):
             return f"bundled:{place.relative_to(_PACKAGE)}"

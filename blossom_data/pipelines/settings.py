@@ -24,6 +24,7 @@ from blossom_data.config import (
     is_web_address,
 )
 from blossom_data.ledger.address import LedgerAddress, PostgresAddress, address_of
+from blossom_data.object_store import is_url
 from blossom_data.pipelines.stage_settings import StageTables
 from blossom_data.prompts import bundled
 from blossom_data.settings_types import (
@@ -37,6 +38,7 @@ from blossom_data.settings_types import (
     Language,
     OneOf,
     Positive,
+    RootPath,
     Share,
     StyleScore,
     TargetPath,
@@ -120,7 +122,7 @@ def _program(command: tuple[str, ...]) -> tuple[str, ...]:
 
 def _source_path(text: str, info: ValidationInfo) -> str:
     """Made absolute: bundled:NAME is a file that comes with blossom-data, hf:ID stays a hub id."""
-    if text.startswith("hf:"):
+    if text.startswith("hf:") or is_url(text):
         return text
     if text.startswith("bundled:"):
         file = bundled("demo") / "raw" / text.removeprefix("bundled:")
@@ -229,7 +231,7 @@ class EndpointSettings:
 class PublishSettings:
     """[publish]: where versions go."""
 
-    root: TargetPath = Path("published")
+    root: RootPath = Path("published")
     """Folder of the published data sets."""
     name: FreeText = ""
     """Name of the data set; the pipeline's without one."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +45,19 @@ def build_version(
     shard_records: int,
     about: Mapping[str, Any],
     counters: Counters,
+    written: Callable[[Path, str], None] | None = None,
 ) -> dict[str, Any]:
     """Writes a whole version into the empty `folder`; gives its manifest.
+
+    Args:
+        written: is told each shard when it is whole, with its sha256, and may take it away.
 
     Raises:
         InputError: the parts are no longer what the survey found.
     """
     digest = Digest()
     width = Width(has_reasoning=found.with_reasoning > 0, has_tools=found.wide > 0)
-    with Shards(folder, layout=layout, shard_records=shard_records, width=width) as shards:
+    with Shards(folder, layout=layout, shard_records=shard_records, width=width, written=written) as shards:
         for config, record in counters.counted("writing", distinct(parts), total=found.records):
             digest.add(config, record.to_line())
             shards.write(config, record)

@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from blossom_data.errors import ConfigError
+from blossom_data.object_store import ObjectPath
 
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 VERSION = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z-[0-9a-f]{8}")
@@ -55,6 +56,8 @@ def dataset_folder(root: Path, name: str) -> Path:
         ConfigError: a bad name; `root` or the folder is no folder; a link where none of ours can be.
     """
     check_name(name)
+    if isinstance(root, ObjectPath):
+        return root.child(name)
     if root.exists() and not root.is_dir():
         raise ConfigError(f"{root} is not a folder", hint="name a folder with -o")
     folder = root.resolve() / name
@@ -82,6 +85,8 @@ def current_version(folder: Path) -> str | None:
         ConfigError: `current` is something else than a link to a version beside it.
     """
     link = folder / CURRENT
+    if isinstance(link, ObjectPath):
+        return link.resolve().name if link.is_symlink() else None
     if not link.is_symlink():
         if link.exists():
             raise ConfigError(f"{link} is not a link", hint="move it away; publish makes it anew")

@@ -20,6 +20,7 @@ from typing import Any
 
 from blossom_data.config import Secret
 from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError, extra_hint
+from blossom_data.object_store import is_url
 from blossom_data.publish.build import CARD, is_intact
 from blossom_data.publish.names import VERSION
 from blossom_data.shards import MANIFEST, read_manifest
@@ -40,8 +41,10 @@ class Pushed:
     is_new: bool
 
 
-def check_push(repo: str) -> None:
-    """Raises ConfigError when a push to `repo` cannot work from here; makes no request."""
+def check_push(repo: str, root: Path = Path()) -> None:
+    """Raises ConfigError when a push to `repo` of what is published in `root` cannot work; makes no request."""
+    if is_url(root):
+        raise ConfigError("--push copies a version of a local folder", hint="give -o FOLDER, or leave --push out")
     if _REPO.fullmatch(repo) is None or ".." in repo or "--" in repo:
         raise ConfigError(f"{repo[:120]!r} is no data set id of a hub", hint="such as --push org/name")
     try:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError, InputError
+from blossom_data.object_store import path_of
 from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.publish.names import CURRENT, DEFAULT_CONFIG, check_config
 from blossom_data.records import Record
@@ -38,9 +39,9 @@ def parse_part(text: str) -> Part:
         ConfigError: the configuration's name cannot be used.
     """
     config, mark, path = text.partition("=")
-    if not mark or Path(text).exists():
-        return Part(Path(text))
-    return Part(Path(path), check_config(config))
+    if not mark or path_of(text).exists():
+        return Part(path_of(text))
+    return Part(path_of(path), check_config(config))
 
 
 def located(path: Path) -> Path:

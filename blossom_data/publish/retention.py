@@ -11,43 +11,25 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
 
 from blossom_data.errors import BlossomError, ConfigError, system_hint
-from blossom_data.publish.names import CURRENT, VERSION, check_folder, current_version
+from blossom_data.object_store import ObjectPath
+from blossom_data.publish.names import CURRENT, check_folder, current_version
+from blossom_data.publish.remote.retention import collect_in_store, list_in_store
+from blossom_data.publish.retained import Collected, VersionFacts, pinned, planned
 from blossom_data.publish.versions import LOCK, locked, sweep, version_names
 from blossom_data.shards import read_manifest, sync_folder, write_atomic
 
 PINS = "pins.json"
-_HOUR_S = 3600.0
-
-
-@dataclass(frozen=True, slots=True)
-class VersionFacts:
-    """One version as a list shows it; `idle_s` counts from when it was made, or stopped being `current`."""
-
-    name: str
-    records: int
-    is_current: bool
-    is_pinned: bool
-    idle_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Collected:
-    """What gc took away (or would), and why the rest stays."""
-
-    deleted: tuple[str, ...]
-    kept: dict[str, str]
-    swept: tuple[str, ...]
-    """What dead processes had left."""
 
 
 def list_versions(folder: Path) -> list[VersionFacts]:
     """The versions in the folder of a data set, oldest first."""
+    if isinstance(folder, ObjectPath):
+        return list_in_store(folder)
     pins, current, now = read_pins(folder), current_version(folder), time.time()
     return [
         VersionFacts(
@@ -99,6 +81,8 @@ def collect(
         ConfigError: not the folder of a published data set, or no such version to pin.
         Locked: a publish is running.
     """
+    if isinstance(folder, ObjectPath):
+        return collect_in_store(folder, keep=keep, grace_h=grace_h, pin=pin, unpin=unpin, is_dry_run=is_dry_run)
     check_folder(folder)
     if not folder.is_dir() or not ((folder / LOCK).exists() or (folder / CURRENT).is_symlink()):
         raise ConfigError(
@@ -122,34 +106,13 @@ def collect(
 
 
 def _pinned(folder: Path, pin: Iterable[str], unpin: Iterable[str]) -> set[str]:
-    names = version_names(folder)
-    for version in (*pin, *unpin):
-        if VERSION.fullmatch(version) is None or version not in names:
-            raise ConfigError(
-                f"there is no version {version[:80]!r} in {folder}",
-                hint=f"versions: {', '.join(names[-5:])}" if names else "nothing is published there",
-            )
-    return (read_pins(folder) | set(pin)) - set(unpin)
+    return pinned(folder, version_names(folder), read_pins(folder), pin, unpin)
 
 
 def _planned(folder: Path, keep: int, grace_h: float, pins: set[str]) -> Collected:
-    """What goes and what stays; nothing is touched."""
-    current, now = current_version(folder), time.time()
-    names = version_names(folder)
-    newest = set(names[max(0, len(names) - keep) :])
-    kept, deleted = {}, []
-    for name in names:
-        if name == current:
-            kept[name] = "current"
-        elif name in pins:
-            kept[name] = "pinned"
-        elif name in newest:
-            kept[name] = f"among the newest {keep}"
-        elif now - (folder / name).stat().st_mtime < grace_h * _HOUR_S:
-            kept[name] = f"in use within the last {grace_h:g} h"
-        else:
-            deleted.append(name)
-    return Collected(tuple(deleted), kept, ())
+    now = time.time()
+    idle_s = {name: now - (folder / name).stat().st_mtime for name in version_names(folder)}
+    return planned(idle_s, current_version(folder), keep=keep, grace_h=grace_h, pins=pins)
 
 
 def _delete(folder: Path, version: str) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -153,9 +154,15 @@ class Shards:
     """Records of several configurations into shards of one folder; records of one configuration come together."""
 
     def __init__(
-        self, folder: Path, *, layout: str, shard_records: int = VERSION_SHARD_RECORDS, width: Width = Width()
+        self,
+        folder: Path,
+        *,
+        layout: str,
+        shard_records: int = VERSION_SHARD_RECORDS,
+        width: Width = Width(),
+        written: Callable[[Path, str], None] | None = None,
     ) -> None:
-        self._width = width
+        self._width, self._written = width, written
         self.folder, self.layout, self.shard_records = folder, layout, shard_records
         self.written: list[dict[str, Any]] = []
         self._file: IO[bytes] | None = None
@@ -207,6 +214,8 @@ class Shards:
         self._file = self._writer = None
         self.written.append({"file": path.name, "config": self._config, "records": self._records, **sums(path)})
         step("shard")
+        if self._written is not None:
+            self._written(path, self.written[-1]["sha256"])
 
 
 def sums(path: Path) -> dict[str, Any]:

@@ -15,17 +15,18 @@ import secrets
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, ConfigError, LedgerError, Locked
 from blossom_data.ledger.lock import take_lock
+from blossom_data.object_store import ObjectPath
 from blossom_data.publish.build import build_version, content_hash, is_intact
 from blossom_data.publish.names import CURRENT, VERSION, check_folder, current_version, dataset_folder
+from blossom_data.publish.published import Published, new_name
 from blossom_data.publish.reading import Part, finished_manifest
+from blossom_data.publish.remote.versions import publish_to_store
 from blossom_data.publish.shard_files import VERSION_SHARD_RECORDS, check_layout, default_layout
 from blossom_data.publish.steps import step
 from blossom_data.publish.survey import survey
@@ -34,22 +35,7 @@ from blossom_data.shards import read_manifest, sync_folder
 
 LOCK = ".lock"
 _DEAD = (".building-", f".{CURRENT}-", ".deleting-")
-_STAMP = "%Y-%m-%dT%H%M%SZ"
 _READ_ONLY = ("EACCES", "EPERM", "EROFS", "ENOTDIR", "ELOOP")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
-    """What a publish came to."""
-
-    name: str
-    version: str
-    path: Path
-    manifest: Mapping[str, Any]
-    previous: str | None
-    """The version that was `current` before; equal to `version` when nothing changed."""
-    is_new: bool
-    """False: this content had a version already, and no new one was made."""
 
 
 def publish(
@@ -63,7 +49,7 @@ def publish(
     shard_records: int = VERSION_SHARD_RECORDS,
     counters: Counters | None = None,
 ) -> Published:
-    """Publishes `parts` as a version of the data set `name` in the folder `root`.
+    """Publishes `parts` as a version of the data set `name` in `root`, a folder or a URL of an object store.
 
     Args:
         layout: "parquet" or "jsonl"; "" takes Parquet where pyarrow is installed.
@@ -78,9 +64,14 @@ def publish(
         BlossomError: the disk is full or broken. In all cases `current` is as it was, or already the new version.
     """
     counters = counters or Counters()
-    folder = dataset_folder(root, name)
     layout = layout or default_layout()
     check_layout(layout)
+    if isinstance(root, ObjectPath):
+        return publish_to_store(
+            parts, root=root, name=name, layout=layout, licences=licences or {},
+            now=now or datetime.now(UTC), shard_records=shard_records, counters=counters,
+        )  # fmt: skip
+    folder = dataset_folder(root, name)
     for part in parts:
         finished_manifest(part)
     with _told(folder):
@@ -94,7 +85,7 @@ def publish(
             previous = current_version(folder)
             version = _existing(folder, content, previous)
             if is_new := version is None:
-                version = _new_name(folder, content, now or datetime.now(UTC))
+                version = new_name(version_names(folder), content, now or datetime.now(UTC))
                 with _building(folder) as building:
                     build_version(
                         building, parts, found, layout=layout, licences=licence_of, shard_records=shard_records,
@@ -159,16 +150,6 @@ def _existing(folder: Path, content: str, current: str | None) -> str | None:
         if manifest is not None and manifest.get("content") == content and is_intact(folder / version, manifest):
             return version
     return None
-
-
-def _new_name(folder: Path, content: str, now: datetime) -> str:
-    """A name behind those of all other versions, even when the clock went back."""
-    stamp = now.astimezone(UTC).strftime(_STAMP)
-    names = version_names(folder)
-    if names and stamp <= (newest := names[-1][: len(stamp)]):
-        later = datetime.strptime(newest, _STAMP).replace(tzinfo=UTC) + timedelta(seconds=1)
-        stamp = later.strftime(_STAMP)
-    return f"{stamp}-{content[:8]}"
 
 
 @contextmanager

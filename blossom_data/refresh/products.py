@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from blossom_data.curate.clean_sets import left_out_of, still_in
 from blossom_data.errors import ConfigError
 from blossom_data.mix.plan import Mix, Part
 from blossom_data.mix.recipe import read_mixes
+from blossom_data.object_store import path_of
 from blossom_data.pipelines.load import scaled
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish import reading
@@ -141,7 +141,7 @@ def check_clean(pipeline: Pipeline, mixes: Sequence[Mix]) -> None:
         )
     inner = {str(place.resolve()) for place in (pipeline.out, *(mix.out for mix in mixes))}
     for part in (part for mix in mixes for part in mix.parts):
-        data = Path(part.data)
+        data = path_of(part.data)
         if str(data.resolve()) in inner:
             continue
         if missing := [name for name in wanted if still_in(name, left_out_of(data))]:

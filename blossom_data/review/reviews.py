@@ -18,6 +18,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from blossom_data.errors import BlossomError, InputError, system_hint
+from blossom_data.object_store import path_of
 from blossom_data.records import Lineage, Record
 from blossom_data.review.marks import Mark, messages_hash, read_mark
 from blossom_data.shards import sync_folder
@@ -44,7 +45,7 @@ def review_facts(dataset: Path | str) -> dict[str, str]:
     """
     if str(dataset) == "-":
         return {}
-    file = review_file(Path(dataset))
+    file = review_file(path_of(dataset))
     content = _read(file)
     return {"review": hashlib.sha256(content).hexdigest()} if content else {}
 
@@ -63,7 +64,7 @@ class Review:
         Raises:
             InputError: a line of it is no mark, or it cannot be read.
         """
-        review = cls(review_file(Path(dataset)))
+        review = cls(review_file(path_of(dataset)))
         for number, line in enumerate(_lines(review.file), 1):
             try:
                 if line.strip():

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import InputError
+from blossom_data.object_store import ObjectPath, path_of
 from blossom_data.rows.inputs import label
 from blossom_data.shards import MANIFEST, read_manifest
 
@@ -25,14 +26,14 @@ def count_records(path: Path | str) -> int | None:
     Raises:
         InputError: it cannot be read. So with all of these.
     """
-    place = Path(path)
-    if place.is_dir():
-        manifest = read_manifest(place)
+    at = path_of(path)
+    if at.is_dir():
+        manifest = read_manifest(at)
         return int(manifest["records"]) if manifest else None
-    if str(path) == "-" or place.suffix not in (".jsonl", ".ndjson") or not place.is_file():
+    if str(path) == "-" or at.suffix not in (".jsonl", ".ndjson") or isinstance(at, ObjectPath) or not at.is_file():
         return None
     lines, last = 0, b"\n"
-    with _told(place), place.open("rb") as file:
+    with _told(at), at.open("rb") as file:
         while block := file.read(_BLOCK_BYTES):
             lines += block.count(b"\n")
             last = block
@@ -41,11 +42,11 @@ def count_records(path: Path | str) -> int | None:
 
 def fingerprint(path: Path | str) -> dict[str, Any]:
     """The name and sha256 of a file, or of a data set's manifest; standard input and plain folders have no sha256."""
-    place = Path(path)
-    file = place / MANIFEST if place.is_dir() else place
+    at = path_of(path)
+    file = at / MANIFEST if at.is_dir() else at
     if str(path) == "-" or not file.is_file():
-        return {"name": "stdin" if str(path) == "-" else label(place.name), "sha256": ""}
-    return {"name": label(place.name), "sha256": _sha256(file)}
+        return {"name": "stdin" if str(path) == "-" else label(at.name), "sha256": ""}
+    return {"name": label(at.name), "sha256": _sha256(file)}
 
 
 def content_digest(path: Path) -> str:

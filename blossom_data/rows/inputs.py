@@ -5,6 +5,7 @@
     read_rows("train.parquet")     Parquet, and Arrow (.arrow)
     read_rows("alpaca/")           the data files of a folder, in the order of their names (not those of its subfolders)
     read_rows("out/math-zh/")      a data set: the shards of its manifest.json, each compared with its sha256
+    read_rows("s3://bucket/x")     any of these in an object store
     read_rows("-")                 standard input
 
 It refuses what cannot be read or is surely not meant (InputError): no such file, no data file in a folder, a pipe, an
@@ -20,11 +21,14 @@ import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
 from blossom_data.errors import InputError
+from blossom_data.object_store import ObjectPath, path_of
+from blossom_data.object_store.reading import ObjectFile
 from blossom_data.outputs.unfinished import refuse_unfinished
 from blossom_data.rows.array import is_whole, read_elements
 from blossom_data.rows.compressed import BLOCK_BYTES, inflate
@@ -82,7 +86,7 @@ def read_rows(
         return _require_a_row(_read_stream(stream, "<stdin>", "", wanted), "standard input")
     name = label(path)
     try:
-        folder = Path(path)
+        folder = path_of(path)
         mode = folder.stat().st_mode
         if not stat.S_ISDIR(mode):
             _refuse_pipe(mode, name)
@@ -146,21 +150,43 @@ def verified_shards(folder: Path, shards: object) -> Iterator[Path]:
         raise InputError(f"{label(folder / MANIFEST)} names no shards", hint="make the data set again") from why
     for name, sha256 in named:
         path = folder / name
-        if path.parent != folder or not path.is_file():
-            raise InputError(f"the shard {name} of {label(folder)} is missing", hint="make the data set again")
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
-                raise InputError(
-                    f"the shard {label(path)} is not the one that its manifest names: it was changed or damaged",
-                    hint="make the data set again, or pass the shard's own path to read it as it is",
-                )
-        yield path
+        if path.parent != folder or not (isinstance(path, ObjectPath) or path.is_file()):
+            raise _missing(name, folder)
+        try:
+            with _with_hash(path, sha256) as is_intact:
+                if not is_intact:
+                    raise InputError(
+                        f"the shard {label(path)} is not the one that its manifest names: it was changed or damaged",
+                        hint="make the data set again, or pass the shard's own path to read it as it is",
+                    )
+                yield path
+        except FileNotFoundError as why:
+            raise _missing(name, folder) from why
+
+
+def _missing(name: str, folder: Path) -> InputError:
+    return InputError(f"the shard {name} of {label(folder)} is missing", hint="make the data set again")
+
+
+@contextmanager
+def _with_hash(path: Path, sha256: str) -> Iterator[bool]:
+    """Whether the file has that hash; an object is fetched once, and read from its copy within the block."""
+    if isinstance(path, ObjectPath):
+        with path.held(sha256) as is_intact:
+            yield is_intact
+        return
+    with path.open("rb") as file:
+        is_intact = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    yield is_intact
 
 
 def _read_file(path: Path, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     name = label(path)
     try:
         with path.open("rb") as file:
+            if isinstance(file, ObjectFile):  # each of its requests is for the very object that was opened
+                yield from _read_stream(file, name, path.name.lower(), wanted)
+                return
             before = os.fstat(file.fileno())
             _refuse_pipe(before.st_mode, name)
             yield from _read_stream(file, name, path.name.lower(), wanted)
@@ -185,7 +211,7 @@ def _read_stream(file: BinaryIO, name: str, file_name: str, wanted: Wanted | Non
         if head.startswith(magic):
             if not file_name:
                 raise InputError(f"{kind} cannot be read from standard input", hint="pass the file's path")
-            yield from read(file.name, name, wanted)
+            yield from read(file, name, wanted)
             return
     _refuse_foreign(head, name)
     first, blocks = _peek(inflate(file, name, head))

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path, PurePath
 
 from blossom_data.errors import ConfigError, InputError
+from blossom_data.object_store import path_of
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.folders import WORDS, Splits, canonical, find_splits, split_name, split_of, splits_asked
 from blossom_data.rows.inputs import label
@@ -23,9 +24,9 @@ _SHOWN_FILES = 3
 def split_here(path: Path | str, split: str) -> list[str]:
     """The splits that are about to be read: those that are asked for, or that of a file by its name."""
     asked = splits_asked(split)
-    if asked != ["train"] or str(path) == "-" or str(path).startswith("hf:") or Path(path).is_dir():
+    if asked != ["train"] or str(path) == "-" or str(path).startswith("hf:") or path_of(path).is_dir():
         return asked
-    return [_split_of_file(Path(path)) or "train"]
+    return [_split_of_file(path_of(path)) or "train"]
 
 
 def open_local(path: Path | str, wanted: Wanted, split: str) -> tuple[Origin, Iterator[Row | BadRow]]:
@@ -35,19 +36,19 @@ def open_local(path: Path | str, wanted: Wanted, split: str) -> tuple[Origin, It
         ConfigError: a split of what has none, or a file that is of another.
         InputError: as read_rows; a folder that has other splits alone.
     """
-    place = Path(path)
+    at = path_of(path)
     is_stream = str(path) == "-"
-    if not is_stream and _is_plain_folder(place):
+    if not is_stream and _is_plain_folder(at):
         try:
-            splits = find_splits(place)
+            splits = find_splits(at)
         except OSError:
             splits = Splits()  # reading it says what is wrong
         if splits.named:
-            files = [file for name in split_here(path, split) for file in _files_of(splits, name, place)]
-            notes = _left_out(splits, files, place)
+            files = [file for name in split_here(path, split) for file in _files_of(splits, name, at)]
+            notes = _left_out(splits, files, at)
             return Origin(str(path), split=split, notes=notes), read_rows(path, wanted, files=files)
-    own = "" if is_stream else _split_of_file(place)
-    if split != "train" and split_here(path, split) != [own] and not _has_lists_of_splits(place, wanted):
+    own = "" if is_stream else _split_of_file(at)
+    if split != "train" and split_here(path, split) != [own] and not _has_lists_of_splits(at, wanted):
         what = f"is of the split {own}" if own else "has no splits"
         raise ConfigError(f"--split {split}: {label(path)} {what}", hint="a split is one of a folder or a hub data set")
     return Origin(str(path), split=split), read_rows(path, wanted)

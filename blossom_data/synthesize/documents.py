@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from blossom_data.errors import ConfigError, InputError, extra_hint
+from blossom_data.object_store import path_of
 from blossom_data.rows import BadRow
 from blossom_data.rows.row import Unreadable
 from blossom_data.sources.html import as_markdown
@@ -52,7 +53,7 @@ def find_documents(paths: Sequence[str]) -> list[Path]:
     """
     found: list[Path] = []
     for name in paths:
-        place = Path(name)
+        place = path_of(name)
         if place.is_dir():
             found += sorted(file for file in place.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
         elif not place.is_file():

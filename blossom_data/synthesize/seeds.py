@@ -16,6 +16,7 @@ from typing import Any
 
 from blossom_data.errors import InputError
 from blossom_data.languages.detect import language_of
+from blossom_data.object_store import path_of
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
 from blossom_data.rows.valid import is_record, records_of
@@ -42,7 +43,7 @@ def read_seeds(path: str) -> tuple[list[SeedTask], list[BadRow]]:
     found: dict[str, SeedTask] = {}
     bad: list[BadRow] = []
     if path.endswith(".txt"):
-        for text in _lines(Path(path)):
+        for text in _lines(path_of(path)):
             found.setdefault(text, _task("", text))
     else:
         for row in read_rows(path):

@@ -17,6 +17,7 @@ from blossom_data.cli.jobs import refuse, replacement_of
 from blossom_data.config import JUDGE_LEAK
 from blossom_data.curate.extra import require
 from blossom_data.errors import ConfigError
+from blossom_data.object_store import path_of
 
 if TYPE_CHECKING:
     from blossom_data.curate.decontaminate.decontaminate import Doubts
@@ -75,7 +76,7 @@ def command(
     by_meaning = sees_meaning() and not is_lexical
     if not by_meaning and not is_lexical and not common.is_quiet:
         output.say(f"note: {BLIND}")
-    folder = Path(given.records)
+    folder = path_of(given.records)
     source_hits = find_source_hits(folder, measure_of(items, by_meaning=False)) if given.records != "-" else {}
     doubts: Doubts | None = {} if judge else None
     measure = measure_of(items, by_meaning=by_meaning, source_hits=source_hits, doubts=doubts)

@@ -25,6 +25,7 @@ from blossom_data.mix.inputs import is_there
 from blossom_data.mix.plan import FORMATS, LAYOUT_NAMES, Mix, Part
 from blossom_data.mix.recipe import load_recipe
 from blossom_data.mix.write import replacement_of, write_mix
+from blossom_data.object_store import path_of
 
 _SUCH_AS = {"--lang": "--lang zh=0.5,en=0.5", "--cap": "--cap gsm8k=10000"}
 _AMOUNT = re.compile(r"(?P<count>[0-9][0-9_,]{0,14})|(?P<share>[0-9.]{1,9})%|(?P<weight>[0-9.]{1,9})x")
@@ -175,7 +176,7 @@ def _changes(blend: Blend) -> dict[str, Any]:
 def _part(text: str, **further: Any) -> Part:
     """`DATA=AMOUNT` as a part; a path that holds a = itself is found as it stands."""
     data, equals, amount = text.rpartition("=")
-    if not equals or (is_there(Path(text)) and not _AMOUNT.fullmatch(amount)):
+    if not equals or (is_there(path_of(text)) and not _AMOUNT.fullmatch(amount)):
         return Part(data=text, **further)
     found = _AMOUNT.fullmatch(amount)
     if not data or found is None:

@@ -25,6 +25,7 @@ from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.ledger.address import LedgerAddress, address_of
 from blossom_data.ledger.lock import lock_of
 from blossom_data.ledger.place import find_ledger
+from blossom_data.object_store import ObjectPath
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
 
@@ -115,6 +116,7 @@ def _settings(pipeline: Pipeline) -> Iterator[Finding]:
     from blossom_data.cli.flags.pipeline import Wanted
     from blossom_data.cli.pipelines.curating import curating_of
     from blossom_data.cli.pipelines.job import build_stages, open_source
+    from blossom_data.doctor.object_store import check_store
     from blossom_data.refresh.notify import webhook
     from blossom_data.refresh.products import check_clean, check_licences, check_train, mixes_of, parts_of
     from blossom_data.stages.build import prompts_of
@@ -150,6 +152,10 @@ def _settings(pipeline: Pipeline) -> Iterator[Finding]:
     if pipeline.notify is not None:
         settings = pipeline.notify
         yield attempt("notify", lambda: "webhook" if webhook(settings) else "command" if settings.command else "nobody")
+    published = pipeline.publish
+    if published is not None and isinstance(published.root, ObjectPath):
+        folder = published.root.child(published.name)
+        yield attempt("publish", lambda: check_store(folder))
     for number, source in enumerate(pipeline.sources, 1):
 
         def first(source: Any = source) -> str:

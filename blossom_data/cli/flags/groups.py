@@ -14,6 +14,7 @@ import inspect
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import MISSING, fields, is_dataclass
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -22,6 +23,7 @@ from typer.models import ArgumentInfo
 
 from blossom_data.cli.interrupts import cleaning_up
 from blossom_data.cli.lazy import Command, help_texts
+from blossom_data.object_store import path_of
 
 
 def as_command(name: str) -> Callable[[Callable[..., int]], Any]:
@@ -47,8 +49,13 @@ def spread(function: Callable[..., int]) -> Callable[..., int]:
             shown += _parameters(hints[name])
         else:
             shown.append(parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY))
+    wanted = {each.name: hint for each in shown if (hint := _hint_of_existing(each.annotation))}
+    shown = [each.replace(annotation=_may_be_url(each.annotation)) if each.name in wanted else each for each in shown]
 
-    def called(**flags: Any) -> int:
+    def called(**given: Any) -> int:
+        flags = {name: _placed(value) for name, value in given.items()}
+        for name, hint in wanted.items():
+            _require_existing(flags[name], hint)
         made = {name: _make(kind, flags) for name, kind in groups.items()}
         with cleaning_up():
             return function(**flags, **made)
@@ -56,6 +63,43 @@ def spread(function: Callable[..., int]) -> Callable[..., int]:
     called.__signature__ = inspect.Signature(shown)  # type: ignore[attr-defined]
     called.__annotations__ = {parameter.name: parameter.annotation for parameter in shown}
     return called
+
+
+def _placed(value: Any) -> Any:
+    """A path as what it names: a file, or an object of a store."""
+    if isinstance(value, list):
+        return [_placed(each) for each in value]
+    return path_of(value) if isinstance(value, Path) else value
+
+
+def _hint_of_existing(annotation: Any) -> str:
+    """What the help calls a parameter that must be a path to something that is there; "" for any other."""
+    told = typing.get_args(annotation)[-1] if typing.get_args(annotation) else None
+    if told is None or not getattr(told, "exists", False):
+        return ""
+    named = [str(each) for each in (told.default, *(told.param_decls or ())) if str(each).startswith("--")]
+    return repr((named or [told.metavar])[0])
+
+
+def _may_be_url(annotation: Any) -> Any:
+    """The parameter without Typer's own look at the disk, which knows no URL."""
+    kind, told = typing.get_args(annotation)
+    shown = copy.copy(told)
+    shown.exists = False
+    return typing.Annotated[kind, shown]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # a name that no file can have
+        return False
+
+
+def _require_existing(value: Any, hint: str) -> None:
+    for path in value if isinstance(value, list) else [value]:
+        if path is not None and not _is_there(path):
+            raise typer.BadParameter(f"path {str(path)!r} does not exist.", param_hint=hint)
 
 
 def _parameters(kind: Any) -> Iterator[inspect.Parameter]:

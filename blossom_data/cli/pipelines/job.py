@@ -24,6 +24,7 @@ from blossom_data.engine import Work
 from blossom_data.executors.curating import curated
 from blossom_data.executors.job import Job
 from blossom_data.llm.batch.settings import PRICE_SHARE
+from blossom_data.object_store import path_of
 from blossom_data.outputs.replacing import HALF, Replacement
 from blossom_data.pipelines.settings import Pipeline, SourceSettings
 from blossom_data.pull import Pulled, pull
@@ -194,7 +195,7 @@ def _identity(
     digest = hashlib.sha256()
     for source, pulled in pulls:
         origin = pulled.origin
-        content = origin.revision if origin.revision else content_digest(Path(source.path))
+        content = origin.revision if origin.revision else content_digest(path_of(source.path))
         about = (replace(source, path="", licence=""), origin.licence, source.licence, content)
         digest.update(
             repr(

@@ -15,6 +15,7 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.tables import Columns, show
 from blossom_data.errors import ConfigError
+from blossom_data.object_store import ObjectPath, path_of
 from blossom_data.pipelines.load import open_pipeline
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT
@@ -41,13 +42,13 @@ def command(
     Example: blossom-data status
     """
     state: dict[str, Any]
-    if target is not None and (stopped := _stopped_early(Path(target))):
+    if target is not None and (stopped := _stopped_early(path_of(target))):
         state, told = stopped, list(_told(stopped))
-    elif target is not None and not Path(target).is_dir():
+    elif target is not None and not path_of(target).is_dir():
         state = pipeline_state(_opened(target))
         told = [_pipeline(state)]
     else:
-        state = _folder_state(Path(target or "."))
+        state = _folder_state(path_of(target or "."))
         told = list(_told(state))
     if common.is_json:
         output.json_result(state)
@@ -80,7 +81,7 @@ def _folder_state(folder: Path) -> dict[str, Any]:
     Raises:
         ConfigError: nothing does.
     """
-    if (folder / CURRENT).is_symlink():
+    if isinstance(folder, ObjectPath) or (folder / CURRENT).is_symlink():
         return root_state(folder)
     state = folder_state(folder)
     state["pipelines"] = [_state_of(file) for file in _pipelines_in(folder)]

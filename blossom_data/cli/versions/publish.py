@@ -14,10 +14,11 @@ from blossom_data.cli.flags.values import choice
 from blossom_data.cli.work_bar import working
 from blossom_data.curate import conflicts
 from blossom_data.errors import ConfigError
+from blossom_data.publish.published import Published
 from blossom_data.publish.push import check_push, push
 from blossom_data.publish.reading import parse_part
 from blossom_data.publish.shard_files import LAYOUTS
-from blossom_data.publish.versions import Published, publish
+from blossom_data.publish.versions import publish
 
 
 @as_command("publish")
@@ -25,7 +26,7 @@ def command(
     datasets: Annotated[
         list[str], typer.Argument(metavar="DATASET", help="Folder that a command wrote, or CONFIG=FOLDER.")
     ],
-    root: Annotated[Path, typer.Option("-o", "--out", metavar="ROOT", help="Folder of all published data sets.")],
+    root: Annotated[Path, typer.Option("-o", "--out", metavar="ROOT", help="Folder or URL of all published sets.")],
     name: Annotated[
         str,
         typer.Option(
@@ -66,7 +67,7 @@ def command(
     """
     parts = [parse_part(text) for text in datasets]
     if repo is not None:
-        check_push(repo)
+        check_push(repo, root)
     with working(f"publish {name}", is_quiet=common.is_quiet) as counters:
         done = publish(
             parts, root=root, name=name, layout=layout or "", licences=_licences(licences or []), counters=counters

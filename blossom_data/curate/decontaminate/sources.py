@@ -9,6 +9,7 @@ from pathlib import Path
 
 from blossom_data.curate.decontaminate.decontaminate import Decontaminate
 from blossom_data.curate.decontaminate.ngrams import Hit
+from blossom_data.object_store.paths import beside
 from blossom_data.records import Record
 from blossom_data.rows import read_records
 from blossom_data.shards import read_manifest
@@ -27,7 +28,7 @@ def source_sets(folder: Path) -> list[Path]:
         if not isinstance(made, dict) or made.get("command") == "pull":
             continue
         for name in made.get("inputs", ()):
-            place = at / str(name)
+            place = beside(at, str(name))
             if place.exists() and place.resolve() not in {each.resolve() for each in (folder, *found)}:
                 found.append(place)
                 ahead.append(place)

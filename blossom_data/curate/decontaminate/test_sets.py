@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from blossom_data.errors import ConfigError, InputError
+from blossom_data.object_store import path_of
 from blossom_data.rows import BadRow, read_rows
 
 _BUNDLED = ("gsm8k-test", "mt-bench")
@@ -54,7 +55,7 @@ def check_name(name: str, bench_dir: Path | None) -> Path:
     Raises:
         ConfigError: nowhere.
     """
-    path = Path(name)
+    path = path_of(name)
     return path if path.exists() else find_named(name, bench_dir)
 
 

@@ -8,8 +8,9 @@ Needs pyarrow (extra `hub`). The batches are as large as their writer made them 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
+from blossom_data.object_store.reading import ObjectFile
 from blossom_data.rows.row import BadRow, Row
 from blossom_data.rows.tables.columns import Columns, import_pyarrow, telling_damage
 from blossom_data.rows.wanted import Wanted
@@ -17,7 +18,7 @@ from blossom_data.rows.wanted import Wanted
 FILE_MAGIC, STREAM_MAGIC = b"ARROW1\0\0", b"\xff\xff\xff\xff"
 
 
-def read_arrow(path: str, file: str, wanted: Wanted | None = None) -> Iterator[Row | BadRow]:
+def read_arrow(opened: BinaryIO, file: str, wanted: Wanted | None = None) -> Iterator[Row | BadRow]:
     """The rows of one Arrow file or stream; `line` is the row number from 1.
 
     Raises:
@@ -25,11 +26,11 @@ def read_arrow(path: str, file: str, wanted: Wanted | None = None) -> Iterator[R
         InputError: the file is damaged.
     """
     pyarrow = import_pyarrow(file, "an Arrow file")
-    yield from telling_damage(_rows(pyarrow, path, file, wanted), file, "Arrow")
+    yield from telling_damage(_rows(pyarrow, opened, file, wanted), file, "Arrow")
 
 
-def _rows(pyarrow: Any, path: str, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
-    with pyarrow.OSFile(path) as opened:
+def _rows(pyarrow: Any, raw: BinaryIO, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
+    with pyarrow.PythonFile(raw, mode="r") if isinstance(raw, ObjectFile) else pyarrow.OSFile(raw.name) as opened:
         schema = _open(opened).schema
         columns = Columns(schema, wanted, file)
         opened.seek(0)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from blossom_data.errors import InputError
+from blossom_data.object_store.reading import ObjectFile
 from blossom_data.rows.compressed import MAX_BOMB_BYTES, MAX_RATIO
 from blossom_data.rows.row import BadRow, Row
 from blossom_data.rows.tables.columns import BATCH_ROWS, Columns, import_pyarrow, telling_damage
@@ -21,7 +21,7 @@ _ARROW_SCHEMA, _NO_SCHEMA = b"ARROW:schema", b"ARROW_schema"
 _TRAILER = struct.Struct("<I4s")
 
 
-def read_parquet(path: str, file: str, wanted: Wanted | None = None) -> Iterator[Row | BadRow]:
+def read_parquet(opened: BinaryIO, file: str, wanted: Wanted | None = None) -> Iterator[Row | BadRow]:
     """The rows of one Parquet file; `line` is the row number from 1.
 
     Raises:
@@ -29,13 +29,15 @@ def read_parquet(path: str, file: str, wanted: Wanted | None = None) -> Iterator
         InputError: the file is damaged or claims to inflate out of all proportion.
     """
     import_pyarrow(file, "a Parquet file")
-    yield from telling_damage(_rows(path, file, wanted), file, "Parquet")
+    yield from telling_damage(_rows(opened, file, wanted), file, "Parquet")
 
 
-def _rows(path: str, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
+def _rows(opened: BinaryIO, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]:
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path, metadata=_metadata(path), buffer_size=1 << 20, pre_buffer=False) as table:
+    metadata = _metadata(opened)
+    source = opened if isinstance(opened, ObjectFile) else opened.name
+    with parquet.ParquetFile(source, metadata=metadata, buffer_size=1 << 20, pre_buffer=False) as table:
         columns = Columns(table.schema_arrow, wanted, file)
         leaves = [leaf for leaf in map(table.schema.column, range(len(table.schema))) if _is_read(leaf, columns)]
         _refuse_bomb(table.metadata, {leaf.path for leaf in leaves}, file)
@@ -44,7 +46,7 @@ def _rows(path: str, file: str, wanted: Wanted | None) -> Iterator[Row | BadRow]
             yield from columns.rows(batch)
 
 
-def _metadata(path: str) -> Any:
+def _metadata(opened: BinaryIO) -> Any:
     """The file's footer without the Arrow schema that its writer noted there.
 
     That schema only says which Arrow types the columns had; a dictionary would be built anew for each batch, which for
@@ -52,13 +54,14 @@ def _metadata(path: str) -> Any:
     """
     from pyarrow import BufferReader, parquet
 
-    with Path(path).open("rb") as opened:
-        opened.seek(-_TRAILER.size, 2)
-        size, magic = _TRAILER.unpack(opened.read(_TRAILER.size))
-        if magic != MAGIC or size + _TRAILER.size > opened.tell():
-            return None  # the reader says what is wrong
-        opened.seek(-_TRAILER.size - size, 2)
-        footer = opened.read(size).replace(_ARROW_SCHEMA, _NO_SCHEMA)
+    opened.seek(-_TRAILER.size, 2)
+    size, magic = _TRAILER.unpack(opened.read(_TRAILER.size))
+    if magic != MAGIC or size + _TRAILER.size > opened.tell():
+        opened.seek(0)
+        return None  # the reader says what is wrong
+    opened.seek(-_TRAILER.size - size, 2)
+    footer = opened.read(size).replace(_ARROW_SCHEMA, _NO_SCHEMA)
+    opened.seek(0)
     return parquet.read_metadata(BufferReader(MAGIC + footer + _TRAILER.pack(size, MAGIC)))
 
 

@@ -22,6 +22,7 @@ from blossom_data import __version__
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Locked, system_hint
 from blossom_data.mix.layouts import LAYOUTS
+from blossom_data.object_store import ObjectPath
 from blossom_data.publish.reading import located
 from blossom_data.records import Record
 from blossom_data.rows import BadRow, Row, read_rows
@@ -101,7 +102,8 @@ class Source:
         """Where the index may lie: beside the set, or in the cache of who cannot write there."""
         place = self.path.resolve()
         name = f".{place.name}.{'originals' if self._pulled else 'view'}-index"
-        yield place.parent / name
+        if not isinstance(place, ObjectPath):
+            yield place.parent / name
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         yield cache / "blossom-data" / f"{hashlib.sha256(os.fsencode(place)).hexdigest()[:16]}{name}"
 
