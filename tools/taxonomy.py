@@ -27,12 +27,36 @@ from blossom_data.stages.translate.lexicon.stems import stem
 from blossom_data.stages.translate.lexicon.taxonomy import BLOCK
 
 TARGET = Path(__file__).resolve().parents[1] / "blossom_data/stages/translate/lexicon/taxonomy.tsv.zst"
-CLASSES = {
-    4: "act", 5: "animal", 6: "artifact", 8: "body", 10: "communication", 11: "event", 12: "feeling", 13: "food",
-    14: "group", 15: "location", 17: "object", 18: "person", 19: "phenomenon", 20: "plant", 21: "possession",
-    22: "process", 26: "state", 27: "substance", 28: "time",
-}  # fmt: skip
-"""The lexicographer files (lexnames(5WN)) of nouns that name things; attributes, ideas and amounts are left out."""
+CLASSES = [
+    "tops",
+    "act",
+    "animal",
+    "artifact",
+    "attribute",
+    "body",
+    "cognition",
+    "communication",
+    "event",
+    "feeling",
+    "food",
+    "group",
+    "location",
+    "motive",
+    "object",
+    "person",
+    "phenomenon",
+    "plant",
+    "possession",
+    "process",
+    "quantity",
+    "relation",
+    "shape",
+    "state",
+    "substance",
+    "time",
+]
+"""The lexicographer files of nouns, from number 3 on: lexnames(5WN)."""
+FIRST_CLASS = 3
 MOST_SENSES, LEVELS = 3, 4
 _NOUN = "1"
 
@@ -101,10 +125,10 @@ def main() -> None:
     for key, words in sorted(named.items()):
         words.sort()
         senses = list(dict.fromkeys(sense for _, _, met in words for sense in met))
-        if (kind := CLASSES.get(synsets[senses[0]].file)) is not None:
-            rows = [senses, dict.fromkeys(upper for one in senses for upper in above(one, synsets, LEVELS))]
-            told = (" ".join(numbers.setdefault(sense, f"{len(numbers):x}") for sense in row) for row in rows)
-            lines.append("\t".join((key, " ".join(word for _, word, _ in words), kind, *told)))
+        rows = [senses, dict.fromkeys(upper for one in senses for upper in above(one, synsets, LEVELS))]
+        told = (" ".join(numbers.setdefault(sense, f"{len(numbers):x}") for sense in row) for row in rows)
+        kind = CLASSES[synsets[senses[0]].file - FIRST_CLASS]
+        lines.append("\t".join((key, " ".join(word for _, word, _ in words), kind, *told)))
     packed = zstandard.ZstdCompressor(level=19).compress(blocks(lines, BLOCK).encode())
     args.output.write_bytes(packed)
     print(f"{args.output}: {len(lines)} nouns, {len(packed) >> 10} kB")

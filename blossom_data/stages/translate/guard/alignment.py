@@ -101,7 +101,7 @@ class Alignment:
                 text,
                 place,
                 _noun_weight(entry.noun_share),
-                1 in covered[place : place + len(text)] or not keys.isdisjoint(entry.renderings),
+                1 in covered[place : place + len(text)] or not keys.isdisjoint(entry.renderings) or text in english,
             )
             for place, text, entry in segments
             if text not in unsaid_in_chinese()
@@ -147,8 +147,7 @@ def _pieces(text: str, fewest: int, most: int) -> set[str]:
 def relation(english: str, chinese: str) -> str:
     """How what an English word names stands to what a Chinese one does: OTHER, NEAR (see taxonomy.py) or ""."""
     entry = dictionary.chinese(chinese)
-    found = {taxonomy.relation(english, key) for key in entry.renderings} if entry else set()
-    return next((told for told in (taxonomy.NEAR, taxonomy.OTHER) if told in found), "")
+    return taxonomy.relation(english, entry.renderings) if entry else ""
 
 
 @lru_cache(maxsize=20_000)

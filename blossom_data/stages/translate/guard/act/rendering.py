@@ -23,6 +23,8 @@ _LEXICON = Lexicon("stopwords")
 _ENDS = ".?!。？！…；;:："
 _OPEN_END_ZH = _LEXICON.pattern(r"(?:{open_ends_in_chinese}|[，、（(“：:])\Z")
 _OPEN_END_EN = _LEXICON.pattern(r"(?:\b{open_ends}|[,(“])\Z", re.IGNORECASE)
+_JOINT = re.compile(r"[,;:.?!，。；：？！\n]")
+_MOST_OF_IT = 0.65
 _FEW, _SLACK = 4, 0.4
 """A translation of so few words is often written without its stop."""
 _CLOSING = "\"'”’」』）)*_ \n\ufffc"
@@ -51,6 +53,8 @@ def weigh_words(pair: Pair, *, is_kept: bool) -> list[Sign]:
         signs.append(Sign("other_of_its_kind", 1.0, told))
     if lost and new and (share := min(_share(lost, source), _share(new, output))) >= _OTHER:
         signs.append(Sign("other_text", share, f"{share:.0%} of the words exchanged"))
+    if dropped := _lost_clause(pair.source, source):
+        signs.append(Sign("clause_lost", 1.0, f"nothing of {dropped!r}"))
     return signs + weigh_places(pair, source)
 
 
@@ -100,6 +104,24 @@ def _other_of_its_kind(pair: Pair) -> str:
         for other in new
     )
     return next((f"{one} and {other}" for one, other in pairs if relation(one, other) == OTHER), "")
+
+
+def _lost_clause(text: str, words: Sequence[Word]) -> str:
+    """The words of a clause of the source, one of several, of which nearly nothing is rendered."""
+    clauses: list[list[Word]] = []
+    end = 0
+    for word in words:
+        if not clauses or _JOINT.search(text, end, word.place):
+            clauses.append([])
+        clauses[-1].append(word)
+        end = word.place + len(word.text)
+    for clause in clauses if len(clauses) > 1 else ():
+        lost = sum(word.weight for word in clause if not word.is_rendered)
+        if len(clause) > 1 and lost >= max(
+            _SURE, _MOST_OF_IT * sum(w.weight if not w.is_rendered else 1 for w in clause)
+        ):
+            return " ".join(word.text for word in clause)
+    return ""
 
 
 def _heaviest(words: Sequence[Word]) -> float:
