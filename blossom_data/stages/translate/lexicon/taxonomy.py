@@ -2,7 +2,7 @@
 
 relation("cello", {"violin"})   ->  OTHER     two sorts of artifact: the one is not the other
 relation("cello", {"music"})    ->  ""        things of different kinds: nothing is known
-relation("kitten", {"cat"})     ->  NEAR      one names the other, or what it is a sort of
+relation("sparrow", {"bird"})    ->  NEAR      one names the other, or what it is a sort of
 
 The words that something is compared with are stems (stems.py), for so the dictionary gives them.
 """
