@@ -224,7 +224,7 @@ def threshold_of(sums: np.ndarray, is_bad: np.ndarray, most_flagged: float) -> f
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write weights.toml")
-    parser.add_argument("--most-flagged", type=float, default=0.005, metavar="SHARE")
+    parser.add_argument("--most-flagged", type=float, default=0.012, metavar="SHARE")
     args = parser.parse_args()
     table = tomllib.loads(WEIGHTS.read_text(encoding="utf-8"))
     cases = read_cases()

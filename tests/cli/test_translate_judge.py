@@ -61,27 +61,27 @@ def test_what_the_judge_said_is_in_lineage_manifest_card_and_summary(tmp_path: P
     assert (done.code, done.json["kept"], done.json["rejected"]) == (0, 3, {"translate/judge": 1})
     assert {request.body["model"] for request in asked} == {"critic"}
     # The greeting is translated in the same wrong way each time: its verdict is bought once.
-    assert len(asked) == 3
+    assert len(asked) == 2
     report = done.json["judged"]
-    assert (report["shown"], report["cleared"], report["unasked"]) == (report["refused"] + 2, 2, 0)
-    assert report["kinds"]["chat"]["cleared"] == report["kinds"]["lang_task"]["cleared"] == 1
+    assert (report["shown"], report["cleared"], report["unasked"]) == (report["refused"] + 1, 1, 0)
+    assert report["kinds"]["chat"]["cleared"] == 1
     assert not any("judge" in note for note in done.json["noted"])
     lineage = {row["id"]: [step["stage"] for step in row["lineage"]] for row in values(tmp_path / "out")}
     assert lineage == {
         "plain": ["translate"],
         "chat": ["translate", "judge-cleared"],
-        "task": ["translate", "judge-cleared"],
+        "task": ["translate"],
     }
     (reject,) = values(tmp_path / "out" / "rejects")
     assert (reject["code"], "answered in place of translated" in reject["detail"]) == ("judge", True)
     assert "judge_translation" in json.loads((tmp_path / "out/manifest.json").read_text())["prompts"]
     assert "Translations shown to a judge" in (tmp_path / "out/README.md").read_text()
     spent = {row["stage"]: row for row in done.json["run"]["spent"]}
-    assert spent["judge"]["replies"] == 3 and spent["judge"]["cost_usd"] > 0
-    assert "judged" in told.out and "2 cleared: chat 1, lang_task 1" in told.out
+    assert spent["judge"]["replies"] == 2 and spent["judge"]["cost_usd"] > 0
+    assert "judged" in told.out and "1 cleared: chat 1" in told.out
 
     rows = {row["stage"]: row for row in planned.json["stages"]}
-    assert (rows["judge"]["model"], rows["judge"]["calls"], rows["translate"]["calls"]) == ("critic", 4, 4)
+    assert (rows["judge"]["model"], rows["judge"]["calls"], rows["translate"]["calls"]) == ("critic", 3, 4)
     assert planned.json["cost_usd"][0] > rows["translate"]["cost_usd"][0] > 0
     assert (known.json["calls"], known.json["finished"]) == (0, 4)
 

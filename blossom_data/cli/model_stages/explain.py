@@ -1,14 +1,15 @@
 """`translate --explain ID`: one record's segments, masks, request, reply and the verdict of every check.
 
-The reply is the one in the ledger, if there is one; no call is made.
+The reply is the one in the ledger, if there is one; no call is made. Of each segment it says too whether a judge
+would be shown it, and what for.
 """
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,19 @@ from blossom_data.ledger.address import LedgerAddress
 from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.place import find_ledger
 from blossom_data.llm.decode import BadReply
+from blossom_data.prompts import load_prompt
 from blossom_data.records import Record
 from blossom_data.rows import read_records
 from blossom_data.stages.build import build_stage
 from blossom_data.stages.translate.accept import explain_reply, pair_of_segment
 from blossom_data.stages.translate.guard.act.sign import THRESHOLD
 from blossom_data.stages.translate.guard.act.speech_act import explain_sum
+from blossom_data.stages.translate.guard.finding import Finding
+from blossom_data.stages.translate.guard.registry import Verdict
+from blossom_data.stages.translate.judge.judging import OFF, SOFT, Judging
+from blossom_data.stages.translate.judge.kinds import chats_of
 from blossom_data.stages.translate.protocol import Request
+from blossom_data.stages.translate.segments import Segment, plan_record
 from blossom_data.stages.translate.stage import Translate
 
 
@@ -49,7 +56,8 @@ def explain_record(
     asks = [replace(ask, further={**(endpoint.extra_body or {}), **effort}) for _, ask in attempts]
     ledger = endpoint.ledger or find_ledger(given.out or Path("out"), given.records)
     replies = _replies(asks, ledger, endpoint.model)
-    told = [_tell(request, ask, reply) for (request, ask), reply in zip(attempts, replies, strict=True)]
+    shown = _Shown(stage, chats_of(plan_record(record.messages, stage.source_lang), stage.source_lang))
+    told = [_tell(request, ask, reply, shown) for (request, ask), reply in zip(attempts, replies, strict=True)]
     if is_json:
         output.json_result({"id": record.id, "calls": told})
     else:
@@ -65,7 +73,22 @@ def _replies(asks: list[Ask], ledger: LedgerAddress, model: str) -> list[Reply |
         return [stored.get(ask.key(model)) for ask in asks]
 
 
-def _tell(request: Request, ask: Ask, reply: Reply | None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What a judge would be shown of a record; without one, what `--judge soft` would."""
+
+    stage: Translate
+    chats: frozenset[int]
+
+    def told(self, request: Request, segment: Segment, text: str, verdicts: Sequence[Verdict]) -> str:
+        mode = self.stage.judge if self.stage.judge != OFF else SOFT
+        judging = Judging(load_prompt("judge_translation"), mode, self.stage.version)
+        findings = [Finding(each.code, each.is_hard, each.detail) for each in verdicts if each.detail]
+        said = judging.told(segment, segment.restored(text.strip(), request.nonce), self.chats, findings)
+        return said if self.stage.judge != OFF else f"{said} (with --judge soft; it is off)"
+
+
+def _tell(request: Request, ask: Ask, reply: Reply | None, shown: _Shown) -> dict[str, Any]:
     """One call as plain data."""
     segments = [
         {"source": segment.text, "kind": segment.kind, "masks": dict(_masks(request, segment))}
@@ -84,7 +107,10 @@ def _tell(request: Request, ask: Ask, reply: Reply | None) -> dict[str, Any]:
                 {"weight": round(weight, 2), "seen": seen}
                 for weight, seen in explain_sum(pair_of_segment(request, segment, text.strip()))
             ]
-            told["checks"].append({"source": segment.text, "output": text, "verdicts": ran, "signs": signs})
+            judge = shown.told(request, segment, text, verdicts)
+            told["checks"].append(
+                {"source": segment.text, "output": text, "verdicts": ran, "signs": signs, "judge": judge}
+            )
     except BadReply as why:
         told["fault"] = f"{why.code}: {why.detail}"
     return told
@@ -122,3 +148,4 @@ def _lines(record: Record, calls: list[dict[str, Any]]) -> Iterator[str]:
             for verdict in checked["verdicts"]:
                 state = verdict["found"] or ("ok" if verdict["run"] else "not for these languages")
                 yield f"     {verdict['code']:<12} {'hard' if verdict['hard'] else 'soft'}  {state}"
+            yield f"     {'judge':<12}       {checked['judge']}"

@@ -17,10 +17,11 @@ from itertools import islice
 from typing import NamedTuple
 
 from blossom_data.stages.translate.guard.vocabulary import renderings_of, unsaid, unsaid_in_chinese, unsaid_signs
-from blossom_data.stages.translate.lexicon import dictionary
-from blossom_data.stages.translate.lexicon.stems import stem
+from blossom_data.stages.translate.lexicon import dictionary, taxonomy
+from blossom_data.stages.translate.lexicon.stems import irregular, stem
 
 _WORD = re.compile(r"[a-z\u00e0-\u024f]+(?:['’][a-z]+)?")
+_NEXT_WORD = re.compile(r" ([a-z]{3,})\b")
 _HAN = re.compile(r"[\u4e00-\u9fff]+")
 _MOST_WORDS, _MOST_SEGMENTS = 400, 800
 _FEW_RENDERINGS = ((0, 0.0), (1, 0.35), (3, 0.5))
@@ -82,10 +83,10 @@ class Alignment:
         lower = english.lower() if len(english.lower()) == len(english) else english
         said = list(islice(_WORD.finditer(lower), _MOST_WORDS))
         covered = bytearray(len(chinese))
-        segments = list(islice(_segments(chinese), _MOST_SEGMENTS))
-        glossed = frozenset().union(*(entry.renderings for _, _, entry in segments if entry))
         pieces = _pieces(chinese, 1, dictionary.MOST_CHARS)
-        words = []
+        segments = list(islice(_segments(chinese, pieces), _MOST_SEGMENTS))
+        glossed = frozenset().union(*(entry.renderings for _, _, entry in segments))
+        self.english: list[Word] = []
         for found in said:
             word = found.group()
             if len(word) > 1 and word not in unsaid():
@@ -93,30 +94,33 @@ class Alignment:
                 is_rendered = (
                     _cover(word, renderings, chinese, pieces, covered) or stem(word) in glossed or not renderings
                 )
-                words.append(Word(word, found.start(), weight, is_rendered))
+                self.english.append(Word(word, found.start(), weight, is_rendered))
         keys = frozenset(stem(found.group()) for found in said)
-        new = [
+        self.chinese = [
             Word(
                 text,
                 place,
                 _noun_weight(entry.noun_share),
-                any(covered[place : place + len(text)]) or not keys.isdisjoint(entry.renderings),
+                1 in covered[place : place + len(text)] or not keys.isdisjoint(entry.renderings) or text in english,
             )
             for place, text, entry in segments
-            if entry is not None and text not in unsaid_in_chinese()
+            if text not in unsaid_in_chinese()
         ]
-        lost = [word for word in words if not word.is_rendered and word.weight]
-        added = [word for word in new if not word.is_rendered]
-        bare = "".join(" " if hidden else sign for sign, hidden in zip(chinese, covered, strict=True)) if lost else ""
-        near = _near_share(lost, added, bare)
-        self.english = [_weighed(word, near, _is_name(word, english)) for word in words]
-        self.chinese = [_weighed(word, near, is_name=False) for word in new]
+        lost = [word for word in self.english if not word.is_rendered and word.weight]
+        added = [word for word in self.chinese if not word.is_rendered]
+        if lost:
+            bare = "".join(" " if hidden else sign for sign, hidden in zip(chinese, covered, strict=True))
+            near = _near_share(lost, added, bare)
+            self.english = [
+                word if word.is_rendered else _weighed(word, near, _is_name(word, english)) for word in self.english
+            ]
+            self.chinese = [word if word.is_rendered else _weighed(word, near, False) for word in self.chinese]
 
 
 def _near_share(lost: Sequence[Word], added: Sequence[Word], bare: str) -> dict[str, float]:
     """What is left of the weight of a word that stands beside something near to it, in the bare rest of the text."""
     shares: dict[str, float] = {}
-    pieces = _pieces(bare, 2, 4) if lost else set()
+    pieces = _pieces(bare, 2, 4)
     for one in lost:
         near = _near(one.text)
         if not near.isdisjoint(pieces):
@@ -140,9 +144,17 @@ def _pieces(text: str, fewest: int, most: int) -> set[str]:
     }
 
 
+def relation(english: str, chinese: str) -> str:
+    """How what an English word names stands to what a Chinese one does: OTHER, NEAR (see taxonomy.py) or ""."""
+    entry = dictionary.chinese(chinese)
+    return taxonomy.relation(english, entry.renderings) if entry else ""
+
+
 @lru_cache(maxsize=20_000)
 def _nearness(english: str, chinese: str) -> float:
     """By how many renderings of an English word share a telling character with a Chinese one: 1 for none."""
+    if relation(english, chinese) == taxonomy.NEAR:
+        return _NEAR_WEIGHT
     renderings = _renderings(english)[1]
     signs = frozenset(chinese) - unsaid_signs()
     shared = sum(not signs.isdisjoint(rendering) for rendering in renderings)
@@ -150,14 +162,18 @@ def _nearness(english: str, chinese: str) -> float:
 
 
 def _is_name(word: Word, english: str) -> bool:
-    """Whether the word has a capital inside a sentence."""
-    return english[word.place].isupper() and english[max(0, word.place - 2) : word.place].strip(" ").isalpha()
+    """Whether the word has a capital inside a sentence, or opens one and has done something: Bob increased it."""
+    if not english[word.place].isupper():
+        return False
+    if english[max(0, word.place - 2) : word.place].strip(" ").isalpha():
+        return True
+    after = _NEXT_WORD.match(english, word.place + len(word.text))
+    return after is not None and (after[1].endswith("ed") or after[1] in irregular())
 
 
 def _weighed(word: Word, near: dict[str, float], is_name: bool) -> Word:
     """A word with the weight that it has where it is missing: less for a name, and beside something near to it."""
-    share = near.get(word.text, 1.0) * (_NAME_WEIGHT if is_name else 1.0)
-    return word if word.is_rendered or share == 1.0 else word._replace(weight=word.weight * share)
+    return word._replace(weight=word.weight * near.get(word.text, 1.0) * (_NAME_WEIGHT if is_name else 1.0))
 
 
 @lru_cache(maxsize=20_000)
@@ -177,25 +193,24 @@ def _cover(word: str, renderings: frozenset[str], chinese: str, pieces: set[str]
     return bool(found) or word in chinese or any(sign in chinese for sign in _mixed(word))
 
 
-def _segments(chinese: str) -> Iterator[tuple[int, str, dictionary.Entry]]:
+def _segments(chinese: str, pieces: set[str]) -> Iterator[tuple[int, str, dictionary.Entry]]:
     """(place, word, its entry) where the longest match from the left and that from the right find the same word."""
-    for run in _HAN.finditer(chinese):
-        text = run.group()
-        size = len(text)
-        known = dictionary.chinese_words(text)
-        ends, starts = list(range(1, size + 1)), list(range(size))
-        for start in range(size - 1):
-            for end in range(start + 2, min(start + dictionary.MOST_CHARS, size) + 1):
-                if text[start:end] in known:
-                    ends[start] = end
-                    starts[end - 1] = min(starts[end - 1], start)
-        from_right, end = set(), size
-        while end:
-            from_right.add((starts[end - 1], end))
-            end = starts[end - 1]
-        start = 0
-        while start < size:
-            end = ends[start]
-            if end - start > 1 and (start, end) in from_right and (entry := dictionary.chinese(text[start:end])):
-                yield run.start() + start, text[start:end], entry
-            start = end
+    ends: dict[int, int] = {}
+    starts: dict[int, int] = {}
+    for word in dictionary.chinese_words(chinese).keys() & pieces:
+        start = chinese.find(word)
+        while start >= 0:
+            end = start + len(word)
+            ends[start] = max(end, ends.get(start, 0))
+            starts[end] = min(start, starts.get(end, start))
+            start = chinese.find(word, start + 1)
+    from_right, end = set(), len(chinese)
+    while end:
+        from_right.add((starts.get(end, end - 1), end))
+        end = starts.get(end, end - 1)
+    start = 0
+    while start < len(chinese):
+        end = ends.get(start, start + 1)
+        if end - start > 1 and (start, end) in from_right and (entry := dictionary.chinese(chinese[start:end])):
+            yield start, chinese[start:end], entry
+        start = end

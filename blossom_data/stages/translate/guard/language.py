@@ -196,12 +196,30 @@ def _unless_han(match: re.Match[str]) -> str:
 def _han_residue(pair: Pair) -> str:
     if pair.target_lang != "en":
         return ""
-    outside = _QUOTED.sub(" ", pair.output)
+    output = pair.output
+    if _ABOUT_CHINESE.search(pair.source):
+        output = _HAN_RUN.sub(lambda run: "" if _is_material(run, pair) else run.group(), output)
+    outside = _QUOTED.sub(" ", output)
     left = HAN.findall(outside)
     if len(left) >= 2 and len(left) * 8 > len(LATIN_WORD.findall(outside)):
         return "".join(left[:16])
-    inside = pair.output_han
+    inside = len(HAN.findall(output))
     return f"{inside} Chinese characters in quotes" if inside >= 6 and inside * 2 > pair.source_han else ""
+
+
+_ABOUT_CHINESE = _LEXICON.pattern("{about_chinese}")
+_HAN_RUN = re.compile(r"[\u4e00-\u9fff，。！？、；：…]+")
+_OPENS_MATERIAL, _ENDS_MATERIAL = frozenset("\"'“‘「（(：:\n"), frozenset("\"'”’」）)\n")
+
+
+def _is_material(run: re.Match[str], pair: Pair) -> bool:
+    """Whether a Chinese run of the output is what its source works on: quoted, behind a colon, or a line of its own."""
+    before, after = pair.output[: run.start()].rstrip(" \t"), pair.output[run.end() :].strip(" \t.")
+    return (
+        run.group() in pair.source
+        and before[-1:] in _OPENS_MATERIAL
+        and (not after or after[0] in _ENDS_MATERIAL or pair.output[run.end() : run.end() + 1] == "\n")
+    )
 
 
 def _flat(text: str) -> str:

@@ -128,10 +128,27 @@ def _english_values(text: str) -> set[str]:
     """The counts that an English text (lower case) writes as words."""
     found: set[str] = set()
     for match in _WORD_NUMBER.finditer(text):
+        if _AND_MORE.match(text, match.end()):
+            continue
         value = sum(_counts()[part] for part in re.split("[- ]", match.group()))
         found.add(str(value))
         if scale := _SCALE.match(text, match.end()):
             found.add(str(value * _LEXICON.table("scales")[scale.group(1).lower()]))
+    return found
+
+
+_AND_MORE = re.compile(r" (?:dozen|and a half (hundred|thousand|million|billion))\b")
+_TENTHS = re.compile(r"([一二两三四五六七八九])成")
+
+
+def _compound_values(text: str) -> set[str]:
+    """Values that two words tell together: three dozen, one and a half million, 两成 (20 percent)."""
+    found = {str(_HAN_DIGITS[part] * 10) for part in _TENTHS.findall(text)}
+    for match in _WORD_NUMBER.finditer(text):
+        if more := _AND_MORE.match(text, match.end()):
+            value = sum(_counts()[part] for part in re.split("[- ]", match.group()))
+            scale = _LEXICON.table("scales")[more[1]] if more[1] else 0
+            found |= {str(value), str(value * scale + scale // 2 if scale else value * 12)}
     return found
 
 
@@ -189,7 +206,7 @@ def _find_values(pair: Pair) -> str:
     in_source = set().union(*(values for _, values in wanted)) | counts | _word_values(source)
     if pair.source_lang != "en":
         in_source |= _english_values(source)
-    in_source |= _loose_values(pair.source_words) | set(_RUN_OF_DIGITS.findall(source))
+    in_source |= _compound_values(source) | _loose_values(pair.source_words) | set(_RUN_OF_DIGITS.findall(source))
     if "半" in output:
         in_output |= {"30", "0.5", "5"}
     if "刻" in output:

@@ -14,7 +14,7 @@ from blossom_data.stages.translate.guard.finding import Finding, Pair
 from blossom_data.stages.translate.guard.registry import Verdict, find_faults, verdicts
 from blossom_data.stages.translate.guard.shape import MAX_CHARS
 from blossom_data.stages.translate.lang_task import find_lang_task
-from blossom_data.stages.translate.masks import HOLE, find_spans, without_spans
+from blossom_data.stages.translate.masks import HOLE, Span, find_spans, without_spans
 from blossom_data.stages.translate.segments import protected_spans, with_kept
 
 _TELLING = frozenset({"fence", "payload", "url", "email", "token", "placeholder", "tag", "latex"})
@@ -36,7 +36,7 @@ def pair_of(source: str, output: str, *, source_lang: str = "en", target_lang: s
             rest = rest[:at] + HOLE + rest[at + len(text) :]
             got.append(text)
     kept, lost, rest = _without_material(source, output, rest, task.kept)
-    new = [span for span in find_spans(rest) if span.kind in _TELLING]
+    new = [span for span in find_spans(rest) if span.kind in _TELLING and not _is_in(span, rest, source, output)]
     got += [rest[span.start : span.end] for span in new]
     return Pair(
         without_spans(source, with_kept(spans, kept)),
@@ -48,6 +48,12 @@ def pair_of(source: str, output: str, *, source_lang: str = "en", target_lang: s
         is_lang_task=task.is_found,
         lost_material=lost,
     )
+
+
+def _is_in(span: Span, rest: str, source: str, output: str) -> bool:
+    """Whether what stands in a span of the output stands as often in the source, where it is no span of its own."""
+    text = rest[span.start : span.end]
+    return source.count(text) >= output.count(text)
 
 
 def _without_material(

@@ -17,7 +17,7 @@ MAX_CHARS = 50_000
 _BANDS = ((20, 0.08, 1.10), (35, 0.11, 0.75), (60, 0.13, 0.75), (150, 0.15, 0.66), (1 << 60, 0.17, 0.60))
 """(below this many Latin letters, least, most) of (Han + 0.35 Latin letters) / Latin letters of the English side."""
 
-_BULLET = re.compile(r"^[ \t>]*(?:[-*+•·●▪][ \t]+\S|[-•·●▪]\S)", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t\u00a0\u3000>]*(?:[-*+•·●▪][ \t\u00a0\u3000]+\S|[-•·●▪]\S)", re.MULTILINE)
 _NUMBERED = re.compile(
     r"^[ \t>]*(?:\(?（?(?:\d{1,3}|(?!.[.][A-Z])[a-zA-Z]|[ivxIVX]{1,4})"
     r"(?:[.．、](?!\d)|[)）])(?<!\bQ[.．、])|[①-⑳])[ \t]*\S",
@@ -26,7 +26,7 @@ _NUMBERED = re.compile(
 _HEADING = re.compile(r"^(#{1,6})[ \t]*[^#\s]", re.MULTILINE)
 _EMPTY_CELL = re.compile(r"[|｜][ \t]*(?=[|｜])")
 _EMOJI = re.compile(r"[\u2600-\u27bf\u2b50\U0001f300-\U0001faff]")
-_BLANK = re.compile(r"_{2,}|＿{2,}|\[ ?\]|\( {2,}\)|（ +）")
+_BLANK = re.compile(r"_{2,}|＿{2,}|\[ ?\]|[(（][ \u00a0\u3000]+[)）]")
 
 
 def find_mask(pair: Pair) -> str:
@@ -75,7 +75,8 @@ def ratio_of(pair: Pair) -> tuple[float, int]:
         return ((pair.output_han + 0.35 * pair.output_letters) / letters if letters else 0.0), letters
     if pair.source_lang == "zh" and pair.target_lang == "en":
         letters = pair.output_letters
-        return ((pair.source_han + 0.35 * pair.source_letters) / letters if letters else 9.0), max(
+        kept = min(pair.source_han, pair.output_han)
+        return ((pair.source_han - kept + 0.35 * pair.source_letters) / letters if letters else 9.0), max(
             letters, 4 if pair.source_han else 0
         )
     return 0.0, 0

@@ -70,9 +70,14 @@ def find_traditional(pair: Pair) -> str:
 
 
 _WINDOW = 3000
-_GRAM = 8
 _RUN = re.compile(r"([^\s\d_.=*#+|~-])\1{7,}|(.{2,12}?)\2{5,}", re.DOTALL)
-_CLAUSE = re.compile(r"[^，。！？；、\n,.!?;:：]{6,80}")
+_CLAUSE = {
+    "zh": re.compile(r"[^，。！？；、\n,.!?;:：]{6,80}"),
+    "en": re.compile(r"[^，。！？；、\n,.!?;:：]{18,200}"),
+}
+_GRAM, _TELLING_CLAUSE = {"zh": 8}, {"zh": 8}
+_GRAM_ELSE, _TELLING_CLAUSE_ELSE = 24, 24
+"""Characters of a stretch, and of a clause, that no text holds many times, or twice: a third as many in Chinese."""
 
 
 def find_loop(pair: Pair) -> str:
@@ -80,8 +85,9 @@ def find_loop(pair: Pair) -> str:
     output = pair.output if len(pair.output) <= 2 * _WINDOW else pair.output[:_WINDOW] + pair.output[-_WINDOW:]
     if len(output) >= 12 and (match := _RUN.search(output)) and not _RUN.search(pair.source[:_WINDOW]):
         return match.group()[:24]
-    if len(output) >= 30:
-        grams = [output[at : at + _GRAM] for at in range(len(output) - _GRAM + 1)]
+    size = _GRAM.get(pair.target_lang, _GRAM_ELSE)
+    if len(output) >= 4 * size:
+        grams = [output[at : at + size] for at in range(len(output) - size + 1)]
         if len(set(grams)) + 3 <= len(grams):
             gram, times = Counter(grams).most_common(1)[0]
             if times >= 4 and len(set(gram)) > 2 and times > 2 * _repeats(pair.source[: 3 * _WINDOW]):
@@ -90,10 +96,11 @@ def find_loop(pair: Pair) -> str:
         source = pair.source.encode()
         if len(zlib.compress(source)) > 0.2 * len(source):
             return "hardly anything but repetition"
-    clauses = _CLAUSE.findall(output)
+    clauses = _CLAUSE.get(pair.target_lang, _CLAUSE["en"]).findall(output)
     if len(set(clauses)) < len(clauses):
         most = Counter(clauses).most_common(1)[0]
-        if (most[1] > 2 or len(most[0]) >= 8) and not _has_repeats(pair.source[: 3 * _WINDOW], most[1]):
+        telling = _TELLING_CLAUSE.get(pair.target_lang, _TELLING_CLAUSE_ELSE)
+        if (most[1] > 2 or len(most[0]) >= telling) and not _has_repeats(pair.source[: 3 * _WINDOW], most[1]):
             return f"{most[0][:20]!r} {most[1]} times"
     return ""
 

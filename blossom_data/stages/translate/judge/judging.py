@@ -11,7 +11,7 @@ rejected, for nothing is accepted because tries ran out. A translation that spea
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +22,7 @@ from blossom_data.prompts import Prompt
 from blossom_data.stages.translate.accept import Outcome
 from blossom_data.stages.translate.guard.finding import Finding
 from blossom_data.stages.translate.judge.injection import speech_to_judge
-from blossom_data.stages.translate.judge.kinds import kind_of, literals_of
+from blossom_data.stages.translate.judge.kinds import holds_material, kind_of, literals_of
 from blossom_data.stages.translate.protocol import Request, named
 from blossom_data.stages.translate.segments import Segment
 from blossom_data.stages.typed_reply import ask_until_read, side_by_side
@@ -80,13 +80,25 @@ class Judging:
     spare_tokens: int = 64
     """Added to the output cap of a verdict."""
 
-    def why(self, segment: Segment, text: str, chats: frozenset[int]) -> str:
-        """The kind for which a translation without findings is shown, "" where it is not."""
+    def why(self, segment: Segment, text: str, chats: frozenset[int], findings: Sequence[Finding] = ()) -> str:
+        """What a translation is shown for: its first soft finding, a kind of kinds.py, or ALL; "" where it is not."""
+        if findings:
+            return "" if any(finding.is_hard for finding in findings) else findings[0].code
         return kind_of(segment, text, chats) or (ALL if self.mode == ALL else "")
+
+    def told(self, segment: Segment, text: str, chats: frozenset[int], findings: Sequence[Finding]) -> str:
+        """What would become of a translation, in words, for `translate --explain`."""
+        if hard := next((finding for finding in findings if finding.is_hard), None):
+            return f"not shown: {hard.code} is certain"
+        if not (kind := self.why(segment, text, chats, findings)):
+            return "not shown: nothing is doubtful, and it is of no kind that the checks are weak in"
+        if speech := speech_to_judge(segment.text, text):
+            return f"refused unasked: it {speech}"
+        return f"shown, for {kind}"
 
     def share_shown(self, segment: Segment, chats: frozenset[int]) -> float:
         """How likely the translation of `segment` is to be shown, as far as its source tells, for a plan."""
-        if self.mode == ALL or segment.is_lang_task or segment.index in chats:
+        if self.mode == ALL or holds_material(segment) or segment.index in chats:
             return 1.0
         return _SHARE_LOST if any(literals_of(segment.text)) else _SHARE_DOUBTED
 
@@ -149,9 +161,9 @@ class Judging:
     def _shown(self, request: Request, outcome: Outcome, chats: frozenset[int]) -> Iterator[tuple[Segment, str, str]]:
         """(segment, its translation, kind) of each that the judge sees."""
         for segment in request.segments:
-            if (text := outcome.doubtful.get(segment.index)) is not None:
-                yield segment, text, outcome.findings[segment.index][0].code
-            elif (text := outcome.texts.get(segment.index)) is not None and (kind := self.why(segment, text, chats)):
+            text = outcome.doubtful.get(segment.index, outcome.texts.get(segment.index))
+            findings = outcome.findings.get(segment.index, ())
+            if text is not None and (kind := self.why(segment, text, chats, findings)):
                 yield segment, text, kind
 
     def _verdict(self, request: Request, segment: Segment, text: str) -> Generator[Ask, Reply, tuple[Verdict, Reply]]:

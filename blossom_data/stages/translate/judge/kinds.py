@@ -1,7 +1,8 @@
 """Which translations a judge sees although no check found a fault: kinds of text in which the checks are weakest.
 
 chat       a turn of small talk of eight words or less       "Thanks, that helped!"    "不客气！"
-lang_task  the ask of a task about the language itself       "Correct the grammar:"    "改正语法："
+lang_task  a task about the language itself, with what it    "Rhyme it with 'bat'."   "让它与'bat'押韵。"
+           is about in the same line
 literal    a name, formula or blank that the translation     "the company \"Acme\""    "这家公司"
            does not hold as it stands in the source
 """
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from blossom_data.languages.scripts import UNSPACED, run_of
 from blossom_data.records import Message
 from blossom_data.stages.translate.judge.words import said
+from blossom_data.stages.translate.prose import is_ask
 from blossom_data.stages.translate.segments import Plan, Segment
 
 CHAT, LANG_TASK, LITERAL = "chat", "lang_task", "literal"
@@ -68,11 +70,16 @@ def count_words(text: str) -> int:
 
 def kind_of(segment: Segment, text: str, chats: frozenset[int]) -> str:
     """The kind for which a judge sees the translation `text` of `segment`, "" for none."""
-    if segment.is_lang_task:
+    if holds_material(segment):
         return LANG_TASK
     if segment.index in chats:
         return CHAT
     return LITERAL if lost_literal(segment.text, text) else ""
+
+
+def holds_material(segment: Segment) -> bool:
+    """Whether a segment of a language task is more than its ask, which is checked as any other is."""
+    return segment.is_lang_task and (bool(segment.spans) or '"' in segment.text or not is_ask(segment.text))
 
 
 def lost_literal(source: str, output: str) -> str:

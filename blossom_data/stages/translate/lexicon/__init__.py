@@ -28,11 +28,16 @@ def _text(name: str) -> str:
     return (resources.files(__package__) / name).read_text(encoding="utf-8")
 
 
+def rows(name: str) -> list[str]:
+    """The lines of `<name>.tsv` that are no comments."""
+    return [line for line in _text(f"{name}.tsv").splitlines() if not line.startswith("#")]
+
+
 @cache
 def renderings(*names: str) -> dict[str, tuple[str, ...]]:
     """English word -> Chinese renderings, in file order, of each `<name>.tsv`; a word's lines add up."""
     found: dict[str, tuple[str, ...]] = {}
-    for line in (line for name in names for line in _text(f"{name}.tsv").splitlines() if not line.startswith("#")):
+    for line in (line for name in names for line in rows(name)):
         words, _, signs = line.partition("\t")
         for word in words.split():
             found[word] = (*found.get(word, ()), *signs.split())

@@ -6,10 +6,12 @@ chinese("海豚")   ->  Entry(9, frozenset({"dolphin"}))   the stems of what glo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from importlib import resources
 from typing import NamedTuple
+
+from blossom_data.stages.translate.lexicon.blocks import Blocks
 
 ENGLISH_BLOCK, CHINESE_BLOCK = 2, 1
 """Characters that the keys of a block of the file have in common."""
@@ -25,34 +27,13 @@ class Entry(NamedTuple):
     renderings: frozenset[str]
 
 
-class _Table:
-    """Lines of a key, a tab and a value, in blocks that are read when one of their keys is first asked for."""
-
-    def __init__(self, text: str, length: int) -> None:
-        self._length = length
-        self._blocks = {block[:length]: block for block in text.split("\n\n")}
-        self._lines: dict[str, str] = {}
-
-    def opened(self, starts: Iterable[str]) -> Mapping[str, str]:
-        """All lines read so far, those of blocks that begin with one of `starts` among them."""
-        for start in self._blocks.keys() & set(starts):
-            self.get(start)
-        return self._lines
-
-    def get(self, key: str) -> str | None:
-        block = self._blocks.pop(key[: self._length], None)
-        if block is not None:
-            self._lines.update((name, value) for name, _, value in (line.partition("\t") for line in block.split("\n")))
-        return self._lines.get(key)
-
-
 @cache
-def _tables() -> tuple[_Table, _Table]:
+def _tables() -> tuple[Blocks, Blocks]:
     import zstandard
 
     packed = (resources.files(__package__) / "dictionary.tsv.zst").read_bytes()
     first, _, second = zstandard.ZstdDecompressor().decompress(packed).decode().partition("\n\n\n")
-    return _Table(first, ENGLISH_BLOCK), _Table(second, CHINESE_BLOCK)
+    return Blocks(first, ENGLISH_BLOCK), Blocks(second, CHINESE_BLOCK)
 
 
 def chinese_words(text: str) -> Mapping[str, str]:

@@ -20,7 +20,8 @@ _FEWEST_LEFT, _FEWEST_LEFT_OF_VERB = 4, 3
 
 
 @cache
-def _irregular() -> dict[str, str]:
+def irregular() -> dict[str, str]:
+    """Forms that no ending makes -> the base form: went, children."""
     return {form: base for base, forms in _LEXICON.table("irregular").items() for form in forms.split()}
 
 
@@ -33,7 +34,7 @@ def _endings() -> tuple[tuple[str, str], ...]:
 def stem(word: str) -> str:
     """The key of a word in lower case."""
     word = word.removesuffix("'s").removesuffix("’s")
-    word = _irregular().get(word, word)
+    word = irregular().get(word, word)
     if len(word) <= 3:
         return word
     word = _without_inflection(word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from blossom_data.stages.translate.guard.act.answering import weigh_answering, weigh_reply
+from blossom_data.stages.translate.guard.act.answering import weigh_reply
 from blossom_data.stages.translate.guard.act.omissions import (
     find_filled_list,
     find_reordered,
@@ -32,7 +32,6 @@ _INNER_END = re.compile(r"[。！？!?](?=[”」』][和与或、，的这])")
 _ZH_PART = re.compile(r"[^。！？!?；\n]+[。！？!?；]?")
 _REQUEST = _LEXICON.pattern("{requests}", _I)
 _ASKING = _LEXICON.pattern("{asking}")
-_COUNTED = _LEXICON.pattern(r"\b{counted_question_words}\b(?! to\b)", _I)
 _POLITE = _LEXICON.pattern(r"^(?:[\s\"'“‘(*#>-]|\d{1,2}[.)]\s|[a-z]\)\s|{polite_openings}\b[,:.]?)+\s*", _I)
 _FIRST = re.compile(r"[A-Za-z][A-Za-z-]*")
 _CLAUSE = re.compile(r"[,:;–—]\s+(?=\S)")
@@ -43,7 +42,6 @@ _ME_ASKED = _LEXICON.pattern(r"{before_me}(?:一下)?我|我{after_me}|自我|�
 _ME_OBJECT = re.compile(r"(?<=[一-龥])我(?![的们])")
 """Not the one who speaks: 带我走完."""
 _YOU = _LEXICON.pattern(r"(?:你|您){after_you}|建议(?:您|你)")
-_YOURS = re.compile(r"你|您")
 _CONDITION = _LEXICON.pattern(r"^{conditions}\b", _I)
 
 
@@ -82,25 +80,16 @@ def signs_en_zh(pair: Pair) -> list[Sign]:
     is_asked_again = bool(asked) and (output.endswith(("？", "?")) or marks == source.count("?"))
     is_ordered_again = has_order(whole) or bool(_ASKED_INSTEAD.search(whole)) if heads and not asked else is_asked_again
     is_kept = is_ordered_again and len(_parts(output)) >= len(sentences)
-    _weigh_verbs(signs, whole, heads, is_question=bool(asked), is_ordered_again=is_ordered_again)
+    _weigh_verbs(signs, whole, heads, is_kept=bool(asked) or is_ordered_again)
     if heads or not asked:
         signs += weigh_second(source, whole, {verb for _, verb in heads})
-    if heads and not asked:
-        _weigh_inner_question(signs, source, whole)
-    is_stated = _COPULA.search(output) or (not is_ordered_again and _STATES.search(output))
-    if heads and not asked and is_stated and not _COPULA_SOURCE.search(source):
-        signs.append(Sign("statement", 1.0, "a statement"))
     if any(verb != "thank" for _, verb in heads) and not (
         asked
         or is_ordered_again
         or pair.source_lower.startswith("you ")
         or (_LISTED.match(source) and len(pair.source_words) <= _OPTION_WORDS)
     ):
-        more = "_more_clauses" if _has_new_clauses(source, output) else ""
-        signs.append(Sign(f"no_order{more}", 1.0, "no order in it"))
-    is_name = not heads and not asked and len(pair.source_words) <= 8
-    if is_name and output.count("、") >= 2 and "," not in source and not _AND_OR.search(source):
-        signs.append(Sign("list_for_name", 1.0, "a list for a name"))
+        signs.append(Sign("no_order", 1.0, "no order in it"))
     signs += weigh_words(pair, is_kept=is_kept)
     missing = [word.text for word in pair.alignment.english if not word.is_rendered]
     if len(pair.source_words) <= 8 and not _LEXICON.words("courtesies").isdisjoint(missing):
@@ -111,19 +100,13 @@ def signs_en_zh(pair: Pair) -> list[Sign]:
         and "？" in output.replace("?", "？")
         and not _ASKS_IN_WORDS.search(source)
     ):
-        is_asked_back = _YOURS.search(output) and not pair.source_word_set & _LEXICON.words("reader")
-        is_instead = heads and len(missing) <= 1 and not is_asked_back
-        name = "_instead" if is_instead else "_told" if _TELL.search(source) or is_ordered_again else ""
-        signs.append(Sign(f"new_question{name}", 1.0, "a new question"))
+        signs.append(Sign("new_question", 0.5 if _TELL.search(source) or is_ordered_again else 1.0, "a new question"))
     if open_list := find_filled_list(source, output):
         signs.append(Sign("filled_list", 1.0, open_list))
     if reordered := find_reordered(source, output):
         signs.append(Sign("reordered", 1.0, reordered))
     signs += weigh_reply(source, output)
-    if output[:1] in '"“「《' and output[-1:] in '"”」》' and not source.startswith(('"', "“", "'", "‘")):
-        signs.append(Sign("quoted", 1.0, "all in quotes"))
     _weigh_person(signs, pair, output)
-    signs += weigh_answering(source, output, "zh")
     _weigh_size(signs, pair, output, len(sentences))
     return signs
 
@@ -140,9 +123,6 @@ _ASKED_INSTEAD = _LEXICON.pattern("{asked_instead}")
 """A question in place of an order: 下面哪一个不属于同类."""
 _ORDERED = _LEXICON.pattern(r"^\W{0,2}{before_an_order}?[你您]?{asking_orders}")
 """An order that asks."""
-_COPULA = re.compile(r"^[^，。；：？！\n请你您]{1,30}(?<![还或就要总但只便而更可能])是(?![否不什谁哪多几])")
-_STATES = _LEXICON.pattern("{states}")
-_COPULA_SOURCE = _LEXICON.pattern(r"\b{copulas}\b|['’](?:s|re|m)\b", _I)
 _TELL = _LEXICON.pattern(r"\b{telling_orders}\b", _I)
 """Orders that a question may stand for."""
 
@@ -160,30 +140,11 @@ def _weigh_question(signs: list[Sign], source: str, output: str, asked: list[str
         if after:
             is_split = "," in asked[-1] and len(after) < 0.3 * len(source)
             signs.append(Sign("after", 0.5 if is_split or len(after) < 2 else 1.0, "text after the question"))
-    if (parts := _parts(output)) and len(parts) == len(sentences) > 1:
-        for one, other in zip(sentences, parts, strict=True):
-            if one in asked and not (_ASKING.search(other) or _ORDERED.match(other) or _REQUEST.search(one)):
-                signs.append(Sign("sentence_not_asked", 1.0, f"{other[:20]!r} asks no more"))
-                break
-    words = len(_COUNTED.findall(" ".join(asked)))
-    marks = output.count("？") + output.count("?")
-    if words >= 2 and max(marks, len(_ASKING.findall(output)) - marks) < words:
-        signs.append(Sign("question_words", 1.0, f"{words} question words"))
     is_ordered_instead = last_mark < 0 and _ORDERED.match(output)
     for question in asked[:4]:
         lost = lost_question_word(_LEXICON.rules("question_words"), question, output)
         if lost and not is_ordered_instead:
             signs.append(Sign("question_word_lost", 1.0, f"no counterpart of {lost.lower()!r}"))
-
-
-_INNER = re.compile(r"[a-z,] (what|how|why)\b", _I)
-_INNER_ASKED = _LEXICON.pattern("{inner_asked}")
-
-
-def _weigh_inner_question(signs: list[Sign], source: str, output: str) -> None:
-    """Explain WHY ..., predict WHAT ...: the question within an order has a counterpart."""
-    if (asked := _INNER.search(source)) and not _INNER_ASKED.search(output):
-        signs.append(Sign("inner_question_lost", 1.0, f"no counterpart of {asked.group(1).lower()!r}"))
 
 
 _LIGHT_VERB = 0.5
@@ -194,21 +155,16 @@ def _weigh_verbs(
     output: str,
     heads: list[tuple[int, str]],
     *,
-    is_question: bool,
-    is_ordered_again: bool,
+    is_kept: bool,
 ) -> None:
     """Weighs the head verbs without rendering."""
     lost = [
         verb for _, verb in heads if not any(sign in output for sign in verbs()[verb]) and not is_ordered(verb, output)
     ]
-    if not is_question and not is_ordered_again and heads and not lost:
-        whole = [sign for _, verb in heads for sign in verbs()[verb] if len(sign) >= 2]
-        if not any(sign in output for sign in whole):
-            signs.append(Sign("faint_verb", 1.0, "hardly a rendering of " + ", ".join(verb for _, verb in heads[:4])))
     if lost:
         share = sum(_LIGHT_VERB if verb in _LEXICON.words("light_verbs") else 1.0 for verb in lost) / len(heads)
-        name = "_question" if is_question else "_ordered" if is_ordered_again else ""
-        signs.append(Sign(f"verb_lost{name}", 0.4 + 0.6 * share, "no rendering of " + ", ".join(lost[:4])))
+        name = "verb_lost_kept" if is_kept else "verb_lost"
+        signs.append(Sign(name, 0.4 + 0.6 * share, "no rendering of " + ", ".join(lost[:4])))
 
 
 _ROLE = _LEXICON.pattern("{roles}")
@@ -217,22 +173,14 @@ _ROLE_KEPT = _LEXICON.pattern("{roles_kept}")
 
 def _weigh_person(signs: list[Sign], pair: Pair, output: str) -> None:
     if not pair.source_word_set & _LEXICON.words("first_person"):
-        name = "speaker_beside_me" if pair.source_word_set & _LEXICON.words("to_me") else "speaker"
+        strength = 0.6 if pair.source_word_set & _LEXICON.words("to_me") else 1.0
         spoken = _ME_OBJECT.sub("", output) if "me" in pair.source_word_set else output
         if _ME.search(spoken) and _ME.search(_ME_ASKED.sub("", spoken)):
-            signs.append(Sign(name, 1.0, "a speaker that the source does not have"))
-        elif "我的" in output and "your" in pair.source_word_set:
-            signs.append(Sign("your_became_my", 1.0, "'your' became 'my'"))
+            signs.append(Sign("speaker", strength, "a speaker that the source does not have"))
     if _YOU.search(output) and not pair.source_word_set & _LEXICON.words("reader"):
         signs.append(Sign("advised", 1.0, "the reader is advised"))
     if _ROLE.search(pair.source_lower) and not _ROLE_KEPT.search(output):
         signs.append(Sign("role_lost", 1.0, "the role is gone"))
-
-
-def _has_new_clauses(source: str, output: str) -> bool:
-    """Whether the output goes on, or lists, where the source names one thing."""
-    joints = source.count(",") + source.count("\n") + len(_AND_OR.findall(source))
-    return sum(output.count(sign) for sign in "，、；") >= 2 + joints
 
 
 def _parts(output: str) -> list[str]:
@@ -262,13 +210,6 @@ def _weigh_size(signs: list[Sign], pair: Pair, output: str, sentences: int) -> N
         joints = len(_JOINT.findall(pair.source))
         strength = min(0.3 * (got - sentences), 0.8) if got - sentences <= joints else 1.0 if not joints else 0.7
         signs.append(Sign("more_sentences", strength, f"{got} sentences for {sentences}"))
-    if (items := pair.output.count("、")) >= 3 and items > 2 * (
-        pair.source.count(",") + len(re.findall(r"\b(?:and|or)\b", pair.source))
-    ):
-        signs.append(Sign("enumeration", 1.0, f"an enumeration of {items + 1}"))
-    if (commas := pair.source.count(",")) >= 3 and sum(pair.output.count(sign) for sign in "，、,；。") * 2 <= commas:
-        signs.append(Sign("commas_gone", 1.0 if ratio < 0.25 else 0.4, f"{commas} commas are gone"))
 
 
-_AND_OR = _LEXICON.pattern(r"\b{and_or}\b", _I)
 _JOINT = _LEXICON.pattern(r"[,;:()–—]| - |(?<=[a-z,;\d] ){joints}\b", _I)

@@ -46,7 +46,7 @@ _AND = _LEXICON.pattern(r"\band (?:also |briefly |then )?({second_verbs})\b(?! (
 def weigh_second(source: str, output: str, heads: Collection[str]) -> list[Sign]:
     """A sign for the second half of an order with two verbs; at most one."""
     second = "".join(_SECOND.split(output)[1:])
-    for pattern, name in ((_THEN, "then_verb_lost"), (_AND, "second_verb_lost")):
+    for pattern in (_THEN, _AND):
         for verb in dict.fromkeys(map(str.lower, pattern.findall(source)[:6])):
             if (
                 verb in verbs()
@@ -55,7 +55,7 @@ def weigh_second(source: str, output: str, heads: Collection[str]) -> list[Sign]
                 and not is_ordered(verb, second)
             ):
                 strength = 1.0 if has_family(verb) else 0.6
-                return [Sign(name, strength, f"no rendering of the second verb {verb}")]
+                return [Sign("second_verb_lost", strength, f"no rendering of the second verb {verb}")]
     return []
 
 

@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
-from blossom_data.stages.translate.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon import Lexicon, rows
 
 _LEXICON = Lexicon("polarity")
 
+_MOST_CHARS = 5000
 _I = re.IGNORECASE
 _EN_SAID = _LEXICON.pattern(r"\b{denials_en}\b|n['’]t\b|\bno\b(?!\.)", _I)
 _EN_IDIOM = _LEXICON.pattern("{idioms_en}", _I)
@@ -51,6 +53,34 @@ def _turned(source: str, output: str) -> str:
         return said.group()
     if (said := _ZH_MORE.search(output)) and _LESS.search(source) and not _MORE.search(source):
         return said.group()
+    return ""
+
+
+@cache
+def _families() -> tuple[tuple[re.Pattern[str], re.Pattern[str]], dict[str, str]]:
+    """(a pattern of all members for English, and one for Chinese; member -> its family), of families.tsv."""
+    english, chinese, family = [], [], {}
+    for row, line in enumerate(rows("families")):
+        for place, member in enumerate(line.split("\t")):
+            name = f"m{row}_{place}"
+            family[name] = str(row)
+            one, _, other = member.partition("=")
+            english.append(f"(?P<{name}>{one})")
+            chinese.append(f"(?P<{name}>{other})")
+    return (re.compile(rf"\b(?:{'|'.join(english)})\b", _I), re.compile("|".join(chinese), _I)), family
+
+
+def find_other_member(source: str, output: str, source_lang: str) -> str:
+    """Two members of a family, the one of the source and the one that stands in its place: left and 右."""
+    patterns, family = _families()
+    said, told = (
+        {found.lastgroup: found.group() for found in pattern.finditer(text[:_MOST_CHARS])}
+        for pattern, text in zip(patterns if source_lang == "en" else patterns[::-1], (source, output), strict=True)
+    )
+    gone = {family[name or ""]: name for name in said if name not in told}
+    for name in told:
+        if name not in said and (other := gone.get(family[name or ""])):
+            return f"{said[other]} and {told[name]}"
     return ""
 
 

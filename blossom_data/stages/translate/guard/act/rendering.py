@@ -1,7 +1,6 @@
 """What the words tell: source words that nothing renders, output words that render nothing, and where they stand.
 
     "about a whale" -> "关于海豚"                         one is lost and one is new: a changed word
-    "Explain it, and give an example." -> "解释一下。"      several in a row are lost: a dropped clause
     "... whether to move the park."    -> "……决定是否"      the last ones are lost: a cut tail
 
 A good translation lacks 3 words in 100 and has 2 new ones, most of them gaps of the dictionary (alignment.py).
@@ -14,25 +13,26 @@ from collections.abc import Sequence
 from math import log1p
 
 from blossom_data.stages.translate.guard.act.sign import Sign
-from blossom_data.stages.translate.guard.alignment import Word
+from blossom_data.stages.translate.guard.alignment import Word, relation
 from blossom_data.stages.translate.guard.finding import Pair
 from blossom_data.stages.translate.lexicon import Lexicon
+from blossom_data.stages.translate.lexicon.taxonomy import OTHER
 
 _LEXICON = Lexicon("stopwords")
 
 _ENDS = ".?!。？！…；;:："
 _OPEN_END_ZH = _LEXICON.pattern(r"(?:{open_ends_in_chinese}|[，、（(“：:])\Z")
 _OPEN_END_EN = _LEXICON.pattern(r"(?:\b{open_ends}|[,(“])\Z", re.IGNORECASE)
+_JOINT = re.compile(r"[,;:.?!，。；：？！\n]")
+_MOST_OF_IT = 0.65
 _FEW, _SLACK = 4, 0.4
 """A translation of so few words is often written without its stop."""
 _CLOSING = "\"'”’」』）)*_ \n\ufffc"
 _FEWEST_FOR_SHARE, _OTHER = 1.5, 0.25
 _USUAL_SHARE, _FEW_WORDS = 0.05, 8
 """Beyond the first few words, so many have no counterpart in a good translation."""
-_SURE, _LIKELY, _SHORT = 0.7, 0.5, 9
+_SURE, _TOLD, _SHORT = 0.7, 0.5, 9
 """A noun without any near rendering on each side is hardly a gap twice; least so in a text of few words."""
-_LOST = 0.5
-"""A word of at least this weight that nothing renders is taken for lost."""
 
 
 def weigh_words(pair: Pair, *, is_kept: bool) -> list[Sign]:
@@ -47,11 +47,14 @@ def weigh_words(pair: Pair, *, is_kept: bool) -> list[Sign]:
     if new:
         told = "not in the source: " + ", ".join(word.text for word in output if not word.is_rendered)[:80]
         signs.append(Sign(f"new{kept}", log1p(new), told))
-    heaviest = min(_heaviest(source), _heaviest(output))
-    if heaviest >= _LIKELY and len(source) <= _SHORT:
-        signs.append(Sign("exchanged" if heaviest >= _SURE else "perhaps_exchanged", 1.0, "a word exchanged"))
+    if min(_heaviest(source), _heaviest(output)) >= _SURE and len(source) <= _SHORT:
+        signs.append(Sign("exchanged", 1.0, "a word exchanged"))
+    if told := _other_of_its_kind(pair):
+        signs.append(Sign("other_of_its_kind", 1.0, told))
     if lost and new and (share := min(_share(lost, source), _share(new, output))) >= _OTHER:
         signs.append(Sign("other_text", share, f"{share:.0%} of the words exchanged"))
+    if dropped := _lost_clause(pair.source, source):
+        signs.append(Sign("clause_lost", 1.0, f"nothing of {dropped!r}"))
     return signs + weigh_places(pair, source)
 
 
@@ -62,16 +65,8 @@ def sides(pair: Pair) -> tuple[Sequence[Word], Sequence[Word]]:
 
 
 def weigh_places(pair: Pair, source: Sequence[Word]) -> list[Sign]:
-    """Signs of lost words in a row, of the last ones, and of a stop that the output ends without."""
+    """Signs of lost words at the end, and of a stop that the output ends without."""
     signs: list[Sign] = []
-    longest, run, at = 0.0, 0.0, 0
-    for place, word in enumerate(source):
-        run = run + word.weight if not word.is_rendered and word.weight > 0 else 0.0
-        if run > longest:
-            longest, at = run, place
-    if longest >= 2 * _LOST:
-        told = ", ".join(word.text for word in source[max(0, at - 3) : at + 1] if not word.is_rendered)
-        signs.append(Sign("run", log1p(longest), f"nothing of {told}"))
     tail = 0.0
     for word in reversed(source):
         if word.is_rendered or not word.weight:
@@ -93,6 +88,40 @@ def _missing(words: Sequence[Word]) -> float:
     """The weight of the words without counterpart, each once, above what a good translation has of them."""
     missing = {word.text: word.weight for word in words if not word.is_rendered}
     return max(0.0, sum(missing.values()) - _USUAL_SHARE * max(0, len(words) - _FEW_WORDS))
+
+
+def _other_of_its_kind(pair: Pair) -> str:
+    """A noun that nothing renders, and one that renders nothing, name two things of one kind: spring and autumn."""
+    lost, new = (
+        [word for word in words if not word.is_rendered and word.weight >= _TOLD]
+        for words in (pair.alignment.english, pair.alignment.chinese)
+    )
+    english = pair.source_lower if pair.source_lang == "en" else pair.output_lower
+    pairs = (
+        (one.text, other.text)
+        for one in lost
+        if english[one.place + len(one.text) :][:1] != "-"  # climate-controlled is no climate
+        for other in new
+    )
+    return next((f"{one} and {other}" for one, other in pairs if relation(one, other) == OTHER), "")
+
+
+def _lost_clause(text: str, words: Sequence[Word]) -> str:
+    """The words of a clause of the source, one of several, of which nearly nothing is rendered."""
+    clauses: list[list[Word]] = []
+    end = 0
+    for word in words:
+        if not clauses or _JOINT.search(text, end, word.place):
+            clauses.append([])
+        clauses[-1].append(word)
+        end = word.place + len(word.text)
+    for clause in clauses if len(clauses) > 1 else ():
+        lost = sum(word.weight for word in clause if not word.is_rendered)
+        if len(clause) > 1 and lost >= max(
+            _SURE, _MOST_OF_IT * sum(w.weight if not w.is_rendered else 1 for w in clause)
+        ):
+            return " ".join(word.text for word in clause)
+    return ""
 
 
 def _heaviest(words: Sequence[Word]) -> float:

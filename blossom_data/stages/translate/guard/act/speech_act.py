@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from blossom_data.stages.translate.guard.act.en_zh import signs_en_zh
-from blossom_data.stages.translate.guard.act.polarity import weigh_comparison, weigh_negation
+from blossom_data.stages.translate.guard.act.polarity import find_other_member, weigh_comparison, weigh_negation
 from blossom_data.stages.translate.guard.act.sign import THRESHOLD, THRESHOLD_OF_A_LINE, Sign, weights, word_signs
 from blossom_data.stages.translate.guard.act.zh_en import signs_zh_en
 from blossom_data.stages.translate.guard.coverage import EN_ZH
@@ -41,6 +41,8 @@ def signs_of(pair: Pair) -> list[Sign]:
     strength, negation = weigh_negation(pair.source, pair.output, pair.source_lang)
     if negation:
         signs.append(Sign("negation", strength, negation))
+    if other := find_other_member(pair.source, pair.output, pair.source_lang):
+        signs.append(Sign("other_member", 1.0, other))
     if pair.source_lang == "en":
         strength, comparison = weigh_comparison(pair.source, pair.output)
         if comparison:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from functools import cache
 from itertools import islice
 
-from blossom_data.stages.translate.guard.act.answering import weigh_answering
 from blossom_data.stages.translate.guard.act.rendering import weigh_words
 from blossom_data.stages.translate.guard.act.sign import Sign
 from blossom_data.stages.translate.guard.finding import Pair
@@ -84,12 +83,11 @@ def signs_zh_en(pair: Pair) -> list[Sign]:
     is_kept = output.endswith("?") if asks else bool(_ORDER_EN.search(output))
     signs += [] if pair.is_lang_task else weigh_words(pair, is_kept=is_kept)
     if _ME.search(_TO_ME.sub("", output)) and not _ME_ZH.search(source):
-        signs.append(Sign("speaker_beside_me" if asks else "speaker", 1.0, "a speaker that the source does not have"))
+        signs.append(Sign("speaker", 0.6 if asks else 1.0, "a speaker that the source does not have"))
     if opening := next(_LEXICON.unpaired("openings", output, source), None):
         signs.append(Sign("reply_opening", 1.0, f"a reply: {opening.group()}"))
     if _YOU.search(output) and not _YOU_ZH.search(source):
         signs.append(Sign("advised", 1.0, "the reader is advised"))
-    signs += weigh_answering(source, output, "en")
     _weigh_size(signs, pair, len(sentences))
     return signs
 
@@ -135,18 +133,9 @@ def _weigh_verbs(signs: list[Sign], source: str, output: str, asks: bool) -> Non
     words = set(re.findall(r"[a-z]+", output.lower()))
     stems = {word.removesuffix(suffix) + ending for word in words for suffix, ending in _STEMS}
     lost = [head for head in heads if not english_heads()[head] & stems]
-    first = _FIRST_EN.match(output)
     if len(lost) == len(heads):
         signs.append(Sign("verb_lost", 1.0, "no rendering of " + ", ".join(lost[:4])))
     _weigh_second(signs, source, stems)
-    wanted = frozenset().union(*(english_heads()[head] for head in heads))
-    if (
-        not _ORDER_EN.search(output)
-        and first
-        and first.group(1).lower() not in wanted
-        and first.group(1).lower() in _LEXICON.words("first_words_of_statements")
-    ):
-        signs.append(Sign("statement", 1.0, f"begins with {first.group(1)!r}"))
 
 
 _THEN = _LEXICON.pattern(r"{then}(?:简要|详细|简单)?({heads})", heads=_long_heads)
