@@ -79,8 +79,8 @@ def compare(kept: Request, other: Request, known: KnownWords, threshold: float) 
     if score < threshold:
         return Verdict(False, score)
     told: list[str] = []
-    for number in range(len(kept.turns)):
-        if not _Turns(kept, other, number, known).are_same(told):
+    for one, another in zip(kept.turns, other.turns, strict=True):
+        if not _Turns(one, another, known).are_same(told):
             return Verdict(False, score)
     return Verdict(True, score, " ".join(told[:_SHOWN_WORDS]) + (" ..." if len(told) > _SHOWN_WORDS else ""))
 
@@ -95,20 +95,17 @@ def similarity(one: Request, other: Request) -> float:
 
 def _may_be_same(kept: Request, other: Request) -> bool:
     """Whether all agrees that no difference of words can make good."""
-    return (
-        len(kept.turns) == len(other.turns)
-        and kept.lang == other.lang
-        and (kept.system == other.system or not (kept.system and other.system))
-        and (kept.gold == other.gold or not (kept.gold and other.gold))
-    )
+    if kept.lang != other.lang or kept.count != other.count:
+        return False
+    pairs = zip(kept.labels, other.labels, strict=True) if kept.has_labels and other.has_labels else ()
+    return all(one == another or not (one and another) for one, another in pairs)
 
 
 class _Turns:
     """One turn of each of two requests."""
 
-    def __init__(self, kept: Request, other: Request, number: int, known: KnownWords) -> None:
-        self._a, self._b = kept.turns[number], other.turns[number]
-        self._known = known
+    def __init__(self, kept: Turn, other: Turn, known: KnownWords) -> None:
+        self._a, self._b, self._known = kept, other, known
 
     def are_same(self, told: list[str]) -> bool:
         """Whether they ask the same; what differs is added to `told`."""
@@ -218,19 +215,25 @@ def _spelled(turn: Turn, places: list[int]) -> str:
 
 def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens both begin with."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    place = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            return place
+        place += 1
+    return place
 
 
-def _is_turned(first: Sequence[int], second: Sequence[int]) -> bool:
+def _is_turned(first: array[int], second: array[int]) -> bool:
     """Whether one text is the other with its two parts swapped."""
-    if len(first) != len(second) or len(first) > _MOST_TURNED:
+    size = len(first)
+    if size != len(second) or not 2 * _MOVED_LEAST <= size <= _MOST_TURNED:
         return False
-    cuts = range(_MOVED_LEAST, len(second) - _MOVED_LEAST + 1)
-    return any(
-        second[cut] == first[0] and second[cut:] == first[: len(second) - cut] and second[:cut] == first[-cut:]
-        for cut in cuts
-    )
+    cut = _MOVED_LEAST - 1
+    while first[0] in second[cut + 1 : size - _MOVED_LEAST + 1]:
+        cut = second.index(first[0], cut + 1)
+        if second[cut:] == first[: size - cut] and second[:cut] == first[-cut:]:
+            return True
+    return False
 
 
 def _neighbour(codes: Sequence[int], places: range) -> int | None:

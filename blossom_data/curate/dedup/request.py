@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from itertools import pairwise
 
 from blossom_data.curate.tokens import COURTESY, KIND_BITS, TURN, Token, Tokenizer
@@ -23,12 +22,9 @@ _KIND = (1 << KIND_BITS) - 1
 _MARK = array("Q", Tokenizer().packed([TURN]))[0]
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Request:
-    """One record's own side: `codes` are those of `codes_of`, `lang` a number for each language.
-
-    It has no slots, for what is made of it once is kept with it: a row is compared with several.
-    """
+    """One record's own side: `codes` are those of `codes_of`, `lang` a number for each language."""
 
     codes: array[int]
     lang: int
@@ -36,33 +32,43 @@ class Request:
     record: Callable[[], Record]
     has_labels: bool
     """Whether the record has a gold label or a system prompt."""
+    _turns: list[Turn] = field(default_factory=list)
+    _shingles: set[object] = field(default_factory=set)
 
-    @cached_property
+    @property
+    def count(self) -> int:
+        """Turns."""
+        return self.codes.count(_MARK)
+
+    @property
     def turns(self) -> list[Turn]:
-        found, start = [], 0
-        for number in range(self.codes.count(_MARK)):
-            end = self.codes.index(_MARK, start)
-            found.append(Turn(self.codes[start:end], self, number))
-            start = end + 1
-        return found
+        """Made once: a row is compared with several."""
+        if not self._turns:
+            start = 0
+            for number in range(self.count):
+                end = self.codes.index(_MARK, start)
+                self._turns.append(Turn(self.codes[start:end], self, number))
+                start = end + 1
+        return self._turns
 
-    @cached_property
-    def system(self) -> str:
-        if not self.has_labels:
-            return ""
-        return _spelled((turn.content for turn in self.record().messages if turn.role == "system"), self.tokenizer)
-
-    @cached_property
-    def gold(self) -> str:
-        return _spelled([self.record().gold], self.tokenizer) if self.has_labels else ""
-
-    @cached_property
+    @property
     def shingles(self) -> set[object]:
-        """Content words and the bigrams of these, by their codes."""
-        told = [code for code in self.codes if code & _KIND != COURTESY]
-        if len(told) < _LEAST_TOLD:
-            told = [code for code in self.codes if code != _MARK]
-        return {*told, *pairwise(told)}
+        """Content words and the bigrams of these, by their codes; made once."""
+        if not self._shingles:
+            told = [code for code in self.codes if code & _KIND != COURTESY]
+            if len(told) < _LEAST_TOLD:
+                told = [code for code in self.codes if code != _MARK]
+            self._shingles = {*told, *pairwise(told)}
+        return self._shingles
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """Gold label and system prompt as they are compared; "" for none."""
+        if not self.has_labels:
+            return "", ""
+        record = self.record()
+        prompts = (turn.content for turn in record.messages if turn.role == "system")
+        return _spelled([record.gold], self.tokenizer), _spelled(prompts, self.tokenizer)
 
 
 @dataclass(frozen=True, slots=True)
