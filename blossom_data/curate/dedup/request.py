@@ -24,7 +24,10 @@ _MARK = array("Q", Tokenizer().packed([TURN]))[0]
 
 @dataclass(slots=True)
 class Request:
-    """One record's own side: `codes` are those of `codes_of`, `lang` a number for each language."""
+    """One record's own side: `codes` are those of `codes_of`, `lang` a number for each language.
+
+    Nothing that is made of it points back to it, so that it is gone as soon as it is dropped.
+    """
 
     codes: array[int]
     lang: int
@@ -47,7 +50,7 @@ class Request:
             start = 0
             for number in range(self.count):
                 end = self.codes.index(_MARK, start)
-                self._turns.append(Turn(self.codes[start:end], self, number))
+                self._turns.append(Turn(self.codes[start:end], number, self.tokenizer, self.record))
                 start = end + 1
         return self._turns
 
@@ -76,17 +79,17 @@ class Turn:
     """One turn of a person: its tokens by their codes; the tokens themselves are looked up where they are wanted."""
 
     codes: array[int]
-    request: Request
     number: int
+    tokenizer: Tokenizer
+    record: Callable[[], Record]
 
     def tokens(self, start: int, end: int) -> list[Token]:
         """The tokens from `start` to `end`."""
-        tokenizer = self.request.tokenizer
         try:
-            return tokenizer.with_codes(self.codes[start:end])
+            return self.tokenizer.with_codes(self.codes[start:end])
         except KeyError:
-            asked = [turn.content for turn in self.request.record().messages if turn.role == "user"]
-            return tokenizer.tokens(asked[self.number])[start:end]
+            asked = [turn.content for turn in self.record().messages if turn.role == "user"]
+            return self.tokenizer.tokens(asked[self.number])[start:end]
 
     def token(self, place: int) -> Token:
         return self.tokens(place, place + 1)[0]

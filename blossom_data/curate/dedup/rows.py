@@ -29,8 +29,8 @@ from blossom_data.curate.tokens import Tokenizer
 from blossom_data.records import Record
 
 CODE_BYTES = 8
-_TOKENS_KEPT = 400_000
-"""Of requests that were compared, about 200 bytes each: the next pair has one of them again."""
+_TOKENS_KEPT = 100_000
+"""Of requests that were compared, about 300 bytes each: the next pair has one of them again."""
 
 
 class Rows:
