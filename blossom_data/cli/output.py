@@ -177,6 +177,9 @@ def usage_error(why: TyperException, *, is_json: bool) -> None:
         told = f"{why.message}. Did you mean {near[0]!r}?"
     context = getattr(why, "ctx", None)
     hint = f"{context.command_path} --help" if context else "blossom-data --help"
+    reads_one = context is not None and any(each.name == "records" for each in context.command.params)
+    if reads_one and "unexpected extra argument" in told:
+        hint = f"one set is read: cat A.jsonl B.jsonl | {context.command_path} - ...; [curate] of a pipeline sees all"
     wrapped = BlossomError(" ".join(told.split()), hint=hint)
     wrapped.exit_code = 2
     error(wrapped, is_json=is_json)
