@@ -4,8 +4,8 @@ Better is: a gold label before none, then the longer request, then the one that 
 copy of the one that stays, not of another copy: nothing chains. What is compared is the person's side of the whole
 conversation; two gold labels that differ, or two system prompts, make two records.
 
-It reads everything before it gives the first item: rows lie in the temporary folder (about their size, and 140 bytes
-a row more), memory is about 200 bytes a row.
+It reads everything before it gives the first item: rows lie in the temporary folder, with the codes of their words
+(about three times their size, and 140 bytes a row more), memory is about 200 bytes a row.
 """
 
 from __future__ import annotations
