@@ -123,8 +123,9 @@ Steps: TypeAlias = "Generator[Question, Any, Record | tuple[Record, ...]]"
 class Stage(Protocol):
     """A record in; one record, several, or a Reject out. Pure: the same replies give the same result.
 
-    A plan (`--dry-run`) asks for two more, where a stage has them: `calls_for(record) -> int`, the calls that a record
-    takes where each first try is right (else one), and `foresee(record) -> list[Foreseen]`, what it asks beside those.
+    A plan (`--dry-run`) asks for three more, where a stage has them: `calls_for(record) -> int`, the calls that a
+    record takes where each first try is right (else one), `foresee(record) -> list[Foreseen]`, what it asks beside
+    those, and `likely_tokens(record, answer_tokens) -> (all, last)`, of its Ask about an answer that is not yet there.
     """
 
     @property

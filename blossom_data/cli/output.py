@@ -177,6 +177,8 @@ def usage_error(why: TyperException, *, is_json: bool) -> None:
         told = f"{why.message}. Did you mean {near[0]!r}?"
     context = getattr(why, "ctx", None)
     hint = f"{context.command_path} --help" if context else "blossom-data --help"
+    if context and "unexpected extra argument" in told and "records" in {each.name for each in context.command.params}:
+        hint = f"one set is read: cat A.jsonl B.jsonl | {context.command_path} - ...; [curate] of a pipeline sees all"
     wrapped = BlossomError(" ".join(told.split()), hint=hint)
     wrapped.exit_code = 2
     error(wrapped, is_json=is_json)

@@ -26,50 +26,46 @@ from blossom_data.rows import BadRow
 _BUFFER_BYTES = 1 << 20
 
 
-class Spool:
-    """A sequence of items on disk."""
+class Pieces:
+    """A sequence of byte strings on disk."""
 
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=_BUFFER_BYTES)  # noqa: SIM115
         self._ends = array("Q", [0])
         self._is_written = True
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
+    def close(self) -> None:
         # What is still buffered may not fit on the disk, and is of no use any more.
         self._file.raw.close() if hasattr(self._file, "raw") else self._file.close()
 
     def __len__(self) -> int:
         return len(self._ends) - 1
 
-    def add(self, item: Item) -> int:
-        """Keeps one more item; gives its place.
+    def add(self, piece: bytes) -> int:
+        """Keeps one more; gives its place.
 
         Raises:
             BlossomError: the temporary folder is full.
         """
-        line = orjson.dumps(_to_plain(item))
         try:
-            self._file.write(line)
+            self._file.write(piece)
         except OSError as why:
             raise _full(why) from why
-        self._ends.append(self._ends[-1] + len(line))
+        self._ends.append(self._ends[-1] + len(piece))
         self._is_written = False
         return len(self._ends) - 2
 
-    def __getitem__(self, place: int) -> Item:
+    def __getitem__(self, place: int) -> bytes:
         self._flush()
         start, end = self._ends[place], self._ends[place + 1]
-        return _to_item(orjson.loads(os.pread(self._file.fileno(), end - start, start)))
+        return os.pread(self._file.fileno(), end - start, start)
 
-    def __iter__(self) -> Iterator[Item]:
-        """All items, in order."""
+    def __iter__(self) -> Iterator[bytes]:
+        """All of them, in order."""
         self._flush()
         self._file.seek(0)
         for place in range(len(self)):
-            yield _to_item(orjson.loads(self._file.read(self._ends[place + 1] - self._ends[place])))
+            yield self._file.read(self._ends[place + 1] - self._ends[place])
 
     def _flush(self) -> None:
         if not self._is_written:
@@ -78,6 +74,36 @@ class Spool:
             except OSError as why:
                 raise _full(why) from why
             self._is_written = True
+
+
+class Spool:
+    """A sequence of items on disk."""
+
+    def __init__(self) -> None:
+        self._lines = Pieces()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._lines.close()
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def add(self, item: Item) -> int:
+        """Keeps one more item; gives its place; raises as `Pieces.add`."""
+        return self._lines.add(orjson.dumps(_to_plain(item)))
+
+    def __getitem__(self, place: int) -> Item:
+        return _to_item(orjson.loads(self._lines[place]))
+
+    def __iter__(self) -> Iterator[Item]:
+        """All items, in order."""
+        return (_to_item(orjson.loads(line)) for line in self._lines)
 
 
 def _full(why: OSError) -> BlossomError:

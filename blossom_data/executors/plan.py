@@ -292,9 +292,12 @@ def _note_missing(
             calls_for = getattr(stage, "calls_for", None)
             times = width * (calls_for(record) if calls_for else 1)
             row.calls += times
-            row.tokens_in += sent * times
-            row.tokens_last += last * times
             row.asked_as = getattr(stage, "asked_as", "")
+            own = sent, last
+            if place == here and ask.stage not in (stage.name, row.asked_as) and hasattr(stage, "likely_tokens"):
+                own = stage.likely_tokens(record, GUESS_OUT.get(ask.stage, 1.0) * last)
+            row.tokens_in += own[0] * times
+            row.tokens_last += own[1] * times
             if place != here or ask.stage != row.asked_as:
                 plan.beside.expect(stage, record, width)
         width *= 2 if getattr(stage, "keep_source", False) else 1

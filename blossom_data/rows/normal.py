@@ -10,6 +10,9 @@ _LONG_RUN = re.compile(
     "[^\x00-\u02ff\u3000-\u3029\u3030-\u3098\u309f-\u30ff\u3400-\u9fff\uac00-\ud7a3\uff01-\uff9d]{64}"
 )
 _BREAK = "\u034f"
+# Plain Chinese text, of which normalising changes the width of some punctuation alone.
+_PLAIN = re.compile("[\x00-\x7f\u4e00-\u9fff，。；：！？（）、“”‘’《》]*")
+_NARROW = (("，", ","), ("；", ";"), ("：", ":"), ("！", "!"), ("？", "?"), ("（", "("), ("）", ")"))
 
 
 def compatible(text: str) -> str:
@@ -19,6 +22,10 @@ def compatible(text: str) -> str:
     grows with the square of a run of combining marks (17 s for 128,000 of them).
     """
     if text.isascii():
+        return text
+    if _PLAIN.fullmatch(text):
+        for wide, narrow in _NARROW:
+            text = text.replace(wide, narrow)
         return text
     return unicodedata.normalize("NFKC", _LONG_RUN.sub(rf"\g<0>{_BREAK}", text))
 

@@ -12,6 +12,7 @@ from forked import blossom
 from loopback import Loopback, LoopbackRequest
 
 from blossom_data.curate.decontaminate import Decontaminate, TestItem, read_items
+from blossom_data.curate.decontaminate.ngrams import Ngrams
 from blossom_data.curate.tokens import Tokenizer
 from blossom_data.errors import ConfigError
 from blossom_data.records import Lineage, Message, Record
@@ -188,3 +189,14 @@ def test_a_judge_without_anything_to_decide_is_refused(tmp_path: Path, flags: li
     write_lines(tmp_path / "in.jsonl", [user(LIMERICK_ZH, id="a")])
     done = blossom(*JUDGED, *flags, cwd=tmp_path)
     assert (done.code, told in done.json["error"]["message"]) == (2, True), done
+
+
+def test_a_block_of_records_is_judged_as_each_of_them_alone() -> None:
+    items = [*read_items("gsm8k-test", None)[:200], *read_items("mt-bench", None)]
+    index = Ngrams(items, Tokenizer())
+    texts = [item.text for item in items]
+    halves = [" ".join(text.split()[: len(text.split()) // 2]) for text in texts]
+    records = [[], [""], ["hello"], *([text] for text in [*texts, *halves]), ["what now", texts[3], halves[5]]]
+    found = index.find_all(records)
+    assert found == [index.find(record) for record in records]
+    assert [hit is not None for hit in found[:4]] == [False, False, False, True] and found[-1] is not None

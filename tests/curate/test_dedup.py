@@ -217,6 +217,8 @@ def test_the_command(tmp_path: Path) -> None:
     refused = blossom("dedup", "other.jsonl", "-o", "out", cwd=tmp_path)
     assert (refused.code, "--replace" in refused.err) == (2, True), refused
     assert blossom("dedup", "out", "-o", "out", cwd=tmp_path).code == 2
+    two = blossom("dedup", "in.jsonl", "other.jsonl", "-o", "both", cwd=tmp_path)
+    assert (two.code, "cat A.jsonl B.jsonl | blossom-data dedup -" in two.err) == (2, True), two
     assert orjson.loads((tmp_path / "out/manifest.json").read_bytes())["curate"] == {"dedup": {"threshold": 0.7}}
 
 
@@ -227,12 +229,13 @@ def test_paraphrases_are_listed_and_go_on_request(tmp_path: Path) -> None:
         user("How can I learn to play the guitar in 3 weeks?", id="c"),
         user("Name a river in Finland.", id="d"),
         user("我怎样才能很快学会弹吉他？", id="e"),
+        user("How can I learn to play the violin quickly?", id="g"),
         user("how can i learn to play the guitar quickly", id="f"),
     ]
     write_lines(tmp_path / "in.jsonl", rows)
     listed = blossom("dedup", "in.jsonl", "-o", "listed", "--semantic", "list", cwd=tmp_path)
     assert listed.code == 0 and "paraphrases    1\n    b of a, score 0.9" in listed.out, listed
-    assert [row["id"] for row in values(tmp_path / "listed")] == ["a", "b", "c", "d", "e"]
+    assert [row["id"] for row in values(tmp_path / "listed")] == ["a", "b", "c", "d", "e", "g"]
     gone = blossom("dedup", "in.jsonl", "-o", "gone", "--semantic", "remove", "--json", cwd=tmp_path)
     assert gone.json["rejected"] == {"dedup/exact": 1, "dedup/paraphrase": 1}, gone
     (pair,) = gone.json["curate"]["dedup"]["paraphrases"]

@@ -19,6 +19,7 @@ from blossom_data.ledger.place import job_of
 from blossom_data.ledger.sqlite import SqliteLedger
 from blossom_data.report import codes
 from blossom_data.report.dataset.counts import Lengths, NameCounts, Repeats
+from blossom_data.report.dataset.facts import Facts
 from blossom_data.report.dataset.sections.style import COUNTED, RATES, SHARES
 from blossom_data.report.page import charts
 from blossom_data.report.page.words import catalogue
@@ -278,3 +279,14 @@ def test_lengths_keep_their_quantiles_and_names_their_bound() -> None:
     for text in "aabbbc":
         repeats.add(text)
     assert repeats.found() == (2, 5)
+
+
+def test_a_tag_that_names_another_record_is_no_category() -> None:
+    facts = Facts()
+    for number in range(3):
+        links = [f"seed:{number}", f"chunk:{number}", f"persona:{number}", f"pair:{number}"]
+        facts.add(
+            {"messages": [{"role": "user", "content": "hi"}], "tags": ["category:chat", *links, "operator:deepen"]}
+        )
+    facts.settle()
+    assert dict(facts.tags.ordered()) == {"category:chat": 3, "operator:deepen": 3}

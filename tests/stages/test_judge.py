@@ -256,3 +256,14 @@ def test_a_score_that_is_none_is_refused(tmp_path: Path) -> None:
     write_lines(tmp_path / "in.jsonl", [chat("one")])
     refused = blossom("judge", "in.jsonl", "-o", "out", "--keep", ">=11", cwd=tmp_path)
     assert (refused.code, "not a score from 1 to 10" in refused.err) == (2, True)
+
+
+def test_a_plan_foresees_the_verdicts_on_answers_that_are_not_yet_there(tmp_path: Path) -> None:
+    long = {"id": "one", "messages": [{"role": "user", "content": "Tell me all of one, and why. " * 200}]}
+    write_lines(tmp_path / "in.jsonl", [long])
+    with Loopback(respond=graded) as server:
+        plan = judge(tmp_path, server, "--best-of", "2", "--annotator", "writer", "--dry-run")
+        assert (plan.code, server.paid) == (0, 0), plan
+        rows = {stage["stage"]: stage for stage in plan.json["stages"]}
+        annotated = rows["annotate"]["tokens_in"] + rows["annotate"]["tokens_out_low"]
+        assert rows["judge"]["tokens_in"] > annotated, rows

@@ -107,7 +107,7 @@ def tell_needs(name: str, rows: int | None, memory: tuple[int, int], disk_row_by
 
     Args:
         memory: bytes at all, and a row.
-        disk_row_bytes: a row, beside the rows themselves.
+        disk_row_bytes: a row, beside the rows themselves and the codes of their words.
     """
     if common.is_quiet or (rows is not None and rows < _TOLD_FROM):
         return
@@ -115,6 +115,6 @@ def tell_needs(name: str, rows: int | None, memory: tuple[int, int], disk_row_by
     told = f"{count:,} rows" if rows else "each million rows"
     base = memory[0] if rows else 0
     output.say(
-        f"{name}: {told} take about {(base + memory[1] * count) / 1e9:.1f} GB of memory, and their own size and "
-        f"{disk_row_bytes * count / 1e9:.1f} GB in {tempfile.gettempdir()}"
+        f"{name}: {told} take about {(base + memory[1] * count) / 1e9:.1f} GB of memory, and up to three times their "
+        f"size and {disk_row_bytes * count / 1e9:.1f} GB in {tempfile.gettempdir()}"
     )

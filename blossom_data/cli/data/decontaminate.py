@@ -66,7 +66,7 @@ def command(
 
     Example: blossom-data decontaminate raw/all -o raw/clean --against gsm8k-test --against mt-bench
     """
-    require("decontaminate", "curate", "rapidfuzz")
+    require("decontaminate", "curate", "numpy", "rapidfuzz")
     refuse(replacement_of("decontaminate", given), is_dry_run=asking.endpoint.dry_run)
     _refuse_idle(judge, asking, is_lexical=is_lexical)
     from blossom_data.curate.decontaminate.against import BLIND, described, items_of, measure_of, sees_meaning

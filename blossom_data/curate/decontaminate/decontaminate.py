@@ -78,7 +78,8 @@ class Decontaminate:
 
     def _judge(self, records: Sequence[Record]) -> list[Hit | None]:
         """The item that each record holds."""
-        hits = [self.find(record) or self._source_hits.get(source_id(record)) for record in records]
+        found = self._ngrams.find_all([[turn.content for turn in record.messages] for record in records])
+        hits = [hit or self._source_hits.get(source_id(record)) for hit, record in zip(found, records, strict=True)]
         if self._meaning is not None:
             self._judge_meaning(self._meaning, records, hits)
         return hits

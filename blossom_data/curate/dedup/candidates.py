@@ -29,6 +29,7 @@ _MOST_BEST = 12
 _MOST_ALONE = 3
 """And so many, where it shares no rare word with any."""
 _CACHED = 50_000
+_KEY_SHIFT, _RANK = np.uint64(32), np.uint64(0xFFFFFFFF)
 Words = Callable[[int], Sequence[int]]
 """The codes of the content words of a row, by its place."""
 
@@ -75,8 +76,15 @@ def pairs_of(keys: Array, rank: Array, is_open: Array, rarest: _Rarest | None) -
     """Pairs of rows with equal keys, the better one first; `rarest` None: large groups are not grouped anew."""
     places = np.flatnonzero(is_open)
     # By key, and within a key the best first.
-    places = places[np.lexsort((rank[places], keys[places]))]
-    of = keys[places]
+    if keys.dtype == np.uint32:
+        # Sorting one number of both is ten times faster than sorting by two.
+        packed = np.sort(keys[places].astype(np.uint64) << _KEY_SHIFT | rank[places].astype(np.uint64))
+        by_rank = np.empty(len(rank), np.int64)
+        by_rank[rank] = np.arange(len(rank))
+        places, of = by_rank[(packed & _RANK).astype(np.int64)], packed >> _KEY_SHIFT
+    else:
+        places = places[np.lexsort((rank[places], keys[places]))]
+        of = keys[places]
     starts = np.flatnonzero(np.concatenate([[True], of[1:] != of[:-1]])) if len(of) else np.zeros(0, np.int64)
     sizes = np.diff(np.append(starts, len(of)))
     found = [np.zeros((0, 2), np.int64)]

@@ -14,13 +14,14 @@ negations, question words and forms.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from blossom_data.curate.dedup.known_words import KnownWords
-from blossom_data.curate.dedup.request import Request
+from blossom_data.curate.dedup.request import Request, Turn
 from blossom_data.curate.lexicon import lexicon
-from blossom_data.curate.tokens import CONTENT, COURTESY, FUNCTION, NUMBER, Token, is_single
+from blossom_data.curate.tokens import CONTENT, COURTESY, FUNCTION, KIND_BITS, NUMBER, Token, is_single
 
 _WORDS_PER_FAULT = 12
 """A word may be lost for every so many tokens of its turn."""
@@ -31,6 +32,7 @@ _SPELT_LEAST, _SPELT_LONG = 6, 9
 _MOST_COMPARED, _MOST_TURNED = 100_000_000, 5_000
 """Of two turns: tokens of one times tokens of the other that are aligned (12 MB), and tokens of a swapped text."""
 _SHOWN_WORDS = 8
+_KIND = (1 << KIND_BITS) - 1
 _ARTICLES = frozenset(("one", "a", "an", "一"))
 """What a 1 may stand for."""
 
@@ -48,21 +50,25 @@ class Verdict:
 class _Span:
     """Tokens that stand in one text from `start` to `end`."""
 
-    turn: Sequence[Token]
+    turn: Turn
     start: int
     end: int
 
     @property
-    def tokens(self) -> Sequence[Token]:
-        return self.turn[self.start : self.end]
+    def codes(self) -> array[int]:
+        return self.turn.codes[self.start : self.end]
 
     @property
-    def text(self) -> str:
-        return " ".join(token.text for token in self.tokens)
+    def texts(self) -> list[str]:
+        return [token.text for token in self.turn.tokens(self.start, self.end)]
+
+    def __len__(self) -> int:
+        return self.end - self.start
 
     def content(self) -> list[int]:
         """The places of what is left when grammar and courtesy are taken away."""
-        return [place for place in range(self.start, self.end) if self.turn[place].kind not in (FUNCTION, COURTESY)]
+        codes = self.turn.codes
+        return [place for place in range(self.start, self.end) if codes[place] & _KIND not in (FUNCTION, COURTESY)]
 
 
 def compare(kept: Request, other: Request, known: KnownWords, threshold: float) -> Verdict:
@@ -73,8 +79,8 @@ def compare(kept: Request, other: Request, known: KnownWords, threshold: float) 
     if score < threshold:
         return Verdict(False, score)
     told: list[str] = []
-    for number in range(len(kept.turns)):
-        if not _Turns(kept, other, number, known).are_same(told):
+    for one, another in zip(kept.turns, other.turns, strict=True):
+        if not _Turns(one, another, known).are_same(told):
             return Verdict(False, score)
     return Verdict(True, score, " ".join(told[:_SHOWN_WORDS]) + (" ..." if len(told) > _SHOWN_WORDS else ""))
 
@@ -89,27 +95,23 @@ def similarity(one: Request, other: Request) -> float:
 
 def _may_be_same(kept: Request, other: Request) -> bool:
     """Whether all agrees that no difference of words can make good."""
-    return (
-        len(kept.turns) == len(other.turns)
-        and kept.lang == other.lang
-        and (kept.system == other.system or not (kept.system and other.system))
-        and (kept.gold == other.gold or not (kept.gold and other.gold))
-    )
+    if kept.lang != other.lang or kept.count != other.count:
+        return False
+    pairs = zip(kept.labels, other.labels, strict=True) if kept.has_labels and other.has_labels else ()
+    return all(one == another or not (one and another) for one, another in pairs)
 
 
 class _Turns:
     """One turn of each of two requests."""
 
-    def __init__(self, kept: Request, other: Request, number: int, known: KnownWords) -> None:
-        self._a, self._b = kept.turns[number], other.turns[number]
-        self._texts_a, self._texts_b = kept.texts[number], other.texts[number]
-        self._known = known
+    def __init__(self, kept: Turn, other: Turn, known: KnownWords) -> None:
+        self._a, self._b, self._known = kept, other, known
 
     def are_same(self, told: list[str]) -> bool:
         """Whether they ask the same; what differs is added to `told`."""
-        if _is_turned(self._texts_a, self._texts_b):
+        if self._a.codes == self._b.codes or _is_turned(self._a.codes, self._b.codes):
             return True
-        size = min(len(self._a), len(self._b))
+        size = min(len(self._a.codes), len(self._b.codes))
         faults, misspellings = size // _WORDS_PER_FAULT, size // _WORDS_PER_MISSPELLING + 1
         differences = self._differences()
         if differences is None or _are_reordered(differences):
@@ -122,17 +124,17 @@ class _Turns:
             misspellings -= cost[1]
             if faults < 0 or misspellings < 0:
                 return False
-            if one.tokens and other.tokens:
-                told.append(f"{one.text}|{other.text}")
+            if len(one) and len(other):
+                told.append(f"{' '.join(one.texts)}|{' '.join(other.texts)}")
             else:
-                told.append(f"-{one.text}" if one.tokens else f"+{other.text}")
+                told.append(f"-{' '.join(one.texts)}" if len(one) else f"+{' '.join(other.texts)}")
         return True
 
     def _differences(self) -> list[tuple[_Span, _Span]] | None:
         """The spans that differ, in order; a passage that has moved is none. None where too much differs to tell."""
         from rapidfuzz.distance import Indel
 
-        first, second = self._texts_a, self._texts_b
+        first, second = self._a.codes, self._b.codes
         start = _common(first, second)
         end = _common(first[: start - 1 if start else None : -1], second[: start - 1 if start else None : -1])
         first, second = first[start : len(first) - end], second[start : len(second) - end]
@@ -159,9 +161,9 @@ class _Turns:
         first, second = one.content(), other.content()
         if first and len(first) == len(second):
             pairs = zip(first, second, strict=True)
-            if all(self._is_misspelt(self._a[a], self._b[b]) for a, b in pairs):
+            if all(self._is_misspelt(self._a.token(a), self._b.token(b)) for a, b in pairs):
                 return 0, len(first)
-        if not _is_harmless({token.text for token in one.tokens}, {token.text for token in other.tokens}):
+        if not _is_harmless(set(one.texts), set(other.texts)):
             return None
         if _spelled(self._a, first) in ("", "1") and _spelled(self._b, second) in ("", "1"):
             return 0, 0
@@ -170,15 +172,15 @@ class _Turns:
         lost, place = (self._a, first) if first else (self._b, second)
         return (1, 0) if self._may_be_lost(lost, place) else None
 
-    def _may_be_lost(self, turn: Sequence[Token], places: list[int]) -> bool:
+    def _may_be_lost(self, turn: Turn, places: list[int]) -> bool:
         """Whether a text with these words and one without them ask the same: one word; a character says more."""
-        token = turn[places[0]]
+        token = turn.token(places[0])
         if len(places) > 1 or token.kind != CONTENT or is_single(token.text):
             return False
-        before = _neighbour(turn, range(places[0] - 1, -1, -1))
-        behind = _neighbour(turn, range(places[0] + 1, len(turn)))
+        before = _neighbour(turn.codes, range(places[0] - 1, -1, -1))
+        behind = _neighbour(turn.codes, range(places[0] + 1, len(turn.codes)))
         # At the end of a text, or beside a number, a word says more than in between.
-        return before is not None and behind is not None and NUMBER not in (before.kind, behind.kind)
+        return before is not None and behind is not None and NUMBER not in (before & _KIND, behind & _KIND)
 
     def _is_misspelt(self, one: Token, other: Token) -> bool:
         """Whether one is an inflection or a misspelling of the other."""
@@ -207,46 +209,52 @@ def _is_harmless(left: set[str], right: set[str]) -> bool:
     return not alone & (words.negation | words.asking | words.form) and ("1" not in alone or bool(alone & _ARTICLES))
 
 
-def _spelled(turn: Sequence[Token], places: list[int]) -> str:
-    return "".join(turn[place].text for place in places)
+def _spelled(turn: Turn, places: list[int]) -> str:
+    return "".join(turn.token(place).text for place in places)
 
 
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
+def _common(one: Sequence[int], other: Sequence[int]) -> int:
     """How many tokens both begin with."""
-    pairs = enumerate(zip(one, other, strict=False))
-    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+    place = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            return place
+        place += 1
+    return place
 
 
-def _is_turned(first: Sequence[str], second: Sequence[str]) -> bool:
+def _is_turned(first: array[int], second: array[int]) -> bool:
     """Whether one text is the other with its two parts swapped."""
-    if len(first) != len(second) or len(first) > _MOST_TURNED:
+    size = len(first)
+    if size != len(second) or not 2 * _MOVED_LEAST <= size <= _MOST_TURNED:
         return False
-    cuts = range(_MOVED_LEAST, len(second) - _MOVED_LEAST + 1)
-    return any(
-        second[cut] == first[0] and second[cut:] == first[: len(second) - cut] and second[:cut] == first[-cut:]
-        for cut in cuts
-    )
+    cut = _MOVED_LEAST - 1
+    while first[0] in second[cut + 1 : size - _MOVED_LEAST + 1]:
+        cut = second.index(first[0], cut + 1)
+        if second[cut:] == first[: size - cut] and second[:cut] == first[-cut:]:
+            return True
+    return False
 
 
-def _neighbour(turn: Sequence[Token], places: range) -> Token | None:
+def _neighbour(codes: Sequence[int], places: range) -> int | None:
     """The next word that shingles are made of."""
-    return next((turn[place] for place in places if turn[place].kind != COURTESY), None)
+    return next((codes[place] for place in places if codes[place] & _KIND != COURTESY), None)
 
 
 def _are_reordered(spans: list[tuple[_Span, _Span]]) -> bool:
     """Whether a word is taken away in one place and added in another: who does what to whom has changed."""
-    gone = {token.text for one, _ in spans for token in one.tokens if token.kind not in (FUNCTION, COURTESY)}
-    come = {token.text for _, other in spans for token in other.tokens if token.kind not in (FUNCTION, COURTESY)}
-    return bool(gone & come)
+    gone = {one.turn.codes[place] for one, _ in spans for place in one.content()}
+    come = {other.turn.codes[place] for _, other in spans for place in other.content()}
+    return not gone.isdisjoint(come)
 
 
 def _without_moved(spans: list[tuple[_Span, _Span]]) -> list[tuple[_Span, _Span]]:
     """The spans without one pair that is the same passage, here taken away and there added."""
     for place, (one, _) in enumerate(spans):
         for there, (_, other) in enumerate(spans):
-            if place != there and one.text == other.text and len(one.tokens) >= _MOVED_LEAST:
+            if place != there and len(one) >= _MOVED_LEAST and one.codes == other.codes:
                 rest = [pair for number, pair in enumerate(spans) if number not in (place, there)]
-                rest += [(spans[there][0], _Span(one.turn, 0, 0))] if spans[there][0].tokens else []
-                rest += [(_Span(other.turn, 0, 0), spans[place][1])] if spans[place][1].tokens else []
+                rest += [(spans[there][0], _Span(one.turn, 0, 0))] if len(spans[there][0]) else []
+                rest += [(_Span(other.turn, 0, 0), spans[place][1])] if len(spans[place][1]) else []
                 return rest
     return spans

@@ -25,6 +25,7 @@ from blossom_data.rows import read_records
 from blossom_data.rows.own_shards import shard_values
 from blossom_data.rows.row import BadRow
 from blossom_data.shards import read_manifest
+from blossom_data.stages.synthesize.origin import LINKS
 from blossom_data.stages.translate.segments import estimate_tokens
 
 _MOST_GROUPS, _MOST_NAMES, _MOST_KINDS = 200, 400, 20_000
@@ -103,7 +104,8 @@ class Facts:
         self._kinds.clear()
 
     def _kind(self, row: Mapping[str, Any]) -> _Kind:
-        lineage, tags = row.get("lineage") or (), row.get("tags") or ()
+        lineage = row.get("lineage") or ()
+        tags = [tag for tag in _list(row.get("tags")) if not (type(tag) is str and tag.startswith(LINKS))]
         key: object
         try:
             steps = tuple([(step["stage"], step["version"], step["model"], step["prompt"]) for step in lineage])
@@ -116,7 +118,7 @@ class Facts:
                 self.settle()
             source, lang = _text(row.get("source")), _text(row.get("lang"))
             makers = [_maker(step) for step in _list(lineage) if type(step) is dict]
-            kind = _Kind(source, lang, [_text(tag) for tag in _list(tags)], makers, self._lengths_of(source, lang))
+            kind = _Kind(source, lang, [_text(tag) for tag in tags], makers, self._lengths_of(source, lang))
             self._kinds[key] = kind
         return kind
 

@@ -25,7 +25,7 @@ from blossom_data.stages.annotate.stage import Annotate
 from blossom_data.stages.judge.pairwise import ASKED_AS as ASKED_AS_PAIR
 from blossom_data.stages.judge.pairwise import Standing, rank_pairwise
 from blossom_data.stages.judge.preference import preferring
-from blossom_data.stages.judge.shown import graded, last_reply
+from blossom_data.stages.judge.shown import compared, graded, last_reply
 from blossom_data.stages.model_family import of_one_family
 from blossom_data.stages.translate.segments import estimate_tokens
 from blossom_data.stages.typed_reply import ask_until_read
@@ -119,6 +119,15 @@ class Judge:
     def calls_for(self, record: Record) -> int:
         """The verdicts that a record takes, where every first try is right."""
         return self.best_of * (self.best_of - 1 if self.is_pairwise else 1)
+
+    def likely_tokens(self, record: Record, answer_tokens: float) -> tuple[float, float]:
+        """Tokens of the Ask for a verdict on answers of such a length that are not yet there, and of its document."""
+        answer = Message("assistant", "")
+        asked = record if last_reply(record) else replace(record, messages=(*record.messages, answer))
+        document = compared(asked, answer, answer) if self.is_pairwise else graded(asked, answer)
+        sent = [estimate_tokens(turn.content) for turn in self.prompt.fill(document=document)]
+        answers = answer_tokens * (2 if self.is_pairwise else 1)
+        return sum(sent) + answers, sent[-1] + answers
 
     def foresee(self, record: Record) -> list[Foreseen]:
         """The annotations that a record takes, for a plan, where every first try is right."""

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from blossom_data.records import Lineage, Message, Record, content_id
 
 SEED, OPERATOR, ROUND, PERSONA, CHUNK = "seed:", "operator:", "round:", "persona:", "chunk:"
+LINKS = (SEED, PERSONA, CHUNK, "pair:")
+"""What begins a tag that names another record, a person or a passage: it says nothing of what a record asks."""
 
 
 def made(
