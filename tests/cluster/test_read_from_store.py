@@ -65,7 +65,6 @@ def test_what_is_made_of_a_url_has_the_bytes_of_what_is_made_of_the_folder(tmp_p
         run("dedup", given, "-o", f"{home}/deduped")
         run("mix", f"{given}=20", "-o", f"{home}/mixed", "--seed", "1")
         run("publish", given, "-o", f"{home}/data", "--name", "math", "--format", "jsonl")
-        run("report", given, "-o", f"{home}/report.html")
     assert differing(tmp_path / "here/deduped", tmp_path / "there/deduped").keys() == {"made_of"}
     assert differing(tmp_path / "here/mixed", tmp_path / "there/mixed").keys() <= {
         "made_of",
