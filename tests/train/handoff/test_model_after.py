@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import sys
 from collections import Counter
@@ -25,7 +26,7 @@ from forks import run_group
 from loopback_hub import LoopbackHub
 from small import SEQ_LEN, TWO_STAGES, chats, make_model, make_packed, make_workplace, write_recipe
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.records import Message
 from blossom_data.train.handoff.chat import Sampling, Talker
 from blossom_data.train.handoff.export import export
@@ -133,6 +134,14 @@ def test_lora_trains_adapters_alone_and_merges(trained: Path) -> None:
     ]
     assert found[0].read_bytes() == found[1].read_bytes()
     merge(trained / "lora", trained / "merged")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        with pytest.raises(BlossomError, match=r"cannot write to .*File too large"):
+            export(trained / "lora", trained / "exported")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((trained / "exported").iterdir()) == []
     export(trained / "lora", trained / "exported")
     from safetensors.torch import load_file
 
