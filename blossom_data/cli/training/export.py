@@ -81,16 +81,7 @@ def command(
         space=space,
     )
     if not common.is_json and not common.is_quiet:
-        lines = [f"{out}: {written['checkpoint']}", f"  talk    blossom-data train chat {out}"]
-        lines += [f"  serve   vllm serve {out}", f"  ollama  ollama create NAME -f {out / 'Modelfile'}"]
-        if space:
-            lines.append(f"  demo    pip install -r {out / 'requirements.txt'}; python {out / 'app.py'}")
-        proof = written["proof"]
-        lines.append(
-            f"  proof   of {proof['chats']} chats the chat template writes {proof['same_text']} as the training did; "
-            f"tokenised at once, {proof['same_ids']} are the same ids"
-        )
-        output.result("\n".join(lines + ([f"  gguf    {written['gguf']}"] if written["gguf"] else [])))
+        output.result(_text(out, written, has_space=space))
     if repo is not None:
         written["push"] = _pushed(out, repo, is_public=is_public, replaces=replaces, is_told=not common.is_quiet)
     if common.is_json:
@@ -108,3 +99,17 @@ def _pushed(out: Path, repo: str, *, is_public: bool, replaces: bool, is_told: b
         text = f"pushed to {repo}" if done.is_new else f"{repo} has this model already"
         output.say(f"{text}: commit {done.commit[:12]}, {'private' if done.is_private else 'public'}")
     return asdict(done)
+
+
+def _text(out: Path, written: dict[str, Any], *, has_space: bool) -> str:
+    """What was written, and what can be done with it."""
+    lines = [f"{out}: {written['checkpoint']}", f"  talk    blossom-data train chat {out}"]
+    lines += [f"  serve   vllm serve {out}", f"  ollama  ollama create NAME -f {out / 'Modelfile'}"]
+    if has_space:
+        lines.append(f"  demo    pip install -r {out / 'requirements.txt'}; python {out / 'app.py'}")
+    proof = written["proof"]
+    lines.append(
+        f"  proof   of {proof['chats']} chats the chat template writes {proof['same_text']} as the training did; "
+        f"tokenised at once, {proof['same_ids']} are the same ids"
+    )
+    return "\n".join(lines + ([f"  gguf    {written['gguf']}"] if written["gguf"] else []))
