@@ -60,8 +60,8 @@ kill: KILLS ?= 50
 kill: $(VENV)/dev ## SIGKILL and fault tests only; KILLS=500 for a long run
 	KILLS=$(KILLS) $(BIN)/python -m pytest tests/kill
 
-gpu: $(VENV)/dev ## Check and measure training on a CUDA device; says so where there is none
-	$(BIN)/python benchmarks/gpu_train.py
+gpu: ## Check and measure training on a CUDA device, with wheels/ for what it lacks; says so where there is none
+	PYTHONPATH=. $(if $(wildcard $(BIN)/python),$(BIN)/python,python3) benchmarks/gpu_train.py $(if $(wildcard wheels),--wheels wheels)
 
 bench: $(VENV)/dev ## Run the benchmarks; each prints ratios to a baseline of the same run
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done

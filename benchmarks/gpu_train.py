@@ -1,11 +1,12 @@
 """What training does on a GPU: kernels checked, runs resumed, speed against its bars, TRL beside it, memory as planned.
 
-    python benchmarks/gpu_train.py [--only 1.5b trl-1.5b] [--steps 20] [--tiny]
+    python benchmarks/gpu_train.py [--only 1.5b trl-1.5b] [--steps 20] [--minutes 8] [--wheels FOLDER] [--tiny]
 
 Weights and tokens are drawn, shapes are those of the real models: speed does not depend on what a model knows. Rows
 hold 2,048 tokens of documents of about 400, 60 % supervised, bfloat16 with float32 masters. Each line of the table is
 measured in a process of its own: one that fails, hangs or runs out of memory is a line that says so, and the rest goes
-on. Checks run side by side, speeds one after the other.
+on. Checks come first, side by side, then speeds one after the other; what the minutes do not suffice for is left out
+with a line. Without a network, what the machine lacks (DeepSpeed, TRL) is taken from wheels in a folder, none compiled.
 
     kernels   output and gradients of each attention kernel against one attention per document, and a rough time
     parity    losses of a few steps, every way of computing a step against the plainest
@@ -13,6 +14,7 @@ on. Checks run side by side, speeds one after the other.
     group     NCCL and gloo in a group of one; zero-2, zero-3: DeepSpeed's losses against the plain adapter's
     1.5b ...  tokens/s (median of steps after five), model-FLOP and executed-FLOP utilisation, memory planned and used
     trl-1.5b  TRL's SFTTrainer with its defaults on the same rows
+    profile   the kernels that one step spends its time in
 
 Without a CUDA device it says so and ends with 0; --tiny runs the same code on small models, on any device.
 """
@@ -32,13 +34,14 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-WARM, TIMEOUT_S = 5, 230
+WARM, TIMEOUT_S, MINUTES, LEAST_S = 5, 230, 8.0, 20
+SHOWN_KERNELS = 8
 SHAPES: dict[str, dict[str, Any]] = {
     "0.5b": {"shape": (24, 896, 14, 2, 4864, 151936, True), "micro_batch": 16, "bar": 110_000},
     "1.5b": {"shape": (28, 1536, 12, 2, 8960, 151936, True), "micro_batch": 8, "bar": 42_000},
@@ -367,6 +370,47 @@ def trl(name: str, given: argparse.Namespace) -> Lines:
     return [line(f"trl-{name}", told, False)]
 
 
+def profile(name: str, given: argparse.Namespace) -> Lines:
+    """What one step spends its time in, by the profiler of torch."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile, record_function
+
+    from blossom_data.train.model.batches import make_batch
+    from blossom_data.train.parallel.adapter_choice import make_adapter
+
+    bench = Bench(name, given)
+    recipe, device = bench.recipe, bench.group.device
+    model, found = bench.model(recipe)
+    adapter = make_adapter(recipe, model, bench.group)
+    kinds = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if bench.is_cuda else [])]
+    for step in range(3):
+        batch = make_batch(bench.rows[: recipe.micro_batch], pad_id=0, width=recipe.seq_len, device=device)
+        with profile(activities=kinds) if step == 2 else nullcontext() as profiler, record_function("step"):
+            adapter.backward(batch, scale=1 / len(batch.targets), is_last=True)
+            adapter.step(1e-5)
+            if bench.is_cuda:
+                torch.cuda.synchronize()
+    key = "self_device_time_total" if bench.is_cuda else "self_cpu_time_total"
+    # Beside kernels the profiler lists the operators that started them, whose own time on the device is theirs again.
+    spent = [(getattr(one, key), one.key) for one in profiler.key_averages() if one.key != "step"]
+    whole = sum(taken for taken, _ in spent)
+    told = [(taken, kernel) for taken, kernel in sorted(spent, reverse=True) if taken][:SHOWN_KERNELS]
+    lines = [line("profile", f"{found.backend}, one step of {name}: {whole / 1e3:.1f} ms in what it lists", None)]
+    return lines + [line("", f"{taken / whole:6.1%}  {kernel[:90]}", None) for taken, kernel in told]
+
+
+def unpack_wheels(folder: Path, place: Path) -> str:
+    """Installs the wheels of `folder` into `place`, nothing fetched and nothing compiled; what went wrong, or ""."""
+    wheels = sorted(map(str, folder.glob("*.whl")))
+    if not wheels:
+        return f"{folder} holds no wheels"
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", str(place)]
+    done = subprocess.run(
+        [*command, *wheels], capture_output=True, text=True, check=False, env={**os.environ, "DS_BUILD_OPS": "0"}
+    )
+    return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or ["pip failed"])[-1][:200]
+
+
 def say(text: str) -> None:
     """A line on stderr."""
     print(text, file=sys.stderr, flush=True)
@@ -386,23 +430,28 @@ def measurements(given: argparse.Namespace) -> tuple[dict[str, Callable[[], Line
     beside = ("tiny",) if given.tiny else ("1.5b", "0.5b")
     speeds: dict[str, Callable[[], Lines]] = {name: lambda name=name: speed(name, given) for name in timed}  # type: ignore[misc]
     speeds |= {f"trl-{name}": lambda name=name: trl(name, given) for name in beside}  # type: ignore[misc]
+    speeds["profile"] = lambda: profile(timed[0], given)
     return checks, speeds
 
 
-def measured(name: str, given: argparse.Namespace) -> Lines:
-    """The lines of one measurement, made in a process of its own."""
+def measured(name: str, given: argparse.Namespace, ends: float) -> Lines:
+    """The lines of one measurement, made in a process of its own; none may go on behind `ends` (of time.monotonic)."""
+    limit = min(given.timeout, ends - time.monotonic())
+    if limit < LEAST_S:
+        print(f"    {name:24} left out: the {given.minutes:g} minutes are over (--minutes, --only)", flush=True)
+        return []
     flags = ["--steps", str(given.steps), *(["--tiny"] if given.tiny else [])]
     begun = time.perf_counter()
     try:
         done = subprocess.run(
-            [sys.executable, __file__, "--one", name, *flags], capture_output=True, text=True, timeout=given.timeout,
+            [sys.executable, __file__, "--one", name, *flags], capture_output=True, text=True, timeout=limit,
             check=False,
         )  # fmt: skip
         lines: Lines = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else []
         last = next(reversed([text for text in done.stderr.splitlines() if text.strip()]), "no message")
         lines = lines or [line(name, f"ended with {done.returncode}: {last[:200]}", False)]
     except subprocess.TimeoutExpired:
-        lines = [line(name, f"not done after {given.timeout} s", False)]
+        lines = [line(name, f"not done after {limit:.0f} s", False)]
     for entry in lines:
         mark = {True: "ok", False: "NOT", None: ""}[entry["held"]]
         bar = f"   bar {entry['bar']:,}" if entry.get("bar") else ""
@@ -417,9 +466,12 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], help="names of checks and speeds; all without it")
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--timeout", type=int, default=TIMEOUT_S, help="seconds of one measurement")
+    parser.add_argument("--minutes", type=float, default=MINUTES, help="of all together")
+    parser.add_argument("--wheels", type=Path, help="a folder of wheels for what this machine lacks")
     parser.add_argument("--tiny", action="store_true", help="Small models, on any device.")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    sys.path += filter(None, [os.environ.get("BLOSSOM_GPU_WHEELS")])
     if importlib.util.find_spec("torch") is None:
         print("skipped: torch is not installed (extra: train)")
         return
@@ -435,9 +487,19 @@ def main() -> None:
     chosen = given.only or [*checks, *speeds]
     if unknown := [name for name in chosen if name not in {**checks, **speeds}]:
         parser.error(f"there is no {unknown[0]}; known: {', '.join([*checks, *speeds])}")
-    with ThreadPoolExecutor(4 if torch.cuda.is_available() else 1) as pool:
-        lines = [*pool.map(lambda name: measured(name, given), [name for name in chosen if name in checks])]
-    lines += [measured(name, given) for name in chosen if name in speeds]
+    ends = time.monotonic() + 60 * given.minutes
+    say(f"{len(chosen)} measurements: {given.minutes:g} minutes at most, {given.timeout} s each at most; checks first")
+    with tempfile.TemporaryDirectory() as unpacked:
+        if given.wheels is not None:
+            problem = unpack_wheels(given.wheels, Path(unpacked))
+            print(f"    {'wheels':24} {problem or f'those of {given.wheels} are used'}", flush=True)
+            # Behind what the machine has: its torch and transformers stay.
+            os.environ["BLOSSOM_GPU_WHEELS"] = unpacked
+        with ThreadPoolExecutor(4 if torch.cuda.is_available() else 1) as pool:
+            named = [name for name in chosen if name in checks]
+            lines = [*pool.map(lambda name: measured(name, given, ends), named)]
+        lines += [measured(name, given, ends) for name in chosen if name in speeds]
+    say(f"took {(time.monotonic() - ends) / 60 + given.minutes:.1f} minutes")
     found = {entry["name"]: entry["tokens_per_s"] for part in lines for entry in part if entry.get("tokens_per_s")}
     for name in [name.removeprefix("trl-") for name in found if name.startswith("trl-")]:
         ours = max((rate for known, rate in found.items() if known in (name, f"{name} compiled")), default=0.0)

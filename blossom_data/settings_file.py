@@ -211,6 +211,8 @@ def _bounds(node: Node, value: object) -> str:
     least, most, above = (node.get(bound) for bound in ("minimum", "maximum", "exclusiveMinimum"))
     if most == LARGEST and not (isinstance(value, int) and value > LARGEST):
         most = None
+    if (below := node.get("exclusiveMaximum")) is not None:
+        return f" from {least:g} to below {below:g}" if least is not None else f" below {below:g}"
     if above is not None:
         return f" above {above:g}" + (f" and at most {most:g}" if most is not None else "")
     return (f" from {least:g}" if least is not None else "") + (f" to {most:,}" if most is not None else "")

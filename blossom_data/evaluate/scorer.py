@@ -50,12 +50,30 @@ class Scorer:
 
     def __call__(self, generate: Generate) -> dict[str, dict[str, Any]]:
         """Has every question answered, and gives for each suite accuracy, its interval, right answers and questions."""
-        found: dict[str, list[int]] = {}
-        for record, stages in self._work:
+        return self.scores([self.right(generate)])
+
+    @property
+    def questions(self) -> list[Sequence[Message]]:
+        """What is asked, in order."""
+        return [record.messages for record, _ in self._work]
+
+    def right(self, generate: Generate, *, rank: int = 0, world: int = 1) -> dict[str, list[bool]]:
+        """Has the questions of one of `world` processes answered; for each suite whether each answer is right."""
+        found: dict[str, list[bool]] = {}
+        for record, stages in self._work[rank::world]:
             answered = record
             for stage in stages:
                 answered = _driven(stage, answered, generate)
             found.setdefault(record.source, []).append(f"{SCORE}1:1" in answered.tags)
+        return found
+
+    @staticmethod
+    def scores(shares: Sequence[Mapping[str, Sequence[bool]]]) -> dict[str, dict[str, Any]]:
+        """What all processes together found, whichever of them answered a question."""
+        found: dict[str, list[bool]] = {}
+        for share in shares:
+            for suite, right in share.items():
+                found.setdefault(suite, []).extend(right)
         return {
             suite: {
                 "accuracy": fmean(right),

@@ -64,15 +64,17 @@ class _ParquetStream:
         from pyarrow import parquet
 
         self._schema, self._rows = arrow_schema(layout.all_columns), list[dict[str, Any]]()
-        self._texts = [(column.name, dict.fromkeys(column.shape.keys, "")) for column in layout.columns]
+        self._voids = [(column.name, column.shape.void) for column in layout.columns]
         self._writer = parquet.ParquetWriter(raw, self._schema, compression="zstd")
 
     def write(self, line: bytes) -> None:
-        """Adds the row that a JSON line holds; a text that a turn leaves out is empty, for nothing is null."""
+        """Adds the row that a JSON line holds; what a turn leaves out is empty, for nothing is null."""
         row = orjson.loads(line)
-        for name, empty in self._texts:
-            if empty:
-                row[name] = [empty | turn for turn in row[name]]
+        for name, void in self._voids:
+            if void:
+                row[name] = [void | turn for turn in row[name]]
+            for call in (call for turn in row[name] for call in turn["tool_calls"]) if "tool_calls" in void else ():
+                call.setdefault("id", "")
         self._rows.append(row)
         if len(self._rows) >= _GROUP_ROWS:
             self._flush()

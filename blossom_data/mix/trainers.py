@@ -33,6 +33,10 @@ _TAGS = {
         "system_tag": "system",
     },
 }
+_TOOL_TAGS = {
+    "messages": {"function_tag": "function"},
+    "sharegpt": {"observation_tag": "observation", "function_tag": "function_call"},
+}
 _COLUMNS = {
     "messages": {"messages": "messages"},
     "sharegpt": {"messages": "conversations"},
@@ -64,10 +68,35 @@ def to_messages(row):
     return {"messages": messages}
 """,
 }
+_TO_TOOL_MESSAGES = {
+    "messages": """\
+def to_messages(row):
+    return {"messages": row["messages"], "tools": row["tools"]}
+""",
+    "sharegpt": """\
+ROLES = {"system": "system", "human": "user", "gpt": "assistant", "function_call": "assistant", "observation": "tool"}
+
+
+def to_message(turn):
+    message = {"role": ROLES[turn["from"]], "content": turn["value"], "tool_calls": []}
+    if turn["from"] != "function_call":
+        return message
+    calls = json.loads(turn["value"])
+    calls = [
+        {"type": "function", "function": {"name": call["name"], "arguments": json.dumps(call["arguments"])}}
+        for call in (calls if isinstance(calls, list) else [calls])
+    ]
+    return {**message, "content": "", "tool_calls": calls}
+
+
+def to_messages(row):
+    return {"messages": [to_message(turn) for turn in row["conversations"]], "tools": row["tools"]}
+""",
+}
 _TRL = '''\
 """Fine-tunes MODEL on this data set with TRL: python trl_sft.py MODEL [OUTPUT_FOLDER]"""
 
-import sys
+{imports}import sys
 from pathlib import Path
 
 from datasets import load_dataset
@@ -98,30 +127,35 @@ def dataset_name(name: str) -> str:
     return _KEY.sub("_", name) or "mix"
 
 
-def trainer_files(name: str, layout: str, *, is_single_turn: bool) -> dict[str, bytes]:
+def trainer_files(name: str, layout: str, *, is_single_turn: bool, has_tools: bool = False) -> dict[str, bytes]:
     """The files by name.
 
     Args:
         name: the data set's folder.
         is_single_turn: no row has a system text or an earlier turn.
+        has_tools: rows have definitions of tools, and may hold calls.
     """
+    convert = (_TO_TOOL_MESSAGES if has_tools else _TO_MESSAGES)[layout]
     files = {
-        "dataset_info.json": _llama_factory(name, layout),
-        "trl_sft.py": _TRL.format(to_messages=_TO_MESSAGES[layout]).encode(),
+        "dataset_info.json": _llama_factory(name, layout, has_tools=has_tools),
+        "trl_sft.py": _TRL.format(to_messages=convert, imports="import json\n" if "json." in convert else "").encode(),
     }
-    if layout != "alpaca" or is_single_turn:
+    # axolotl's own ShareGPT has no turn for calls.
+    if (layout != "alpaca" or is_single_turn) and not (layout == "sharegpt" and has_tools):
         files["axolotl.yml"] = _axolotl(name, layout)
     return files
 
 
-def _llama_factory(name: str, layout: str) -> bytes:
+def _llama_factory(name: str, layout: str, *, has_tools: bool) -> bytes:
+    # Its "openai" reads calls that are fields of a message.
+    formatting = "openai" if layout == "messages" and has_tools else "sharegpt"
     entry: dict[str, Any] = {
         "script_url": ".",
-        "formatting": "alpaca" if layout == "alpaca" else "sharegpt",
-        "columns": _COLUMNS[layout],
+        "formatting": "alpaca" if layout == "alpaca" else formatting,
+        "columns": {**_COLUMNS[layout], **({"tools": "tools"} if has_tools else {})},
     }
     if layout in _TAGS:
-        entry["tags"] = _TAGS[layout]
+        entry["tags"] = {**_TAGS[layout], **(_TOOL_TAGS[layout] if has_tools else {})}
     return (json.dumps({dataset_name(name): entry}, ensure_ascii=False, indent=2) + "\n").encode()
 
 

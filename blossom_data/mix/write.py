@@ -29,7 +29,7 @@ from blossom_data.mix.card import render_mix_card
 from blossom_data.mix.files import shard_writer
 from blossom_data.mix.inputs import Input, count_inputs
 from blossom_data.mix.keys import keyed_hash, prompt_key
-from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable, with_reasoning
+from blossom_data.mix.layouts import LAYOUTS, Layout, check_alternates, check_trainable, widened
 from blossom_data.mix.order import Shuffle
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.sampling import Draws, Taken
@@ -62,10 +62,12 @@ class _Books:
     is_single_turn: bool = True
     has_reasoning: bool = False
     """Whether a record that may be taken keeps thinking."""
+    has_tools: bool = False
+    """Whether one has tools, or a reply that is not learnt."""
 
     def needed(self, layout: Layout) -> Layout:
         """The layout with what the records need."""
-        return with_reasoning(layout) if self.has_reasoning else layout
+        return widened(layout, has_reasoning=self.has_reasoning, has_tools=self.has_tools)
 
 
 def replacement_of(mix: Mix, *, is_allowed: bool = False, least: float = HALF) -> Replacement:
@@ -97,7 +99,7 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
     inputs = {data: Input(data) for data in dict.fromkeys(part.data for part in mix.parts)}
     layout = LAYOUTS[mix.layout]
     books = _Books()
-    make_writer = shard_writer(mix.file_format, layout, found=lambda: books.needed(layout))
+    make_writer = shard_writer(mix.file_format, layout, found=lambda: layout)
     writing = DatasetWriter(
         mix.out,
         shard_records=mix.shard_records,
@@ -113,6 +115,7 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
         for number, pool in pools.items():
             draws.redraw(number, pool.ranks(mix.seed))
         _require_readable(mix, books, counters)
+        layout = books.needed(layout)
         taken = draws.select(mix)
         _require_enough(mix, taken, counters)
         _write(mix, inputs, layout, draws, taken, writer, books, counters)
@@ -121,8 +124,9 @@ def write_mix(mix: Mix, replacement: Replacement | None = None, *, counters: Cou
         manifest = _describe(mix, inputs, draws, taken, books, counters) | {"made_of": replacement.to_dict()}
         if contradicting := conflicts.found():
             manifest["conflicts"] = contradicting
-        files = trainer_files(mix.out.resolve().name, mix.layout, is_single_turn=books.is_single_turn)
-        card = render_mix_card(manifest, mix.out.resolve().name, books.needed(layout))
+        name = mix.out.resolve().name
+        files = trainer_files(name, mix.layout, is_single_turn=books.is_single_turn, has_tools=layout.has_tools)
+        card = render_mix_card(manifest, name, layout)
         return writer.finish(manifest, files={**files, CARD: card}, judge=replacement.judge)
 
 
@@ -197,6 +201,7 @@ def _collect(
                 pools[number].add(drawn, place, record)
         books.candidates += 1
         books.has_reasoning = books.has_reasoning or any(turn.reasoning_content for turn in record.messages)
+        books.has_tools = books.has_tools or record.is_wide
         books.characters += sum(len(turn.content) for turn in record.messages)
 
 
@@ -204,10 +209,8 @@ def _prompt(record: Record, layout: Layout) -> bytes:
     """The prompt key of a record that can be trained on in this layout; raises Reject."""
     if (prompt := prompt_key(record.messages)) is None:
         raise Reject("no_prompt")
-    if record.is_wide:
-        raise Reject("unsupported_content")
     check_trainable(record.messages)
-    layout.encode(record.messages)
+    layout.refuse_unheld(record)
     return prompt
 
 

@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from blossom_data.config import Secret
-from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError, extra_hint
+from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.object_store import is_url
 from blossom_data.publish.build import CARD, is_intact
+from blossom_data.publish.hub_client import Kind, calls, check_repo
 from blossom_data.publish.names import VERSION
 from blossom_data.shards import MANIFEST, read_manifest
 
-_REPO = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _SHARD = re.compile(r"[a-z0-9_]+-\d{5}\.(?:parquet|jsonl\.zst)")
 _BRANCH = "main"
-_TOLD_MAX = 300
+_DATASET = Kind("data set", "dataset", "the version", "published")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +44,7 @@ def check_push(repo: str, root: Path = Path()) -> None:
     """Raises ConfigError when a push to `repo` of what is published in `root` cannot work; makes no request."""
     if is_url(root):
         raise ConfigError("--push copies a version of a local folder", hint="give -o FOLDER, or leave --push out")
-    if _REPO.fullmatch(repo) is None or ".." in repo or "--" in repo:
-        raise ConfigError(f"{repo[:120]!r} is no data set id of a hub", hint="such as --push org/name")
-    try:
-        from huggingface_hub import constants
-    except ImportError as why:
-        raise ConfigError("--push needs huggingface_hub", hint=extra_hint("hub")) from why
-    if constants.HF_HUB_OFFLINE:
-        raise ConfigError("HF_HUB_OFFLINE is set: nothing can be pushed", hint="unset it, or leave --push out")
+    check_repo(repo, _DATASET)
 
 
 def push(version: Path, repo: str) -> Pushed:
@@ -71,7 +63,7 @@ def push(version: Path, repo: str) -> Pushed:
 
     secret = Secret(get_token() or "")
     api = HfApi(library_name="blossom-data")
-    with _told(repo, secret), _quiet():
+    with calls(repo, _DATASET, secret):
         refs = api.list_repo_refs(repo, repo_type="dataset")
         if tag := next((ref for ref in refs.tags if ref.name == version.name), None):
             _require_same(api, repo, version)
@@ -117,67 +109,3 @@ def _require_same(api: Any, repo: str, version: Path) -> None:
             f"{repo} has the tag {version.name} with another manifest",
             hint="somebody else made that tag; delete it there if it is wrong, then push again",
         )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the client's bars and remarks off the terminal; whoever runs this by cron gets one line."""
-    from logging import ERROR
-
-    from huggingface_hub import utils
-
-    hub: Any = utils  # which exports these names at run time only
-    verbosity, had_bars = hub.logging.get_verbosity(), not hub.are_progress_bars_disabled()
-    hub.logging.set_verbosity(ERROR)
-    hub.disable_progress_bars()
-    try:
-        yield
-    finally:
-        hub.logging.set_verbosity(verbosity)
-        if had_bars:
-            hub.enable_progress_bars()
-
-
-@contextmanager
-def _told(repo: str, secret: Secret) -> Iterator[None]:
-    """Turns what the client raises into errors of ours, the token taken out of every text."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        yield
-    except BlossomError:
-        raise
-    except HfHubHTTPError as why:
-        raise _http_error(repo, why, secret) from None
-    except Exception as why:  # its transport, xet and checks raise what they raise, without a common base
-        raise EndpointError(
-            f"cannot push to {repo}: {type(why).__name__}: {_short(why, secret)}",
-            hint="the version is published here; run the same command again to push it",
-        ) from None
-
-
-def _http_error(repo: str, why: Any, secret: Secret) -> BlossomError:
-    status, said = why.response.status_code, _short(why.server_message or why, secret)
-    if status in (409, 412):
-        return EndpointError(
-            f"{repo} has changed while the version was pushed ({status}): nothing was changed there",
-            hint="the version is published here; run the same command again to push it on top of what is there now",
-        )
-    if status in (401, 403):
-        return AuthError(
-            f"the hub refused the push to {repo} ({status}: {said})",
-            hint="set HF_TOKEN to a token that may write there, or `hf auth login`; does the repository exist?",
-        )
-    if status == 404:
-        return ConfigError(
-            f"the hub knows no data set {repo} ({said})",
-            hint=f"make it first: hf repo create {repo} --repo-type dataset; or the token may not see it",
-        )
-    return EndpointError(
-        f"cannot push to {repo}: the hub answered {status} ({said})",
-        hint="the version is published here; run the same command again to push it",
-    )
-
-
-def _short(why: object, secret: Secret) -> str:
-    return secret.scrub(" ".join(str(why).split()))[:_TOLD_MAX]

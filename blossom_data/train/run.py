@@ -56,8 +56,8 @@ def train(
 
     Args:
         continues: a finished run that this one goes on from.
-        scorer: judges the model at each evaluation, in place of its loss; called in the first process. One that asks
-            the recipe's `eval_suites` is made by handoff/suite_scorer.py.
+        scorer: judges the model at each evaluation, in place of its loss; called in the first process, or shared
+            (loop/best.py). One that asks the recipe's `eval_suites` is made by handoff/suite_scorer.py.
         ignore_memory_plan: go on where a step is planned to take more memory than is free.
 
     Raises:
@@ -163,7 +163,7 @@ def _run(
         about=about,
         metrics=metrics,
         samples=samples,
-        score=_score(scorer, recipe, model),
+        score=_score(scorer, recipe, model, group),
         flops=flops_of(meta_network(prepared.config), lora=recipe.lora is not None),
         tell=tell,
         stop=stop,
@@ -187,14 +187,14 @@ def _metrics(recipe: Recipe, out: Path, position: Position, tell: Callable[[str]
     return Metrics(out, after=position.total, trackers=trackers)
 
 
-def _score(scorer: Scorer | None, recipe: Recipe, model: LossModel) -> Callable[[], float] | None:
+def _score(scorer: Scorer | None, recipe: Recipe, model: LossModel, group: Group) -> Callable[[], float] | None:
     if scorer is None:
         return None
     if recipe.deepspeed and recipe.deepspeed.stage == 3:
         raise ConfigError(
-            "a scorer needs the whole model in one process, and ZeRO-3 spreads it", hint="set [deepspeed] stage = 2"
+            "a scorer needs the whole model in each process, and ZeRO-3 spreads it", hint="set [deepspeed] stage = 2"
         )
-    return functools.partial(score_of, scorer, model, load_tokenizer(recipe.base_model))
+    return functools.partial(score_of, scorer, model, load_tokenizer(recipe.base_model), group)
 
 
 def _warn_of_untrained(network: Any, prepared: Prepared, tell: Callable[[str], None]) -> None:

@@ -66,6 +66,14 @@ def train_scored(recipe: str, out: str) -> None:
     train(Path(recipe), Path(out), tell=lambda line: None, scorer=score)
 
 
+def train_by_suites(recipe: str, out: str) -> None:
+    """A run whose scorer asks the suites that its recipe names."""
+    from blossom_data.train.handoff.suite_scorer import recipe_scorer
+    from blossom_data.train.run import train
+
+    train(Path(recipe), Path(out), tell=lambda line: None, scorer=recipe_scorer(Path(recipe), None))
+
+
 def train_several(pairs: list[tuple[str, str]]) -> None:
     """Several runs one after the other."""
     import torch

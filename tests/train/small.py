@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from transformers import (
 )
 
 from blossom_data.train.data.pack import pack_dataset
+from blossom_data.train.model.loss_model import LossModel
+from blossom_data.train.model.model import load_model, settle
+from blossom_data.train.model.probes import Probe
+from blossom_data.train.recipe.recipe import Recipe
 
 SEQ_LEN = 96
 WORDS = "red blue green small large old new cat dog bird tree house runs sleeps sings near far"
@@ -80,6 +85,12 @@ def make_model(folder: Path, family: str = "qwen2") -> Path:
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     words.save_pretrained(folder)
     return folder
+
+
+def build_model(recipe: Recipe, *, device: torch.device, tell: Callable[[str], None]) -> tuple[LossModel, Probe]:
+    """The base model of a recipe, loaded and settled as a run does it."""
+    model = load_model(recipe, device=device)
+    return model, settle(model, recipe, device=device, tell=tell)
 
 
 def make_packed(folder: Path, model: Path, count: int, turns: int = 1, seq_len: int = SEQ_LEN) -> Path:

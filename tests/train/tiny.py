@@ -32,6 +32,10 @@ SPECIALS["qwen2.5"] = SPECIALS["qwen3"] = SPECIALS["qwen3-instruct"] = SPECIALS[
 SPECIALS["llama-3.1"] = SPECIALS["llama-3"]
 _MISTRAL_V3 = [*SPECIALS["mistral"], "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_CALLS]"]
 _MISTRAL_V7 = [*_MISTRAL_V3, "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"]
+_DEEPSEEK = ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>", "<｜tool▁sep｜>"]
+_DEEPSEEK += [
+    f"<｜tool▁{what}▁{edge}｜>" for what in ("calls", "call", "outputs", "output") for edge in ("begin", "end")
+]
 SPECIALS |= {
     "mistral-v1": ["<s>", "</s>"],
     "mistral-v3": _MISTRAL_V3,
@@ -39,7 +43,8 @@ SPECIALS |= {
     "mistral-v7": _MISTRAL_V7,
     "mistral-v7-tekken": _MISTRAL_V7,
     "gemma": ["<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"],
-    "deepseek-r1-distill": ["<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>"],
+    "deepseek-r1-distill": _DEEPSEEK,
+    "deepseek-v3": _DEEPSEEK,
     "glm-4": ["<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"],
     "phi-3": ["<s>", "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"],
     "phi-4": ["<|endoftext|>", "<|im_start|>", "<|im_sep|>", "<|im_end|>"],
@@ -50,7 +55,7 @@ BOS = {
     **dict.fromkeys(("mistral", "baichuan", "bloom", "blossom", "phi-3"), "<s>"),
     **dict.fromkeys((name for name in SPECIALS if name.startswith("mistral-")), "<s>"),
     "gemma": "<bos>",
-    "deepseek-r1-distill": "<｜begin▁of▁sentence｜>",
+    **dict.fromkeys(("deepseek-r1-distill", "deepseek-v3"), "<｜begin▁of▁sentence｜>"),
     "gpt-oss": "<|startoftext|>",
 }
 EOS = {
@@ -59,7 +64,7 @@ EOS = {
     **dict.fromkeys((name for name in SPECIALS if name.startswith("mistral-")), "</s>"),
     **dict.fromkeys(("glm-4", "phi-3", "phi-4"), "<|endoftext|>"),
     "gemma": "<eos>",
-    "deepseek-r1-distill": "<｜end▁of▁sentence｜>",
+    **dict.fromkeys(("deepseek-r1-distill", "deepseek-v3"), "<｜end▁of▁sentence｜>"),
     "gpt-oss": "<|return|>",
 }
 OWN_TEMPLATE = (

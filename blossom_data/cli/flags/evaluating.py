@@ -16,6 +16,11 @@ from blossom_data.config import Endpoint, Secret, authority_of
 from blossom_data.errors import ConfigError
 
 _KEY = "BLOSSOM_JUDGE_API_KEY"
+BenchDir = Annotated[
+    Path | None,
+    typer.Option("--bench-dir", envvar="BLOSSOM_BENCH", metavar="FOLDER", help="Folder of your test sets."),
+]
+"""Where suites lie that do not come along."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +42,7 @@ class Tested:
             "served for as long as it is asked (with --serve, by that command).",
         ),
     ] = None
-    bench_dir: Annotated[
-        Path | None,
-        typer.Option("--bench-dir", envvar="BLOSSOM_BENCH", metavar="FOLDER", help="Folder of your test sets."),
-    ] = None
+    bench_dir: BenchDir = None
     trained_on: Annotated[
         Path | None,
         typer.Option(

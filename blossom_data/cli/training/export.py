@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -11,6 +12,7 @@ from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice, switch
+from blossom_data.errors import ConfigError
 
 FORMATS = ("f32", "f16", "bf16", "q8_0")
 
@@ -42,6 +44,16 @@ def command(
     space: Annotated[
         bool, switch("--space", help="Also write a web demo into the folder: app.py (Gradio) and requirements.txt.")
     ] = False,
+    repo: Annotated[
+        str | None,
+        typer.Option("--push", metavar="REPO", help="Also push the model to this repository of the hub (org/name)."),
+    ] = None,
+    is_public: Annotated[
+        bool, switch("--public", help="A repository that --push makes is for everybody; private without it.")
+    ] = False,
+    replaces: Annotated[
+        bool, switch("--replace", help="--push puts the model in the place of another one that is there.")
+    ] = False,
 ) -> int:
     """Write the newest model of RUN, or that of a checkpoint folder: weights, chat template, stop ids, Modelfile.
 
@@ -49,8 +61,13 @@ def command(
 
     Example: blossom-data train export runs/blossom -o models/blossom
     """
+    from blossom_data.train.handoff.push import check_push
     from blossom_data.train.template.tokens import missing_extra
 
+    if repo is not None:
+        check_push(repo)
+    elif is_public or replaces:
+        raise ConfigError("--public and --replace are for --push", hint="add --push org/name, or leave them out")
     try:
         from blossom_data.train.handoff.export import export
     except ImportError as why:
@@ -63,17 +80,36 @@ def command(
         form=gguf_type or "",
         space=space,
     )
+    if not common.is_json and not common.is_quiet:
+        output.result(_text(out, written, has_space=space))
+    if repo is not None:
+        written["push"] = _pushed(out, repo, is_public=is_public, replaces=replaces, is_told=not common.is_quiet)
     if common.is_json:
         output.json_result(written)
-    elif not common.is_quiet:
-        lines = [f"{out}: {written['checkpoint']}", f"  talk    blossom-data train chat {out}"]
-        lines += [f"  serve   vllm serve {out}", f"  ollama  ollama create NAME -f {out / 'Modelfile'}"]
-        if space:
-            lines.append(f"  demo    pip install -r {out / 'requirements.txt'}; python {out / 'app.py'}")
-        proof = written["proof"]
-        lines.append(
-            f"  proof   of {proof['chats']} chats the chat template writes {proof['same_text']} as the training did; "
-            f"tokenised at once, {proof['same_ids']} are the same ids"
-        )
-        output.result("\n".join(lines + ([f"  gguf    {written['gguf']}"] if written["gguf"] else [])))
     return 0
+
+
+def _pushed(out: Path, repo: str, *, is_public: bool, replaces: bool, is_told: bool) -> dict[str, Any]:
+    """What the push of the model came to."""
+    from blossom_data.train.handoff.push import push_model
+
+    output.say(f"pushing {out} to {repo}")
+    done = push_model(out, repo, is_private=not is_public, replaces=replaces)
+    if is_told:
+        text = f"pushed to {repo}" if done.is_new else f"{repo} has this model already"
+        output.say(f"{text}: commit {done.commit[:12]}, {'private' if done.is_private else 'public'}")
+    return asdict(done)
+
+
+def _text(out: Path, written: dict[str, Any], *, has_space: bool) -> str:
+    """What was written, and what can be done with it."""
+    lines = [f"{out}: {written['checkpoint']}", f"  talk    blossom-data train chat {out}"]
+    lines += [f"  serve   vllm serve {out}", f"  ollama  ollama create NAME -f {out / 'Modelfile'}"]
+    if has_space:
+        lines.append(f"  demo    pip install -r {out / 'requirements.txt'}; python {out / 'app.py'}")
+    proof = written["proof"]
+    lines.append(
+        f"  proof   of {proof['chats']} chats the chat template writes {proof['same_text']} as the training did; "
+        f"tokenised at once, {proof['same_ids']} are the same ids"
+    )
+    return "\n".join(lines + ([f"  gguf    {written['gguf']}"] if written["gguf"] else []))

@@ -11,6 +11,7 @@ import typer
 
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
+from blossom_data.cli.flags.evaluating import BenchDir
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.errors import InputError
 
@@ -37,6 +38,7 @@ def command(
         Path | None,
         typer.Option("--speed-of", metavar="RUN", help="Take the speed that this run logged last."),
     ] = None,
+    bench_dir: BenchDir = None,
 ) -> int:
     """Say what RECIPE takes: parameters, tokens, steps, time, and the memory of a step under this and other settings.
 
@@ -45,13 +47,15 @@ def command(
 
     Example: blossom-data train plan recipe.toml --gpus 8 --memory-gib 80 --tokens-per-s 300000
     """
-    from blossom_data.train.template.tokens import missing_extra
+    from blossom_data.train.template.tokens import load_tokenizer, missing_extra
 
+    score_s = None
     if speed_of is not None:
-        tokens_per_s = _speed_of(speed_of)
+        tokens_per_s, score_s = _speed_of(speed_of)
     try:
         import torch
 
+        from blossom_data.train.handoff.suite_scorer import recipe_scorer
         from blossom_data.train.preflight.plan import make_plan, refuse_misfit
         from blossom_data.train.preflight.prepare import prepare
     except ImportError as why:
@@ -59,13 +63,17 @@ def command(
     has_gpu = torch.cuda.is_available()
     if memory_gib is None and has_gpu:
         memory_gib = torch.cuda.get_device_properties(0).total_memory / 2**30
+    scorer = recipe_scorer(recipe, bench_dir)
     with tempfile.TemporaryDirectory() as scratch:
+        prepared = prepare(recipe, None, tell=output.say, scratch=Path(scratch))
         plan = make_plan(
-            prepare(recipe, None, tell=output.say, scratch=Path(scratch)),
+            prepared,
             gpus=gpus or (torch.cuda.device_count() if has_gpu else 1),
             memory_gib=memory_gib,
             tokens_per_s=tokens_per_s,
             all_settings=True,
+            suites=scorer.cost(load_tokenizer(prepared.recipe.base_model)) if scorer is not None else None,
+            score_s=score_s,
         )
     if not common.is_json:
         if not common.is_quiet:
@@ -76,14 +84,17 @@ def command(
     return 2 if plan["memory"]["fits"] is False else 0
 
 
-def _speed_of(run: Path) -> float:
-    """Tokens a second, the median of what a run logged in its last stage."""
+def _speed_of(run: Path) -> tuple[float, float | None]:
+    """Tokens a second, the median of what a run logged in its last stage; seconds of an evaluation by suites."""
     from blossom_data.train.loop.metrics import read_metrics
 
-    lines = [line for line in read_metrics(run) if line["kind"] == "train"]
+    metrics = list(read_metrics(run))
+    lines = [line for line in metrics if line["kind"] == "train"]
     if not lines:
         raise InputError(f"{run} logged no speed", hint="name the folder of a run, or give --tokens-per-s")
-    return float(statistics.median(line["tokens_per_s"] for line in lines if line["stage"] == lines[-1]["stage"]))
+    speed = statistics.median(line["tokens_per_s"] for line in lines if line["stage"] == lines[-1]["stage"])
+    scored = [line["score_s"] for line in metrics if "score_s" in line]
+    return float(speed), statistics.median(scored) if scored else None
 
 
 def render_plan(plan: dict[str, Any]) -> str:
@@ -100,6 +111,12 @@ def render_plan(plan: dict[str, Any]) -> str:
             f"{stage['tokens']:,} tokens ({stage['supervised']:,} supervised), "
             f"{stage['rows']:,} rows {stage['fill']:.1%} full, "
             f"{stage['steps']:,} steps{time}"
+        )
+    if suites := plan.get("suites"):
+        time = f", {suites['hours']:.2f} h beside the training" if suites["hours"] is not None else ""
+        lines.append(
+            f"  suites  {suites['evaluations']:,} evaluations of {suites['questions']:,} questions, "
+            f"shared by the processes: at most {suites['tokens']:,} tokens{time}"
         )
     memory = plan["memory"]
     lines.append(

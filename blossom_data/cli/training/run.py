@@ -9,19 +9,17 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
+from blossom_data.cli.flags.evaluating import BenchDir
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
 from blossom_data.errors import BlossomError
 from blossom_data.train.launch import WAIT_S
-
-if TYPE_CHECKING:
-    from blossom_data.train.loop.best import Scorer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +62,7 @@ def command(
     ignore_memory_plan: Annotated[
         bool, switch("--ignore-memory-plan", help="Go on where a step is planned to take more than is free.")
     ] = False,
-    bench_dir: Annotated[
-        Path | None,
-        typer.Option("--bench-dir", envvar="BLOSSOM_BENCH", metavar="FOLDER", help="Folder of your test sets."),
-    ] = None,
+    bench_dir: BenchDir = None,
 ) -> int:
     """Train as RECIPE says; the same command again goes on from the newest checkpoint.
 
@@ -79,13 +74,14 @@ def command(
     from blossom_data.train.template.tokens import missing_extra
 
     try:
+        from blossom_data.train.handoff.suite_scorer import recipe_scorer
         from blossom_data.train.launch import Machines, check_machines, launch
         from blossom_data.train.parallel.processes import is_first_process, is_launched
         from blossom_data.train.run import train
     except ImportError as why:
         raise missing_extra() from why
     tell = (lambda line: None) if common.is_quiet else output.say
-    scorer = _scorer(recipe, bench_dir)
+    scorer = recipe_scorer(recipe, bench_dir)
     if processes.gpus * processes.nodes > 1 and not is_launched():
         machines = Machines(
             processes=processes.gpus,
@@ -115,21 +111,6 @@ def command(
         # Everything is saved and the group is left; torch's gloo threads may abort an interpreter that tears down.
         _leave(0)
     return 0
-
-
-def _scorer(recipe: Path, bench_dir: Path | None) -> Scorer | None:
-    """What scores the model by the suites that the recipe names, their questions read; None without suites.
-
-    Raises:
-        ConfigError, InputError: a suite is not here, needs a judge, or cannot be read.
-    """
-    from blossom_data.train.handoff.suite_scorer import suite_scorer
-    from blossom_data.train.recipe.recipe import load_recipe
-
-    read = load_recipe(recipe)
-    if not read.eval_suites:
-        return None
-    return suite_scorer(read.eval_suites, template=read.template, bench_dir=bench_dir, max_tokens=read.eval_tokens)
 
 
 @contextlib.contextmanager

@@ -145,8 +145,14 @@ class StageDraw:
     """Epochs that an earlier run did."""
 
     def voids(self) -> list[str]:
-        """A sentence for each part, split or sample of the stage that holds nothing."""
-        return [f"stage {self.recipe.name}: {void}" for void in self.void]
+        """A sentence for each part, split, sample or kind of the stage that holds nothing."""
+        voids = list(self.void)
+        if self.documents.is_labelled and len(self.documents):
+            labels = self.documents.labels(np.arange(len(self.documents)))
+            if labels.all() or not labels.any():
+                kind = "desirable" if labels.all() else "undesirable"
+                voids.append(f"all {len(labels):,} replies are {kind}, and it learns from what tells them from others")
+        return [f"stage {self.recipe.name}: {void}" for void in voids]
 
     def epoch(self, number: int) -> EpochRows:
         """The rows of epoch `number` (from 0), drawn anew for each."""

@@ -9,9 +9,10 @@ run's metrics, so a run that goes on decides as one that was never stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 
@@ -24,6 +25,17 @@ from blossom_data.train.recipe.recipe import Recipe
 
 Scorer = Callable[[Any, Any], float]
 """Given the network (of transformers, adapters in it) and the tokenizer, a score: higher is better."""
+
+
+@runtime_checkable
+class SharedScorer(Protocol):
+    """A scorer whose work the processes of a run share."""
+
+    def right(self, network: Any, tokenizer: Any, *, rank: int, world: int) -> Any:
+        """What process `rank` finds."""
+
+    def value(self, shares: Sequence[Any]) -> float:
+        """The score of what all found."""
 
 
 class Best:
@@ -63,10 +75,14 @@ def _value(line: Mapping[str, Any]) -> float:
     return -float(line["score"]) if "score" in line else float(line["loss"])
 
 
-def score_of(scorer: Scorer, model: LossModel, tokenizer: Any) -> float:
-    """What `scorer` says of the model, which attends as it was loaded meanwhile."""
+def score_of(scorer: Scorer, model: LossModel, tokenizer: Any, group: Group) -> float:
+    """What `scorer` says of the model, which attends as it was loaded meanwhile; the same in every process."""
     model.eval()
     with model.attention.set_aside(model.network), torch.no_grad(), torch.compiler.set_stance("force_eager"):
-        found = float(scorer(model.network, tokenizer))
+        if isinstance(scorer, SharedScorer):
+            right = functools.partial(scorer.right, model.network, tokenizer, rank=group.rank, world=group.world)
+            found = float(scorer.value(group.gather(group.attempt(right))))
+        else:
+            found = float(group.gather(scorer(model.network, tokenizer) if group.is_first else 0.0)[0])
     model.train()
     return found

@@ -98,8 +98,8 @@ class Loop:
 
     Args:
         about: what a checkpoint says besides its position.
-        score: judges the model at each evaluation, in the first process, beside or without held-out documents; None:
-            its loss does.
+        score: judges the model at each evaluation, called in every process, beside or without held-out documents;
+            None: its loss does.
         stop: gives the number of the signal that asks the run to end, or 0.
     """
 
@@ -301,14 +301,16 @@ class Loop:
         if table is None and self._score is None:
             return
         self._flush(plan)
+        took: dict[str, float] = {}
         values: dict[str, Any] = {"stage": stage, **(self._held_out(plan, table) if table is not None else {})}
         if self._score is not None:
-            values["score"] = self._score() if self._group.is_first else 0.0
-            self._group.barrier()
+            began = time.perf_counter()
+            values["score"] = self._score()
+            took["score_s"] = round(time.perf_counter() - began, 3)
         # Before it is written: a run that is killed in between evaluates again.
         self._best.take(self._adapter, position, values)
         if self._metrics is not None:
-            self._metrics.write("eval", position.total, values)
+            self._metrics.write("eval", position.total, values | took)
             told = "".join(f" | {key} {values[key]:.4f}" for key in ("loss", "score") if key in values)
             self._tell(f"eval step {position.total:,} | stage {stage}{told}")
         if self._samples is not None:

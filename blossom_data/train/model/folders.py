@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +22,15 @@ from blossom_data.shards import FORMAT, MANIFEST, read_manifest, sync_folder, wr
 
 SPACE_HINT = "mend it or free some space; the same command again goes on from the newest checkpoint"
 """What to do where a run could not write."""
+
+
+_RUST = re.compile(r"\(os error (\d+)\)")
+
+
+def _told_by_rust(why: BaseException | None) -> OSError | None:
+    """The system's error in what safetensors and tokenizers raise, which is no OSError; None where there is none."""
+    found = _RUST.search(str(why)) if isinstance(why, Exception) else None
+    return OSError(int(found[1]), os.strerror(int(found[1]))) if found else None
 
 
 class Building:
@@ -50,8 +60,10 @@ class Building:
 
     def __exit__(self, kind: type[BaseException] | None, why: BaseException | None, at: TracebackType | None) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        if isinstance(why, OSError):
-            raise BlossomError(f"cannot write to {self._out}: {why.strerror or why}", hint=system_hint(why)) from why
+        failure = why if isinstance(why, OSError) else _told_by_rust(why)
+        if failure is not None:
+            told = f"cannot write to {self._out}: {failure.strerror or failure}"
+            raise BlossomError(told, hint=system_hint(failure)) from why
 
     def finish(self, about: dict[str, Any]) -> dict[str, Any]:
         """Moves the files into place and writes the manifest last; gives it."""

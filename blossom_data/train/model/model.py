@@ -1,6 +1,7 @@
 """The model that is trained: a causal language model of transformers, loaded, checked, and made ready.
 
-    model = build_model(recipe, device=torch.device("cpu"), tell=print)     a LossModel that has passed its probes
+    model = load_model(recipe, device=torch.device("cpu"))            a LossModel
+    settle(model, recipe, device=torch.device("cpu"), tell=print)     that has passed its probes
 
 Code of a model folder is never run.
 """
@@ -28,18 +29,6 @@ from blossom_data.train.recipe.methods import Rope
 from blossom_data.train.recipe.recipe import Recipe
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
-
-
-def build_model(
-    recipe: Recipe, *, device: torch.device, tell: Callable[[str], None], weights: Path | None = None
-) -> tuple[LossModel, Probe]:
-    """Loads the base model, or the `weights` of a checkpoint, and settles it.
-
-    Raises:
-        ConfigError: the model cannot be read or cannot be trained as the recipe asks.
-    """
-    model = load_model(recipe, device=device, weights=weights)
-    return model, settle(model, recipe, device=device, tell=tell)
 
 
 def load_model(recipe: Recipe, *, device: torch.device, weights: Path | None = None) -> LossModel:

@@ -8,7 +8,7 @@ plan["proposed"]   the first of them that fits; None where nothing does, or no m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,8 @@ def make_plan(
     tokens_per_s: float | None,
     is_gpu: bool = True,
     all_settings: bool = False,
+    suites: Mapping[str, int] | None = None,
+    score_s: float | None = None,
 ) -> dict[str, Any]:
     """The plan of a recipe on `gpus` devices of `memory_gib` each (None: nothing is compared).
 
@@ -42,6 +44,8 @@ def make_plan(
         tokens_per_s: of all devices together; None: no time is given.
         is_gpu: False where devices are processes that share main memory.
         all_settings: measure every setting; else only as many as it takes to find one that fits.
+        suites: what one evaluation by suites takes, as SuiteScorer.cost says.
+        score_s: seconds of one evaluation by suites; None: no time of them is given.
     """
     recipe = prepared.recipe
     stages = [_stage(draw, recipe.micro_batch * recipe.accumulation * gpus, tokens_per_s) for draw in prepared.draws]
@@ -69,6 +73,8 @@ def make_plan(
         "tokens_per_s": tokens_per_s,
         "hours": _hours(tokens, sum(stage["reference_tokens"] for stage in stages), tokens_per_s),
     }
+    if suites is not None:
+        plan["suites"] = _suites(suites, plan["stages"], recipe.eval_every, score_s)
     if memory_gib is not None and (all_settings or not own["fits"]):
         plan["proposed"] = next((one for one in settings.others() if one["fits"]), None)
     return plan
@@ -119,6 +125,23 @@ def _stage(draw: StageDraw, rows_per_step: int, tokens_per_s: float | None) -> d
         "steps": table.steps,
         "reference_tokens": reference,
         "hours": _hours(tokens, reference, tokens_per_s),
+    }
+
+
+def _suites(
+    cost: Mapping[str, int], stages: Sequence[Mapping[str, Any]], every: int, score_s: float | None
+) -> dict[str, Any]:
+    """What the questions of the suites take over the whole run, which may end stages earlier."""
+    total, evaluations = 0, 0
+    for stage in stages:
+        ends = total + stage["steps"]
+        evaluations += 1 + ((ends - 1) // every - total // every if every else 0)
+        total = ends
+    return {
+        **cost,
+        "evaluations": evaluations,
+        "tokens": evaluations * (cost["prompt_tokens"] + cost["answer_tokens"]),
+        "hours": None if score_s is None else round(evaluations * score_s / 3600, 2),
     }
 
 

@@ -288,7 +288,7 @@ def _check(recipe: Recipe, file: TomlFile, at: KeyPath) -> None:
             problem = f"{key} is of evaluations, and neither documents are held out nor suites named for them"
             raise wrong(file, (*at, key), problem, 'such as eval = 0.01, or eval_suites = ["gsm8k:100"]')
     if recipe.eval_suites and recipe.deepspeed and recipe.deepspeed.stage == 3:
-        problem = "one process answers suites with the whole model, and ZeRO-3 spreads it"
+        problem = "a process answers suites with the whole model, and ZeRO-3 spreads it"
         raise wrong(file, (*at, "eval_suites"), problem, "set [deepspeed] stage = 2")
     if recipe.deepspeed and recipe.deepspeed.offload != "none" and recipe.deepspeed.stage < 2:
         problem = f"offload needs stage 2 or 3, is {recipe.deepspeed.stage}"

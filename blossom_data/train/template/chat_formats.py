@@ -17,7 +17,7 @@ from pydantic import Field, Strict, with_config
 
 from blossom_data.settings_types import STRICT, Flag, FreeText, OneOf, Text, Whole
 
-BOS, EOS = "{bos}", "{eos}"
+BOS, EOS, TOOLS = "{bos}", "{eos}", "{tools}"
 Supervise = Literal["all", "last"]
 Role = Annotated[str, OneOf("system", "user", "assistant", "tool")]
 Count = Annotated[int, Strict(), Field(ge=1)]
@@ -53,6 +53,8 @@ class System:
     """In front of its text."""
     join: FreeText = ""
     """Between its text and the question that it begins."""
+    tail: FreeText = ""
+    """Behind its text, in front of definitions of tools."""
 
 
 @with_config(STRICT)
@@ -79,10 +81,11 @@ class Thinking:
 @with_config(STRICT)
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """[tools]: where definitions of tools stand, as JSON."""
+    """[tools]: where definitions of tools stand, and how they are written."""
 
-    place: Literal["system", "first question", "last question"] = "system"
-    """Behind the system text, in front of the first question's text, or before the turn of the last question."""
+    place: Literal["system", "start", "first question", "last question"] = "system"
+    """Behind the system text, before all turns, in front of the first question's text, or before the turn of the last
+    question."""
     before: FreeText = ""
     """In front of the first definition."""
     between: FreeText = "\n"
@@ -93,8 +96,12 @@ class Tools:
     """Between a system text and them."""
     opening: FreeText = ""
     """The beginning of the system turn of a chat with tools."""
+    notice: FreeText = ""
+    """What stands for `{tools}` in the template's `opening` where a chat has tools."""
     indent: Whole = 0
     """Blanks of a level of their JSON; 0: one line."""
+    definition: FreeText = ""
+    """Jinja that writes one definition, `tool`; without it the definition as JSON."""
 
 
 @with_config(STRICT)
@@ -114,14 +121,23 @@ class Calls:
     """Behind the last."""
     join: FreeText | None = None
     """Between a reply's text and its calls; without it a reply that does both is not written."""
+    thinks_text: Flag = False
+    """A reply that calls has its text written as its thinking; one that has both, and calls, is not written."""
+    end: FreeText = ""
+    """End of a reply that calls, where it is another one."""
+    reply_head: FreeText | None = None
+    """Head of a reply behind results, where it is another one; thinking is not opened by it."""
     most: Count | None = None
     """Calls of a reply; without it any number."""
     result: Text = "{content}"
-    """What a tool gave: {content}, {json} (as a JSON text), {value} (JSON where it is JSON, else a JSON text), {id}."""
+    """What a tool gave: {content}, {json} (as a JSON text), {value} (JSON where it is JSON, else a JSON text), {id},
+    and {name} of what was called last."""
     result_id: FreeText = ""
     """What {id} stands for in `result`, as `id` for `call`; without it the id alone."""
     merges: Flag = False
     """Results that follow each other share a turn."""
+    between_results: FreeText = ""
+    """Between two that share a turn."""
 
 
 @with_config(STRICT)
@@ -142,7 +158,7 @@ class Template:
     bos: Literal["never", "always", "as tokenizer"] = "never"
     """Whether a chat begins with the tokenizer's BOS."""
     opening: FreeText = ""
-    """Template text at the very beginning."""
+    """Template text at the very beginning; `{tools}` stands for the notice of tools."""
     intro: FreeText = ""
     """Template text before the first turn of a chat without a system turn."""
     trims: Mapping[Role, Literal["both", "end"]] = field(default_factory=dict)

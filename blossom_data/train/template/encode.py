@@ -80,8 +80,8 @@ class Encoder:
             )
         begins = template.bos == "always" or (template.bos == "as tokenizer" and tokens.adds_bos)
         self.bos = tokens.special[tokens.bos_id] if begins and tokens.bos_id is not None else ""
-        self._reply_head = reply_head(self.template)
-        ends = (self.template.forms["assistant"].end, *self.template.next_stops.values())
+        calls_end = self.template.calls.end if self.template.calls else ""
+        ends = (self.template.forms["assistant"].end, calls_end, *self.template.next_stops.values())
         stops = [tokens.control(end)[-1:] for end in dict.fromkeys(end for end in ends if end)]
         if not stops or any(not stop or stop[0] not in tokens.special for stop in stops):
             raise ConfigError(
@@ -119,7 +119,7 @@ class Encoder:
         for turn in chat.turns:
             texts += [turn.head, *(text for text, _ in turn.body), turn.end, turn.after]
         if is_prompt:
-            texts.append(self._reply_head)
+            texts.append(reply_head(self.template, messages))
         return "".join(texts)
 
     def encode_prompt(self, messages: Sequence[Message], tools: str = "") -> list[int]:
@@ -134,7 +134,7 @@ class Encoder:
         chat = self._encode([written])[0]
         if isinstance(chat, Unfit):
             raise self._unfit(chat.code)
-        return [*chat.ids, *self.tokens.control(self._reply_head, chat.behind)]
+        return [*chat.ids, *self.tokens.control(reply_head(self.template, messages), chat.behind)]
 
     def _unfit(self, code: str) -> ConfigError:
         return ConfigError(
@@ -143,7 +143,7 @@ class Encoder:
         )
 
     def _beginning(self, chat: WrittenChat) -> tuple[str, ...]:
-        return (self.bos, self.template.opening, "" if chat.has_system else self.template.intro)
+        return (self.bos, chat.opening, "" if chat.has_system else self.template.intro)
 
     def _encode(self, chats: Sequence[WrittenChat | str]) -> list[EncodedChat | Unfit]:
         placed = [self._placed(chat) if isinstance(chat, WrittenChat) else None for chat in chats]

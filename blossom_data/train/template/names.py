@@ -12,6 +12,7 @@ from pathlib import Path
 OWN = "own"
 """The model's chat template, taken apart by from_jinja.py."""
 ALIASES = {
+    "deepseek-r1": "deepseek-r1-distill",
     "plain": "bloom",
     "hermes": "chatml",
     "gemma-2": "gemma",

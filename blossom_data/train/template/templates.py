@@ -18,8 +18,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from blossom_data.errors import ConfigError, InputError, near_hint
 from blossom_data.settings_file import read_table, wrong
-from blossom_data.toml_file import read_toml
+from blossom_data.toml_file import TomlFile, read_toml
 from blossom_data.train.template.chat_formats import Template
+from blossom_data.train.template.definitions import compiled
 from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.names import ALIASES, FAMILIES, FOLDER, OWN, TEMPLATE_NAMES, is_file
 from blossom_data.train.template.tokens import Tokens
@@ -84,11 +85,22 @@ def read_template(path: Path) -> Template:
     template = read_table(file, Template, defaults={"name": path.stem})
     if template.name in TEMPLATE_NAMES:
         raise wrong(file, ("name",), f"the name {template.name} is taken", "give it another: name = ...")
+    if template.tools is not None and template.tools.definition:
+        _refuse_no_jinja(file, template.tools.definition)
     if "assistant" not in template.forms or "user" not in template.forms:
         raise wrong(file, ("roles",), "a template needs [roles.user] and [roles.assistant]")
     if template.system.place == "turn" and template.system.default is not None and "system" not in template.forms:
         raise wrong(file, ("system", "default"), "a default system text needs [roles.system]")
     return template
+
+
+def _refuse_no_jinja(file: TomlFile, text: str) -> None:
+    from jinja2 import TemplateSyntaxError
+
+    try:
+        compiled(text)
+    except TemplateSyntaxError as why:
+        raise wrong(file, ("tools", "definition"), f"no Jinja: {why}") from why
 
 
 def definition_of(template: Template) -> dict[str, Any] | None:

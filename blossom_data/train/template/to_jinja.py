@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 
-from blossom_data.train.template.chat_formats import Calls, Form, Template, Tools
+from blossom_data.train.template.chat_formats import TOOLS, Calls, Form, Template, Tools
 from blossom_data.train.template.encode import Encoder
 from blossom_data.train.template.writing import reply_head
 
@@ -24,7 +24,7 @@ _ENDS = "loop.last and not add_generation_prompt"
 def chat_template(encoder: Encoder) -> str:
     """The Jinja text of the encoder's template."""
     template = encoder.template
-    text = ("{{ bos_token }}" if encoder.bos else "") + _say(template.opening)
+    text = ("{{ bos_token }}" if encoder.bos else "") + _opening(template)
     starts = "messages and messages[0]['role'] == 'system'"
     if template.intro:
         text += "{% if not (" + starts + ") %}" + _say(template.intro) + "{% endif %}"
@@ -34,6 +34,7 @@ def chat_template(encoder: Encoder) -> str:
     text += "{% if state.first < 0 %}{% set state.first = loop.index0 %}{% endif %}{% endif %}{% endfor %}"
     if template.tools:
         text += _definitions(template.tools)
+        text += "{{ state.tools }}" if template.tools.place == "start" else ""
     text += _system(template, starts)
     text += "{% for message in rest %}{% set content = message['content'] if message['content'] is string else '' %}"
     branch = "if"
@@ -43,20 +44,35 @@ def chat_template(encoder: Encoder) -> str:
         text += write(template, form) if write else _turn(form, "content")
         branch = "elif"
     text += "{% else %}{{ raise_exception('unknown role ' + message['role']) }}{% endif %}{% endfor %}"
-    return text + "{% if add_generation_prompt %}" + _say(reply_head(template)) + "{% endif %}"
+    return (
+        text
+        + "{% if add_generation_prompt %}"
+        + _head(template, "messages and messages[-1]", prompts=True)
+        + "{% endif %}"
+    )
+
+
+def _opening(template: Template) -> str:
+    before, place, after = template.opening.partition(TOOLS)
+    notice = _say(template.tools.notice) if place and template.tools else ""
+    return _say(before) + ("{% if tools %}" + notice + "{% endif %}" if notice else "") + _say(after)
+
+
+def _head(template: Template, before: str, *, prompts: bool = False) -> str:
+    """The head of a reply behind the turn `before`; with `prompts`, all that inference sends of it."""
+    head = _say(reply_head(template) if prompts else template.forms["assistant"].head)
+    if template.calls is None or template.calls.reply_head is None:
+        return head
+    answers = f"{before}['role'] == 'tool'"
+    return "{% if " + answers + " %}" + _say(template.calls.reply_head) + "{% else %}" + head + "{% endif %}"
 
 
 def _definitions(tools: Tools) -> str:
-    dump = f"tool | tojson(indent={tools.indent})" if tools.indent else "tool | tojson"
+    written = f"{{{{ tool | tojson(indent={tools.indent}) }}}}" if tools.indent else "{{ tool | tojson }}"
     text = "{% if tools %}{% set state.tools = " + _quoted(tools.before) + " %}{% for tool in tools %}"
-    text += "{% set state.tools = state.tools + (" + _quoted(tools.between) + " if not loop.first else '') + "
-    return (
-        text
-        + f"({dump})"
-        + " %}{% endfor %}{% set state.tools = state.tools + "
-        + _quoted(tools.after)
-        + " %}{% endif %}"
-    )
+    text += "{% set one_tool %}{{ '' }}" + (tools.definition.removesuffix("\n") or written) + "{% endset %}"
+    text += "{% set state.tools = state.tools + (" + _quoted(tools.between) + " if not loop.first else '') + one_tool"
+    return text + " %}{% endfor %}{% set state.tools = state.tools + " + _quoted(tools.after) + " %}{% endif %}"
 
 
 def _system(template: Template, starts: str) -> str:
@@ -69,7 +85,9 @@ def _system(template: Template, starts: str) -> str:
     shown = default is not None
     text += "{% else %}{% set system = " + _quoted(default or "") + " %}{% endif %}"
     has = f"({starts})" if not shown else "true"
-    body = _quoted(rule.lead) + " + system"
+    body = _quoted(rule.lead) + " + system" + (f" + {_quoted(rule.tail)}" if rule.tail else "")
+    if not shown and (rule.lead or rule.tail):
+        body = f"(({body}) if {starts} else '')"
     if tools is not None and tools.opening:
         body = f"({_quoted(tools.opening)} if tools else '') + {body}"
     if in_system and tools is not None:
@@ -104,24 +122,46 @@ def _reply(template: Template, form: Form) -> str:
         text += "{% if not thought and " + closed + " in content %}{% set thought = " + inline + " %}"
         text += "{% set content = content.split(" + closed + ")[-1].lstrip('\\n') %}{% endif %}"
         text += "{% set thought = thought.strip('\\n') %}"
+    if template.calls and template.calls.thinks_text:
+        text += "{% if message['tool_calls'] %}{% set thought = content if content.strip() else thought %}"
+        text += "{% set content = '' %}{% endif %}"
     current = "loop.index0 > state.question"
     shown = "thought" if rule.keep == "all" else f"(thought and {current})"
     if rule.fills:
-        shown += f" or ({current} and {_ENDS})"
+        is_opened = f" and not ({_behind_result(template)})" if rule.is_prompted and template.calls else ""
+        shown += f" or ({current} and {_ENDS}{is_opened})"
     lead = ""
     if form.lead:
-        lead = "{% if block or content or not message['tool_calls'] %}" + _say(form.lead) + "{% endif %}"
+        block_speaks = "" if rule.precedes_lead else "block or "
+        lead = "{% if " + block_speaks + "content or not message['tool_calls'] %}" + _say(form.lead) + "{% endif %}"
     block = "{% if block %}" + _say(rule.before) + "{{ thought }}" + _say(rule.after) + "{% endif %}"
     text += "{% set block = " + shown + " %}"
     if rule.strips:
         text += "{% if block %}{% set content = content.lstrip('\\n') %}{% endif %}"
-    text += _say(form.head) + (block + lead if rule.precedes_lead else lead + block) + "{{ content }}"
+    text += (
+        _head(template, "loop.index0 and rest[loop.index0 - 1]")
+        + (block + lead if rule.precedes_lead else lead + block)
+        + "{{ content }}"
+    )
     if template.calls:
         text += _calls(template.calls)
     return text + _say(form.tail) + _end(template, form) + _say(form.after)
 
 
+def _behind_result(template: Template) -> str:
+    if template.calls is None or template.calls.reply_head is None:
+        return "false"
+    return "loop.index0 and rest[loop.index0 - 1]['role'] == 'tool'"
+
+
 def _end(template: Template, form: Form) -> str:
+    if template.calls and template.calls.end:
+        text = "{% if message['tool_calls'] %}" + _say(template.calls.end) + "{% else %}"
+        return text + _last_end(template, form) + "{% endif %}"
+    return _last_end(template, form)
+
+
+def _last_end(template: Template, form: Form) -> str:
     if template.next_stops:
         roles = json.dumps(sorted(template.next_stops))
         after_calls = template.next_stops.get("tool", template.next_stops["user"])
@@ -156,6 +196,7 @@ def _result(template: Template, form: Form) -> str:
         "json": "{{ content | tojson }}",
         "value": "{{ content | trim if " + is_json + " else content | tojson }}",
         "id": _identifier(rule.result_id or "{id}", "(message['tool_call_id'] or '')"),
+        "name": "{{ state.name }}",
     }
     body = _say(form.lead) + _filled(rule.result, places) + _say(form.tail)
     if not rule.merges:
@@ -164,7 +205,8 @@ def _result(template: Template, form: Form) -> str:
     closes = (
         "{% if loop.last or rest[loop.index0 + 1]['role'] != 'tool' %}" + _say(form.end + form.after) + "{% endif %}"
     )
-    return opens + body + closes
+    between = opens[: -len("{% endif %}")] + "{% else %}" + _say(rule.between_results) + "{% endif %}"
+    return (between if rule.between_results else opens) + body + closes
 
 
 def _identifier(text: str, value: str) -> str:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from blossom_data.records import Message
-from blossom_data.train.template.chat_formats import Calls, Form, Template, Thinking
+from blossom_data.train.template.chat_formats import TOOLS, Calls, Form, Template, Thinking
+from blossom_data.train.template.definitions import UnwritableDefinition, written_definition
 
 Piece = tuple[str, bool]
 """A text, and whether it is the template's own: special tokens count in it."""
@@ -42,6 +43,7 @@ class WrittenChat:
 
     turns: tuple[WrittenTurn, ...]
     has_system: bool
+    opening: str = ""
 
 
 def write(template: Template, messages: Sequence[Message], tools: str = "", *, is_prompt: bool = False) -> Any:
@@ -52,11 +54,16 @@ def write(template: Template, messages: Sequence[Message], tools: str = "", *, i
         is_prompt: a reply will follow.
     """
     code = _unwritable(template, messages, tools)
-    return code or _Writer(template, messages, tools, is_prompt=is_prompt).written()
+    try:
+        return code or _Writer(template, messages, tools, is_prompt=is_prompt).written()
+    except UnwritableDefinition:
+        return "unsupported_content"
 
 
-def reply_head(template: Template) -> str:
-    """What inference sends last: where an assistant begins."""
+def reply_head(template: Template, messages: Sequence[Message] = ()) -> str:
+    """What inference sends last behind `messages`: where an assistant begins."""
+    if messages and messages[-1].role == "tool" and template.calls and template.calls.reply_head is not None:
+        return template.calls.reply_head
     head = template.forms["assistant"].head
     return head + template.thinking.before if template.thinking.is_prompted else head
 
@@ -82,14 +89,14 @@ def definitions(template: Template, tools: str) -> list[Piece]:
     for number, tool in enumerate(json.loads(tools)):
         if number:
             pieces.append((rule.between, True))
-        pieces.append((json.dumps(tool, ensure_ascii=False, indent=rule.indent or None), False))
+        pieces.append((written_definition(rule, tool), False))
     return [*pieces, (rule.after, True)]
 
 
 def _unwritable(template: Template, messages: Sequence[Message], tools: str) -> str:
     if tools and template.tools is None:
         return "unsupported_content"
-    if tools and template.tools and template.tools.place != "system" and not any(_asks(turn) for turn in messages):
+    if tools and template.tools and template.tools.place.endswith("question") and not any(map(_asks, messages)):
         return "unsupported_content"
     for number, turn in enumerate(messages):
         if turn.tool_calls and not _can_call(template.calls, turn):
@@ -103,6 +110,8 @@ def _unwritable(template: Template, messages: Sequence[Message], tools: str) -> 
 def _can_call(calls: Calls | None, turn: Message) -> bool:
     if calls is None or (calls.most is not None and len(turn.tool_calls) > calls.most):
         return False
+    if calls.thinks_text:
+        return not (turn.content.strip() and turn.reasoning_content)
     speaks = turn.content.strip() or turn.reasoning_content
     return calls.join is not None or not speaks
 
@@ -127,8 +136,13 @@ class _Writer:
         asked = [number for number, turn in enumerate(turns) if turn.role == "user"]
         self.first, self.last = (asked[0], asked[-1]) if asked else (-1, -1)
         self.written_turns: list[WrittenTurn] = []
+        self.called = ""
 
     def written(self) -> WrittenChat:
+        rule = self.template.tools
+        opening = self.template.opening.replace(TOOLS, rule.notice if rule is not None and self.has_tools else "")
+        if rule is not None and rule.place == "start" and self.definitions:
+            self.written_turns.append(WrittenTurn(_TOOLS_ROLE, "", _joined(self.definitions), "", ""))
         held = self._system()
         lost_thinking = False
         for number, turn in enumerate(self.messages):
@@ -142,7 +156,7 @@ class _Writer:
             else:
                 form = self.template.forms[turn.role]
                 self._add(turn, form, [(form.lead, True), (turn.content, False), (form.tail, True)])
-        return WrittenChat(tuple(self.written_turns), self.has_system)
+        return WrittenChat(tuple(self.written_turns), self.has_system, opening)
 
     def _system(self) -> list[Piece]:
         """Writes the system turn where there is one; gives what a question begins with in its place."""
@@ -150,9 +164,10 @@ class _Writer:
         behind = self.definitions if tools is not None and tools.place == "system" else []
         if self.system is None and not behind:
             return []
-        pieces: list[Piece] = [(rule.lead, True)]
+        pieces: list[Piece] = []
         if self.system is not None:
-            pieces += [(self.system.content, False), *([(tools.join, True)] if tools is not None and behind else [])]
+            pieces += [(rule.lead, True), (self.system.content, False), (rule.tail, True)]
+            pieces += [(tools.join, True)] if tools is not None and behind else []
         pieces += behind
         if tools is not None and self.has_tools:
             pieces.insert(0, (tools.opening, True))
@@ -191,32 +206,46 @@ class _Writer:
         """Writes a reply; gives whether one lost its thinking since the question was asked."""
         template, rule, form = self.template, self.template.thinking, self.template.forms["assistant"]
         thought, content = parted_thinking(turn, rule)
+        calls = template.calls if turn.tool_calls else None
+        if calls is not None and calls.thinks_text:
+            thought, content = content if content.strip() else thought, ""
+        head = reply_head(template, self.messages[:number])
+        is_prompted = rule.is_prompted and head.endswith(rule.before)
         is_current = number > self.last
-        is_last = number == len(self.messages) - 1 and not self.is_prompt
-        has_block = (bool(thought) and (rule.keep == "all" or is_current)) or (rule.fills and is_current and is_last)
+        is_filled = rule.fills and is_current and number == len(self.messages) - 1 and not self.is_prompt
+        has_block = (bool(thought) and (rule.keep == "all" or is_current)) or (is_filled and self._opens(is_prompted))
         is_lost = bool(thought) and not has_block
         block: list[Piece] = []
         if has_block:
-            block = [("" if rule.is_prompted else rule.before, True), (thought, False), (rule.after, True)]
+            block = [("" if is_prompted else rule.before, True), (thought, False), (rule.after, True)]
             content = content.lstrip("\n") if rule.strips else content
-        speaks = has_block or bool(content) or not turn.tool_calls
+        speaks = (has_block and not rule.precedes_lead) or bool(content) or not turn.tool_calls
         lead: list[Piece] = [(form.lead, True)] if speaks else []
         body = [*block, *lead] if rule.precedes_lead else [*lead, *block]
         body += [(content, False), *(self._calls(turn, content) if turn.tool_calls else ()), (form.tail, True)]
         end = template.earlier_end if template.earlier_end and not is_current else form.end
+        if calls is not None:
+            end = calls.end or end
+            self.called = turn.tool_calls[-1].name
         if template.next_stops:
             end = self._next_stop(number, turn)
         is_as_served = not (
             is_lost
             or lost_thinking
             or (number < self.last and self._moves())
-            or (rule.is_prompted and not has_block)
+            or (is_prompted and not has_block)
             or end == template.earlier_end != ""
         )
-        if (rule.is_prompted and has_block) or end != form.end:
-            form = replace(form, head=form.head + (rule.before if rule.is_prompted and has_block else ""), end=end)
+        if is_prompted and not has_block:
+            head = head.removesuffix(rule.before)
+        if head != form.head or end != form.end:
+            form = replace(form, head=head, end=end)
         self._add(turn, form, body, is_learnt=turn.train and is_as_served)
         return lost_thinking or is_lost
+
+    def _opens(self, is_prompted: bool) -> bool:
+        """Whether an empty block of thinking is written: not where the prompt, which opens blocks, opened none."""
+        return is_prompted or not self.template.thinking.is_prompted
 
     def _moves(self) -> bool:
         """Whether something stands before the last question that stood before an earlier one then."""
@@ -244,7 +273,7 @@ class _Writer:
 
     def _result(self, number: int, turn: Message) -> None:
         form, rule = self.template.forms["tool"], self.template.calls or Calls(call="{name}")
-        values = {"content": turn.content, "id": turn.tool_call_id or self._call_before(number)}
+        values = {"content": turn.content, "id": turn.tool_call_id or self._call_before(number), "name": self.called}
         if "{json}" in rule.result:
             values["json"] = json.dumps(turn.content, ensure_ascii=False)
         if "{value}" in rule.result:
@@ -252,7 +281,8 @@ class _Writer:
         said = [(form.lead, True), *_filled(rule.result, values, rule.result_id or "{id}"), (form.tail, True)]
         if rule.merges and number and self.messages[number - 1].role == "tool":
             before = self.written_turns.pop()
-            self.written_turns.append(replace(before, body=_joined([*before.body, *said])))
+            body = _joined([*before.body, (rule.between_results, True), *said])
+            self.written_turns.append(replace(before, body=body))
         else:
             self._add(turn, form, said)
 

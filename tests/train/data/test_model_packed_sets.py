@@ -13,7 +13,7 @@ pytest.importorskip("transformers")
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import TWO_STAGES, make_model, make_workplace, write_recipe
+from small import TWO_STAGES, build_model, make_model, make_workplace, write_recipe
 
 from blossom_data.errors import ConfigError
 from blossom_data.train.data.data_order import draw_stages
@@ -21,7 +21,6 @@ from blossom_data.train.data.store import PackedSet
 from blossom_data.train.loop.loop import Plan
 from blossom_data.train.loop.schedule import learning_rate
 from blossom_data.train.model.loss import head_loss
-from blossom_data.train.model.model import build_model
 from blossom_data.train.recipe.recipe import Recipe, load_recipe
 from blossom_data.train.recipe.stages import StageRecipe
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import sys
 from collections import Counter
@@ -19,11 +20,13 @@ pytest.importorskip("transformers")
 
 import torch
 from command import Result
+from command import blossom as spawned
 from forked import blossom
 from forks import run_group
+from loopback_hub import LoopbackHub
 from small import SEQ_LEN, TWO_STAGES, chats, make_model, make_packed, make_workplace, write_recipe
 
-from blossom_data.errors import ConfigError
+from blossom_data.errors import BlossomError, ConfigError
 from blossom_data.records import Message
 from blossom_data.train.handoff.chat import Sampling, Talker
 from blossom_data.train.handoff.export import export
@@ -131,6 +134,14 @@ def test_lora_trains_adapters_alone_and_merges(trained: Path) -> None:
     ]
     assert found[0].read_bytes() == found[1].read_bytes()
     merge(trained / "lora", trained / "merged")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1]))
+    try:
+        with pytest.raises(BlossomError, match=r"cannot write to .*File too large"):
+            export(trained / "lora", trained / "exported")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list((trained / "exported").iterdir()) == []
     export(trained / "lora", trained / "exported")
     from safetensors.torch import load_file
 
@@ -311,3 +322,21 @@ def test_help_of_every_command_imports_no_torch() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
     assert done.stdout.count("Example: blossom-data train") == len(names)
+
+
+def test_an_export_is_pushed_by_the_command_without_a_path_of_this_machine(trained: Path) -> None:
+    with LoopbackHub() as hub:
+        alone = blossom("train", "export", "run", "-o", "pushed", "--public", cwd=trained)
+        assert (alone.code, "--push" in alone.err) == (2, True)
+        wrong = blossom("train", "export", "run", "-o", "pushed", "--push", "model", cwd=trained)
+        assert (wrong.code, "no model id" in wrong.err, (trained / "pushed").exists()) == (2, True, False)
+        # Not forked: where the hub is, its client reads when it is imported.
+        done = spawned(
+            *("train", "export", "run", "-o", "pushed", "--push", "org/blossom", "--json"), cwd=trained,
+            env={**hub.environment, "HF_HOME": str(trained / "hf")},
+        )  # fmt: skip
+        assert done.code == 0, done
+        assert (done.json["push"]["is_new"], done.json["push"]["is_private"]) == (True, True)
+        files = hub.repos["org/blossom"].files("main")
+        assert {path.name for path in (trained / "pushed").iterdir()} == files.keys() - {".gitattributes"}
+        assert [name for name, data in files.items() if str(trained).encode() in data] == []

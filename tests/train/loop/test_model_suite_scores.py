@@ -13,6 +13,7 @@ pytest.importorskip("transformers")
 
 from command import write_lines
 from forked import blossom
+from forks import call
 from small import make_model, write_recipe
 
 from blossom_data.errors import ConfigError
@@ -69,6 +70,14 @@ def test_the_suites_decide_what_is_kept_and_when_a_stage_ends(place: Path) -> No
     command = ["evaluate", "test.jsonl:8", "--checkpoint", "best", "-o", "evaluated", "--max-tokens", "12", "--json"]
     told = blossom(*command, cwd=place).json["suites"]["test"]
     assert told["correct"] / told["n"] == scores[best]
+    # The processes of a group share the questions, and come to what one comes to: here of weights that do not move.
+    still = STAGE.replace("60", "1").replace("4e-3", "1e-12")
+    for world, rows in ((1, 4), (2, 2)):
+        top: dict[str, Any] = {**SCORED, "base_model": "best", "eval_every": 0}
+        recipe = write_recipe(place / f"shared-{world}.toml", still, micro_batch=rows, **top)
+        assert call(world, "forks", "train_by_suites", str(recipe), str(place / f"shared-{world}")) == [0] * world
+        shared = [line["score"] for line in read_metrics(place / f"shared-{world}") if line["kind"] == "eval"]
+        assert shared == [scores[best]]
     # Other suites are another run.
     write_recipe(place / "scored.toml", STAGE, micro_batch=4, patience=3, **{**SCORED, "eval_suites": ["test.jsonl:9"]})
     other = blossom("train", "run", "scored.toml", "-o", "run", cwd=place)
@@ -110,3 +119,19 @@ def test_nothing_runs_where_a_suite_cannot_be_asked(place: Path) -> None:
     assert done.code == 2 and "open needs a judge" in done.err and not (place / "judged").exists(), done
     with pytest.raises(ConfigError, match="no scorer was given"):
         train(recipe, place / "judged", tell=print)
+
+
+def test_a_plan_says_what_the_questions_take(place: Path) -> None:
+    write_recipe(place / "planned.toml", STAGE, micro_batch=4, **SCORED)
+    done = blossom("train", "plan", "planned.toml", "--json", cwd=place)
+    assert done.code == 0, done
+    suites = done.json["suites"]
+    # 180 steps, looked at after every 10; an evaluation at the end is one of them.
+    assert (suites["questions"], suites["answer_tokens"]) == (8, 8 * 12)
+    assert suites["evaluations"] == -(-done.json["steps"] // 10)
+    assert suites["tokens"] == suites["evaluations"] * (suites["prompt_tokens"] + 8 * 12)
+    assert suites["hours"] is None
+    told = blossom("train", "plan", "planned.toml", cwd=place).out
+    assert f"{suites['evaluations']} evaluations of 8 questions" in told
+    missing = write_recipe(place / "missing.toml", STAGE, eval_suites=["gsm9k.jsonl"])
+    assert blossom("train", "plan", missing.name, cwd=place).code == 2

@@ -12,7 +12,7 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from small import TWO_STAGES, make_model, make_workplace, write_recipe
+from small import TWO_STAGES, build_model, make_model, make_workplace, write_recipe
 from torch import Tensor
 
 from blossom_data.train.data import data_order as draws
@@ -72,7 +72,7 @@ def test_a_kernel_that_is_wrong_or_missing_is_passed_over_and_told(
     monkeypatch.setattr(model, "usable_backends", lambda *_, **__: ["flex", "sdpa"])
     monkeypatch.setattr(attention, "_flex", kernel)
     said: list[str] = []
-    _, found = model.build_model(recipe.load_recipe(path), device=CPU, tell=said.append)
+    _, found = build_model(recipe.load_recipe(path), device=CPU, tell=said.append)
     assert found.backend == chosen
     assert [told in line for line in said] == [True] * bool(told)
 
@@ -142,7 +142,7 @@ def test_blocks_are_compiled_once_for_all_batches_with_checkpointing_too(
     losses: list[list[float]] = []
     for settings in ({}, {"compile": True}, {"compile": True, "checkpointing": True}):
         loaded = recipe.load_recipe(write_recipe(place / "r.toml", TWO_STAGES, **settings))
-        trained, _ = model.build_model(loaded, device=CPU, tell=print)
+        trained, _ = build_model(loaded, device=CPU, tell=print)
         sets = {part.path: store.PackedSet.open(part.path) for stage in loaded.stages for part in stage.data}
         rows = draws.draw_stages(loaded, sets)[0].epoch(0)
         losses.append([])
@@ -168,7 +168,7 @@ def test_blocks_are_compiled_once_for_all_batches_with_checkpointing_too(
 def test_rows_that_fill_up_a_batch_teach_nothing(tmp_path: Path) -> None:
     place = make_workplace(tmp_path / "w", first=20, second=5)
     loaded = recipe.load_recipe(write_recipe(place / "r.toml", TWO_STAGES))
-    trained, _ = model.build_model(loaded, device=CPU, tell=print)
+    trained, _ = build_model(loaded, device=CPU, tell=print)
     sets = {part.path: store.PackedSet.open(part.path) for stage in loaded.stages for part in stage.data}
     rows = draws.draw_stages(loaded, sets)[0].epoch(0)
     losses = []

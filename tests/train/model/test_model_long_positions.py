@@ -12,12 +12,11 @@ pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 import torch
-from small import make_model, make_packed, write_recipe
+from small import build_model, make_model, make_packed, write_recipe
 from transformers import AutoModelForCausalLM
 
 from blossom_data.train.model import model as models
 from blossom_data.train.model.attention import DocumentAttention, Layout
-from blossom_data.train.model.model import build_model
 from blossom_data.train.model.probes import positions_of
 from blossom_data.train.preflight.plan import make_plan
 from blossom_data.train.preflight.prepare import prepare

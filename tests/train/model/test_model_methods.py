@@ -20,13 +20,12 @@ import torch.nn.functional as F
 from forked import blossom
 from forks import call, run_group
 from safetensors.torch import load_file
-from small import make_model, make_packed, write_recipe
+from small import build_model, make_model, make_packed, write_recipe
 
 from blossom_data.errors import ConfigError
 from blossom_data.train.loop.metrics import read_metrics
 from blossom_data.train.model.attention import Layout
 from blossom_data.train.model.loss import head_loss
-from blossom_data.train.model.model import build_model
 from blossom_data.train.model.nf4 import NF4, Nf4Linear, pack, quantise, unpack
 from blossom_data.train.parallel.adapter import LEFT_OUT
 from blossom_data.train.parallel.optimisers import IS_HIDDEN, make_optimiser

@@ -201,6 +201,11 @@ def test_judged_replies_in_other_spellings_and_bad_rows(place: Path) -> None:
     packed = PackedSet.open(place / "odd")
     assert packed.kind == "labelled"
     assert packed.labels().tolist() == [False, True]
+    # Replies of one kind alone tell nothing from anything.
+    one_kind = write_lines(place / "kind.jsonl", rows[:1])
+    recipe = write_recipe(place / "kind.toml", stage("kto", "{}").replace('"judged"', '"kind.jsonl"'))
+    planned = blossom("train", "plan", recipe.name, cwd=place)
+    assert one_kind.exists() and "warning: stage prefer: all 1 replies are undesirable" in planned.err, planned
     # The second document of each is its prompt with the reply of the row before.
     texts = [AutoTokenizer.from_pretrained(str(place / "base")).decode(packed.document(at).ids) for at in range(4)]
     said = [text.split("<|im_start|>assistant\n")[1].split("<|im_end|>")[0] for text in texts]

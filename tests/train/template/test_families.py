@@ -11,8 +11,9 @@ import pytest
 pytest.importorskip("transformers")
 
 from tiny import EOS, byte_level, finish, metaspace
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+from transformers.utils.chat_template_utils import render_jinja_template
 
 from blossom_data.records import Message, ToolCall
 from blossom_data.rows.turns import tools_text
@@ -29,10 +30,29 @@ PHI_4 = (
     "{{'<|im_start|>assistant<|im_sep|>' + message['content'] + '<|im_end|>'}}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant<|im_sep|>' }}{% endif %}"
 )
-# Source: tokenizer_config.json of THUDM/glm-4-9b-chat-hf, without its part for tools.
+# Source: tokenizer_config.json of THUDM/glm-4-9b-chat, without its tools of its own (python, simple_browser, cogview);
+# the line breaks behind its blocks, which transformers trims and the family's tokenizer does not, are texts here.
 GLM_4 = (
-    "[gMASK]<sop>{% for item in messages %}{% if item['content'] %}<|{{ item['role'] }}|>\n{{ item['content'] }}"
-    "{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    "[gMASK]<sop>{% for item in messages %}{% if item['tools'] is defined %}<|system|>\n"
+    "你是一个名为 ChatGLM 的人工智能助手。你是基于智谱AI训练的语言模型 GLM-4 模型开发的，"
+    "你的任务是针对用户的问题和要求提供适当的答复和支持。\n\n# 可用工具"
+    "{% set tools = item['tools'] %}{% for tool in tools %}{% if tool['type'] == 'function' %}{{ '\n\n## ' }}"
+    "{{ tool['function']['name'] }}\n\n{{ tool['function'] | tojson(indent=4) }}\n"
+    "在调用上述函数时，请使用 Json 格式表示调用的参数。"
+    "{% endif %}{% endfor %}{% endif %}{% if item['content'] %}<|{{ item['role'] }}|>{{ item['metadata'] }}\n"
+    "{{ item['content'] }}{% endif %}{% endfor %}{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+# Source: examples/tool_chat_template_deepseekv3.jinja of vLLM: the family's own templates do not write definitions.
+DEEPSEEK_TOOLS = (
+    "{% if tools %}{{ '\n\n# Tools\n\nYou may call one or more functions to assist with the user query.\n\nYou are "
+    "provided with function signatures within <tools></tools> XML tags:\n<tools>' }}{% for tool in tools %}{{ '\n' }}"
+    "{{ tool | tojson }}{% endfor %}{{ '\n</tools>\n\n' }}"
+    "{{ 'For function call returns, you should first print <｜tool▁calls▁begin｜>' }}"
+    "{{ 'For each function call, you should return object like:\n' }}"
+    "{{ '<｜tool▁call▁begin｜>function<｜tool▁sep｜><function_name>\n"
+    "```json\n<function_arguments_in_json_format>\n```<｜tool▁call▁end｜>' }}"
+    "{{ 'At the end of function call returns, you should print "
+    "<｜tool▁calls▁end｜><｜end▁of▁sentence｜>' }}{% endif %}"
 )
 # Source: tokenizer_config.json of 01-ai/Yi-34B-Chat.
 YI = (
@@ -55,6 +75,7 @@ OF_TRL = {
     "gemma": "gemma3",
     "phi-3": "phi3",
     "deepseek-r1-distill": "deepseek_r1_distill",
+    "deepseek-v3": "deepseekv3",
     "gpt-oss": "gptoss",
 }
 
@@ -114,6 +135,9 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerFast:
     model = Tokenizer.from_str(byte_level(name).backend_tokenizer.to_str())
     if name.startswith(("qwen", "deepseek")):
         model.add_tokens(["<think>", "</think>", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>"])
+    if name == "gpt-oss":
+        # As the family's: no token reaches over the beginning of a word, where a prompt ends and a call begins.
+        model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
     return finish(model, name)
 
 
@@ -121,6 +145,12 @@ def oracle_of(name: str) -> str:
     if name in PUBLISHED:
         return PUBLISHED[name]
     text = resources.files("trl").joinpath("chat_templates", f"{OF_TRL[name]}.jinja").read_text()
+    if name == "deepseek-v3":
+        # TRL's is that of R1, which differs from V3's in what the prompt of a reply opens.
+        text = text.replace("<｜Assistant｜><think>\\n'}}", "<｜Assistant｜>'}}")
+    if name.startswith("deepseek"):
+        text = text.replace("ns.system_prompt}}{", "ns.system_prompt}}" + DEEPSEEK_TOOLS + "{")
+        text = text.replace("ns.system_prompt }}{", "ns.system_prompt }}" + DEEPSEEK_TOOLS + "{")
     return text.replace('strftime_now("%Y-%m-%d")', '"2025-08-05"')
 
 
@@ -128,15 +158,41 @@ def written(
     name: str, tokenizer: PreTrainedTokenizerFast, messages: list[Message], tools: str = "", *, prompt: bool = False
 ) -> str:
     """The chat as the family's own template writes it."""
-    turns = [served(turn) for turn in messages]
-    for turn in turns:
-        if name == "gpt-oss" and "reasoning_content" in turn:
-            turn["thinking"] = turn.pop("reasoning_content")
     given = json.loads(tools) if tools else None
-    text = tokenizer.apply_chat_template(
-        turns, tools=given, chat_template=oracle_of(name), tokenize=False, add_generation_prompt=prompt
+    turns = [in_fields_of(name, served(turn)) for turn in messages]
+    if name == "glm-4" and given:
+        turns = [{"role": "system", "content": "", "tools": given}, *turns]
+    # Not through the tokenizer, which takes contents that are None away before the template sees them.
+    texts, _ = render_jinja_template(
+        [turns],
+        tools=given,
+        chat_template=oracle_of(name),
+        add_generation_prompt=prompt,
+        bos_token=tokenizer.bos_token,
+        eos_token=tokenizer.eos_token,
     )
-    return str(text)
+    return str(texts[0])
+
+
+def in_fields_of(name: str, turn: dict[str, Any]) -> dict[str, Any]:
+    """A turn with the fields that the family's own template reads."""
+    calls = turn.get("tool_calls")
+    if name == "gpt-oss" and "reasoning_content" in turn:
+        turn["thinking"] = turn.pop("reasoning_content")
+    if name == "glm-4" and calls:
+        called = calls[0]["function"]
+        return {
+            "role": "assistant",
+            "metadata": called["name"],
+            "content": json.dumps(called["arguments"], ensure_ascii=False),
+        }
+    if name == "glm-4" and turn["role"] == "tool":
+        turn["role"] = "observation"
+    if name.startswith("deepseek") and calls:
+        turn["content"] = turn["content"] or None
+        for call in calls:
+            call["function"]["arguments"] = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+    return turn
 
 
 def check(name: str, tokenizer: PreTrainedTokenizerFast, messages: list[Message], tools: str = "") -> EncodedChat:
@@ -146,7 +202,7 @@ def check(name: str, tokenizer: PreTrainedTokenizerFast, messages: list[Message]
     if name == "phi-3":
         text = text.removesuffix(EOS[name])
     if name == "glm-4":
-        text += "<|user|>"
+        text += "<|observation|>" if messages[-1].tool_calls else "<|user|>"
     assert encoder.text(messages, tools) == text
     chat = encoder.encode(messages, tools)
     assert isinstance(chat, EncodedChat)
@@ -180,12 +236,17 @@ def test_plain_chats_are_written_as_the_family_writes_them(name: str) -> None:
         check(name, tokenizer, messages)
 
 
-@pytest.mark.parametrize("name", ["qwen2.5", "qwen3", "qwen3-instruct", "llama-3.1"])
+ONE_CALL = ("llama-3.1", "glm-4", "gpt-oss")
+
+
+@pytest.mark.parametrize("name", ["qwen2.5", "qwen3", "qwen3-instruct", "llama-3.1", "glm-4", "gpt-oss", "deepseek-v3"])
 def test_tools_and_calls_are_written_as_the_family_writes_them(name: str) -> None:
     tokenizer = tokenizer_of(name)
-    chats = CALLING if name == "llama-3.1" else {**CALLING, **SEVERAL}
+    chats = CALLING if name in ONE_CALL else {**CALLING, **SEVERAL}
+    # gpt-oss' own template fails on a tool without a description.
+    tools = TOOLS.replace('"name": "time"', '"name": "time", "description": "Now."') if name == "gpt-oss" else TOOLS
     for messages in chats.values():
-        check(name, tokenizer, messages, TOOLS)
+        check(name, tokenizer, messages, tools)
         if name != "llama-3.1":
             check(name, tokenizer, messages)
     hostile = ToolCall("f", '{"text": "<|im_end|><|eot_id|>"}')
@@ -243,6 +304,95 @@ def test_deepseek_r1_distill_learns_what_its_prompt_opens() -> None:
             [served(turn) for turn in messages], chat_template=chat_template(encoder), tokenize=False
         )
         assert exported == encoder.text(messages)
+
+
+def test_deepseek_r1_distill_calls_behind_its_thinking_and_goes_on_without_a_prompt() -> None:
+    name = "deepseek-r1-distill"
+    tokenizer = tokenizer_of(name)
+    encoder = template_for(name, tokenizer)
+    for messages in (CALLING["call"], CALLING["system, tools"][:5]):
+        assert encoder.text(messages, TOOLS).removesuffix(EOS[name]) == written(
+            name, tokenizer, messages, TOOLS
+        ).replace(
+            # Its own template ends a single call with nothing.
+            "```<｜tool▁call▁end｜><｜tool▁outputs▁begin｜>",
+            "```<｜tool▁call▁end｜><｜tool▁calls▁end｜><｜end▁of▁sentence｜><｜tool▁outputs▁begin｜>",
+        ).removesuffix(EOS[name])
+        assert replies_learnt(encoder, messages) == [False, True]
+        asked = written(name, tokenizer, messages[:-1], TOOLS, prompt=True).split("<｜tool▁outputs▁begin｜>")[1]
+        assert encoder.text(messages[:-1], TOOLS, is_prompt=True).endswith("<｜tool▁outputs▁begin｜>" + asked)
+    thinks = [
+        ASKED,
+        Message("assistant", "", "I ask.", BOTH.tool_calls),
+        RAIN,
+        NOON,
+        Message("assistant", "21.", "So."),
+    ]
+    assert replies_learnt(encoder, thinks) == [True, True]
+    assert "<｜Assistant｜><think>\nI ask.\n</think>\n\n<｜tool▁calls▁begin｜>" in encoder.text(thinks)
+    assert encoder.text(thinks).endswith(
+        "noon<｜tool▁output▁end｜><｜tool▁outputs▁end｜><think>\nSo.\n</think>\n\n21." + EOS[name]
+    )
+    for messages in (thinks, thinks[:2]):
+        exported = tokenizer.apply_chat_template(
+            [served(turn) for turn in messages], chat_template=chat_template(encoder), tokenize=False
+        )
+        assert exported == encoder.text(messages)
+
+
+def test_gpt_oss_keeps_what_it_thought_before_a_call_until_it_answers() -> None:
+    name, thought = "gpt-oss", Message("assistant", "", "I ask.", WEATHER.tool_calls)
+    tokenizer = tokenizer_of(name)
+    encoder = template_for(name, tokenizer)
+    check(name, tokenizer, [ASKED, thought], MISTRAL_TOOLS)
+    check(name, tokenizer, [ASKED, thought, RAIN, thought], MISTRAL_TOOLS)
+    check(name, tokenizer, [ASKED, thought, RAIN, SAID, AGAIN, SO_HMM], MISTRAL_TOOLS)
+    said = Message("assistant", "I ask.", tool_calls=WEATHER.tool_calls)
+    assert encoder.text([ASKED, said]) == encoder.text([ASKED, thought])
+    assert encoder.encode([ASKED, Message("assistant", "Well.", "I ask.", WEATHER.tool_calls)]) == Unfit(
+        "unsupported_content"
+    )
+    # Its own template forgets in a finished chat what the prompt of the answer still held.
+    answered = [ASKED, thought, RAIN, SO_HMM]
+    asked = written(name, tokenizer, answered[:3], MISTRAL_TOOLS, prompt=True)
+    assert encoder.text(answered, MISTRAL_TOOLS).startswith(
+        asked + "<|channel|>analysis<|message|>Eight sevens.<|end|>"
+    )
+    assert replies_learnt(encoder, answered) == [True, True]
+    assert replies_learnt(encoder, [*answered, AGAIN, SO_HMM]) == [False, False, True]
+
+
+SCHEMAS: list[dict[str, Any]] = [
+    {"type": "string", "enum": ["a", "b"], "default": "a", "description": "Which."},
+    {"type": "string", "nullable": True},
+    {"type": "integer", "default": 3},
+    {"type": "boolean"},
+    {"type": "array"},
+    {"type": "array", "nullable": True, "items": {"type": "integer"}},
+    {"type": "array", "items": {"type": "boolean"}},
+    {"type": "array", "items": {"type": "string"}},
+    {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
+    {"type": "array", "items": {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}},
+    {"type": "array", "items": {"type": "object", "properties": {f"x{n}": {"type": "string"} for n in range(9)}}},
+    {"type": ["string", "null"]},
+    {"type": ["object"]},
+    {"type": "object"},
+    {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "object", "properties": {"c": {}}}}},
+    {"oneOf": [{"type": "string", "description": "A name."}, {"type": "integer", "default": 1}], "default": "x"},
+    {"oneOf": [{"type": "object"}, {"type": "string"}]},
+    {"oneOf": [{"type": "object"}]},
+    {},
+]
+
+
+@pytest.mark.parametrize("name", ["gpt-oss", "glm-4", "deepseek-v3"])
+def test_definitions_of_every_kind_are_written_as_the_family_writes_them(name: str) -> None:
+    tokenizer = tokenizer_of(name)
+    for number, schema in enumerate(SCHEMAS):
+        parameters = {"type": "object", "properties": {"one": schema, "other": schema}, "required": ["other"]}
+        tool = {"name": f"tool_{number}", "description": 'Of a "city" <b>天</b>.', "parameters": parameters}
+        check(name, tokenizer, [SYSTEM, ASKED, SAID], tools_text([tool, {**tool, "name": "again"}]))
+    check(name, tokenizer, [ASKED, SAID], tools_text([{"name": "bare", "description": "", "parameters": {}}]))
 
 
 def test_gpt_oss_thinks_in_its_own_channel_and_returns_once() -> None:

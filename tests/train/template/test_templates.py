@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("transformers")
@@ -14,7 +16,9 @@ from transformers import PreTrainedTokenizerFast
 
 from blossom_data.errors import ConfigError
 from blossom_data.records import Message
+from blossom_data.rows.turns import tools_text
 from blossom_data.train.template.encode import EncodedChat, Unfit
+from blossom_data.train.template.names import FOLDER
 from blossom_data.train.template.templates import TEMPLATES, template_for
 from blossom_data.train.template.to_jinja import chat_template
 
@@ -92,6 +96,22 @@ def test_a_model_that_holds_a_special_token_whole_gets_it_in_parts() -> None:
     reply = chat.turns[1]
     said = model.decode(reply.ids[reply.start : reply.end - 1], skip_special_tokens=False)
     assert said.replace(" ", "") == "<|im_start|><|im_end|>"
+
+
+def test_a_definition_that_the_house_template_cannot_write_leaves_its_chat_out(tmp_path: Path) -> None:
+    text = (FOLDER / "chatml.toml").read_text()
+    written = "{{ tool.function.name }}: {% for key in tool.function.parameters %}{{ key + ' ' }}{% endfor %}"
+    house = tmp_path / "house.toml"
+    house.write_text(text.replace("[tools]\n", f'[tools]\ndefinition = "{written}"\n'))
+    encoder = template_for(str(house), byte_level("chatml"))
+    chat = [Message("user", "x"), Message("assistant", "y")]
+    tools = tools_text([{"name": "f", "parameters": {"a": 1, "b": 2}}])
+    assert "<tools>\nf: a b \n</tools>" in encoder.text(chat, tools)
+    for wrong in (3, [[1]]):
+        assert encoder.encode(chat, tools_text([{"name": "f", "parameters": wrong}])) == Unfit("unsupported_content")
+    house.write_text(house.read_text().replace("{% endfor %}", ""))
+    with pytest.raises(ConfigError, match="no Jinja"):
+        template_for(str(house), byte_level("chatml"))
 
 
 @pytest.mark.parametrize(
@@ -213,6 +233,7 @@ STOPS = {
     "glm-4": ["<|user|>", "<|observation|>"],
     "phi-3": ["<|end|>"],
     "phi-4": ["<|im_end|>"],
+    "gpt-oss": ["<|return|>", "<|call|>"],
 }
 
 

@@ -36,11 +36,12 @@ class Commit:
 
 @dataclass
 class Repo:
-    """One data set repository."""
+    """One repository."""
 
     commits: dict[str, Commit] = field(default_factory=dict)
     branches: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    private: bool = False
 
     def commit(self, title: str, tree: dict[str, bytes], branch: str = "main") -> str:
         parent = self.branches.get(branch, "")
@@ -147,12 +148,12 @@ class LoopbackHub:
         return self._api(method, parts, body)
 
     def _api(self, method: str, parts: list[str], body: bytes) -> Any:
+        if parts[1:] == ["repos", "create"]:
+            return self._create(json.loads(body))
         name, rest = "/".join(parts[2:4]), parts[4:]
         kind = rest[0] if rest else "info"
         self.requests.append(f"{method} {kind}")
-        if self.faults.get(f"{method} {kind}"):
-            # A server that echoes the header back, as some proxies do.
-            raise Refused(self.faults[f"{method} {kind}"].pop(0), f"fault on request (Authorization: Bearer {TOKEN})")
+        self._fail(f"{method} {kind}")
         if (repo := self.repos.get(name)) is None:
             raise Refused(404, "Repository not found", "RepoNotFound")
         if kind == "refs":
@@ -165,6 +166,7 @@ class LoopbackHub:
             oid = self._commit(repo, rest[1], body)
             return {"success": True, "commitOid": oid, "commitUrl": f"{self.url}/datasets/{name}/commit/{oid}"}
         revision = rest[1] if len(rest) > 1 else "main"
+        kind = "info" if kind == "revision" else kind
         if (commit := repo.at(revision)) is None:
             raise Refused(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         if kind == "tree":
@@ -176,7 +178,22 @@ class LoopbackHub:
             return {"files": [self._mode(commit, file["path"]) for file in json.loads(body)["files"]]}
         if kind == "tag":
             return self._tag(repo, commit, json.loads(body)["tag"])
-        return {"id": name, "sha": commit.oid, "siblings": [{"rfilename": path} for path in commit.tree]}
+        told = {"id": name, "sha": commit.oid, "private": repo.private}
+        return {**told, "siblings": [{"rfilename": path} for path in commit.tree]}
+
+    def _fail(self, request: str) -> None:
+        if self.faults.get(request):
+            # A server that echoes the header back, as some proxies do.
+            raise Refused(self.faults[request].pop(0), f"fault on request (Authorization: Bearer {TOKEN})")
+
+    def _create(self, asked: dict[str, Any]) -> Any:
+        self.requests.append("POST create")
+        self._fail("POST create")
+        name = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
+        if name in self.repos:
+            raise Refused(409, "You already created this model repo")
+        self.make(name).private = asked.get("visibility") == "private" or bool(asked.get("private"))
+        return {"url": f"{self.url}/{name}"}
 
     def _commit(self, repo: Repo, branch: str, body: bytes) -> str:
         lines = [json.loads(line) for line in body.splitlines()]
@@ -239,7 +256,7 @@ def _ref(ref: str, name: str, oid: str) -> dict[str, str]:
 
 
 def _is_lfs(path: str) -> bool:
-    return path.endswith((".parquet", ".zst"))
+    return path.endswith((".parquet", ".zst", ".safetensors"))
 
 
 def _lfs_oid(data: bytes) -> str:
