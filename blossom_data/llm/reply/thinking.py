@@ -30,7 +30,8 @@ _TAG = re.compile(
     r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|】|&gt;)",
     re.IGNORECASE,
 )
-_BRACKETS = ("<", "＜", "◁", "[", "【", "&lt;")
+_BRACKETS = ("<", "＜", "◁", "[", "【", "&")
+"""A tag begins with one of these; `&` as `&lt;`."""
 _BRACKETED = re.compile(r"think(?:ing)?|thoughts?|思考|思考过程", re.IGNORECASE)
 """The names that square brackets make a tag of: [reasoning] may stand for a word to fill in."""
 _PHRASES = (
@@ -50,6 +51,8 @@ _PHRASES = (
 _OPENED = re.compile(
     r"\s*(?:" + "|".join(f"(?P<p{n}>{each[0]})" for n, each in enumerate(_PHRASES)) + ")", re.IGNORECASE
 )
+_WORDED = re.compile(r"\s*(?:Here|Thinking|analysis)", re.IGNORECASE)
+"""Before what tells thinking apart without any bracket, and much else."""
 _CLOSED = tuple(re.compile(each[1], re.IGNORECASE) for each in _PHRASES)
 _CHANNEL = re.compile(
     r"(?:<\|start\|>[^<\n]{0,40})?(?:<\|channel\|>\s*|\b)(?P<name>analysis|commentary|final)\b[^<\n]{0,80}"
@@ -105,6 +108,9 @@ def split_thinking(text: str, question: str = "", *, is_object: bool = False) ->
         question: what was asked; its tags are none in the answer.
         is_object: the answer is to be JSON; tags behind its beginning are its own.
     """
+    if not any(map(text.__contains__, _BRACKETS)) and not _WORDED.match(text):
+        # Most replies: nothing in them can open or close a thought.
+        return Split(text)
     # An object that the reply begins with holds texts of its own: a channel's name in one of them opens nothing.
     is_begun = is_object and text.lstrip().startswith("{")
     found = None if is_begun else _by_channels(text, question, is_object=is_object) or _by_phrase(text, question)
