@@ -69,7 +69,7 @@ _FIREWALL = re.compile(
 
 def why_no_access(status: int, codes: Set[str], message: str, body: bytes) -> str:
     """MONEY, KEY, BLOCKED, CLOSED, or "" where the answer says none of it; `status` 200 for an error inside a 200."""
-    is_rate = status in (403, 429) and is_rate_limit(message)
+    is_rate = status == 429 and is_rate_limit(message)
     if status == 402 or codes & _MONEY_CODES or (_MONEY.search(message) and not is_rate):
         return MONEY
     if status == 403 and (_FIREWALL.search(body[:4096]) or body.lstrip()[:1] == b"<"):

@@ -76,7 +76,7 @@ _FENCE = re.compile(r"[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
 _INLINE = re.compile(r"`[^`\n]+`")
 _WRAPPER = re.compile(r"\s*<(answer|response|output|solution|final|final[_-]answer|final[_-]response)>", re.IGNORECASE)
 _ROLE_NAME = re.compile(r"[\s\ufeff\u200b]*(?:(?:assistant|model)\s*)?", re.IGNORECASE)
-"""What may stand before the first tag and is no part of an answer."""
+"""What may stand before the thinking and is no part of an answer."""
 _MOST_TAGS = 500
 """A reply with more of them is no answer."""
 _END_OF_RESPONSE = re.compile(r"\s*\[END FINAL RESPONSE\]\s*\Z")
@@ -236,8 +236,6 @@ def _by_marks(text: str, marks: list[_Mark], *, is_object: bool) -> Split:
     thoughts: list[str] = []
     at, is_open, skipped = 0, False, -1
     code = code_spans(text)
-    if _ROLE_NAME.fullmatch(text[: marks[0].start]):
-        at = marks[0].start
     for place, mark in enumerate(marks):
         if mark.start < skipped or mark.start < at:
             continue
@@ -271,6 +269,8 @@ def _by_marks(text: str, marks: list[_Mark], *, is_object: bool) -> Split:
                 said.append(text[at : mark.start])
                 at, is_open = mark.end, True
     (thoughts if is_open else said).append(text[at:])
+    if thoughts and len(said) > 1 and _ROLE_NAME.fullmatch(said[0]):
+        said[0] = ""
     return Split("".join(said), "\n".join(thoughts), is_open)
 
 
