@@ -68,6 +68,18 @@ MORE: dict[str, Form] = {
     "lines of Windows": _text("<THINK>\r\nTHOUGHT\r\n</THINK>\r\n\r\nSAID"),
     "EXAONE": _text("<thought>\nTHOUGHT\n</thought>\n\nSAID[|endofturn|]"),
     "pair and token": _text("<think>THOUGHT</think>SAID<|im_end|>"),
+    "doubled": _text("<<think>>THOUGHT<</think>>SAID"),
+    "doubled brackets": _text("[[think]]THOUGHT[[/think]]SAID"),
+    "escaped by number": _text("&#60;think&#62;THOUGHT&#60;/think&#62;SAID"),
+    "German": _text("<denken>THOUGHT</denken>\nSAID"),
+    "Russian": _text("<размышления>THOUGHT</размышления>\nSAID"),
+    "internal": _text("<internal_monologue>THOUGHT</internal_monologue>SAID"),
+    "fence": _text("```thinking\nTHOUGHT\n```\nSAID"),
+    "behind a mark": _text("\ufeff\u200b<think>THOUGHT</think>SAID"),
+    "behind a role": _text("assistant\n<think>THOUGHT</think>SAID"),
+    "marked parts": lambda thought, said: {
+        "content": [{"type": "text", "text": thought, "thought": True}, {"type": "text", "text": said}]
+    },
     "both": lambda thought, said: {"content": f"{thought}</think>\n\n{said}", "reasoning_content": thought},
 }
 FORMS = TWELVE | MORE

@@ -2,11 +2,13 @@
 
     why_no_access(429, {"exceeded_current_quota_error"}, "suspended due to insufficient balance", b"...")  ->  "money"
     why_no_access(403, set(), "error code: 1010", b"error code: 1010")                                   ->  "blocked"
+    why_no_access(403, set(), "Guthaben aufgebraucht", b"...")                                           ->  "closed"
     why_no_access(429, set(), "Rate limit reached ... add a payment method", b"...")                      ->  ""
 
 A 429 that speaks of a rate passes with time; one that speaks of money does not. An API refuses a key in JSON: a 403
-that is a page, or has the number of a firewall's rule, never reached the API. Words that say the same are grouped by
-what they mean; the texts of vendors are in tests/llm/test_refusals.py.
+that is a page, or has the number of a firewall's rule, never reached the API. A 403 in words that are not known here
+is told with its own sentence, not as a key that was refused; behind answers it is about its record (channel.py). Words
+that say the same are grouped by what they mean; the texts of vendors are in tests/llm/test_refusals.py.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Set
 
+MONEY, KEY, BLOCKED, CLOSED = "money", "key", "blocked", "closed"
+"""Why there is no access; CLOSED: in words that are not known here."""
 _MONEY_CODES = {
     "insufficient_quota",
     "billing_hard_limit_reached",
@@ -64,15 +68,18 @@ _FIREWALL = re.compile(
 
 
 def why_no_access(status: int, codes: Set[str], message: str, body: bytes) -> str:
-    """money, key, blocked, or "" where the answer says none of it; `status` 200 for an error inside a 200."""
+    """MONEY, KEY, BLOCKED, CLOSED, or "" where the answer says none of it; `status` 200 for an error inside a 200."""
     is_rate = status == 429 and is_rate_limit(message)
     if status == 402 or codes & _MONEY_CODES or (_MONEY.search(message) and not is_rate):
-        return "money"
+        return MONEY
     if status == 403 and (_FIREWALL.search(body[:4096]) or body.lstrip()[:1] == b"<"):
-        return "blocked"
+        return BLOCKED
     if codes & _KEY_CODES or (status != 429 and _KEY.search(message)):
-        return "key"
-    return "key" if status in (401, 403) else ""
+        return KEY
+    # A 403 without a word can be nothing else; one with a sentence says why, in whatever language.
+    if status == 401 or (status == 403 and not message):
+        return KEY
+    return CLOSED if status == 403 else ""
 
 
 def is_rate_limit(message: str) -> bool:
@@ -83,9 +90,12 @@ def is_rate_limit(message: str) -> bool:
 def what_to_do(kind: str, label: str, detail: str, origin: str) -> tuple[str, str]:
     """The error's message and hint."""
     key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
-    if kind == "money":
+    if kind == MONEY:
         return f"the money or quota at endpoint {label} is used up: {detail}", f"{key}; top its account up"
-    if kind == "blocked":
+    if kind == BLOCKED:
         told = f"something in front of endpoint {label} (a firewall or bot block) refused the request: {detail}"
         return told, "it is not the key: ask from another network, or have the provider let this client through"
+    if kind == CLOSED:
+        told = f"endpoint {label} gives no access: {detail}"
+        return told, f"its own words say why: what the account may do or has left, or this model; {key}"
     return f"endpoint {label} refused the key: {detail}", f"{key}; check it"

@@ -12,13 +12,14 @@ import asyncio
 import random
 import time
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import AuthError, EndpointError, EndpointMismatch, NetworkError, RecordRefused
-from blossom_data.llm.access import what_to_do
+from blossom_data.llm.access import CLOSED, KEY, what_to_do
 from blossom_data.llm.call import TOO_LARGE, Call
 from blossom_data.llm.client import Client
 from blossom_data.llm.dialect import Dialect, more_room, not_taken
@@ -117,6 +118,7 @@ class Channel:
         while True:
             outcome = await self._try(call, tokens)
             if isinstance(outcome, Failure):
+                outcome = self._about_one(outcome)
                 outcome = read_failed_generation(outcome, ask, model) or outcome
             if isinstance(outcome, Reply):
                 if (reply := self._take(call, outcome, tokens)) is not None:
@@ -233,6 +235,12 @@ class Channel:
             told = f"{self.endpoint.label} never says how an answer ended ({_UNTOLD_IN_A_ROW} in a row)"
             self._counters.notes[f"{told}; if they are whole, --trust-finish takes them"] += 1
 
+    def _about_one(self, failure: Failure) -> Failure:
+        """`failure`; where others were answered with this key, no access in unknown words is about its record alone."""
+        if failure.cause != CLOSED or not self.governor.has_answered:
+            return failure
+        return replace(failure, action=Action.REFUSED)
+
     def _has_learnt(self, call: Call, failure: Failure) -> bool:
         """Whether a refusal says what to leave out, or that our own cap is too large: sent again in the same slot."""
         if (what := not_taken(failure, call.payload)) and what not in call.learnt:
@@ -258,9 +266,10 @@ class Channel:
         assert sent_s is not None, "it was sent"
         match failure.action:
             case Action.AUTH:
-                told, hint = what_to_do(
-                    failure.cause, self.endpoint.label, failure.detail, self.endpoint.api_key.origin
-                )
+                # A key that was taken a moment ago is not wrong.
+                is_taken = failure.cause == KEY and self.governor.has_answered
+                cause, origin = CLOSED if is_taken else failure.cause, self.endpoint.api_key.origin
+                told, hint = what_to_do(cause, self.endpoint.label, failure.detail, origin)
                 raise self._shut(AuthError(told, hint=hint))
             case Action.NETWORK:
                 raise self._shut(NetworkError(f"endpoint {self.endpoint.label}: {failure.detail}", hint=failure.hint))

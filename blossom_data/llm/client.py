@@ -141,9 +141,8 @@ class Client:
                     return too_long(response.status, most_bytes)
                 break
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        if "Content-Encoding" not in response.headers:
-            return body
-        return unpack(body, ",".join(response.headers.getall("Content-Encoding")), response.status, most_bytes)
+        codings = ",".join(response.headers.getall("Content-Encoding", ()))
+        return unpack(body, codings, response.status, most_bytes)
 
     async def refusal(self, response: aiohttp.ClientResponse) -> Failure:
         """What a status other than 2xx means."""

@@ -21,7 +21,7 @@ from typing import Any
 import orjson
 
 from blossom_data.asks import Usage
-from blossom_data.llm.access import is_rate_limit, why_no_access
+from blossom_data.llm.access import CLOSED, KEY, is_rate_limit, why_no_access
 
 RETRY_AFTER_CAP_S = 120.0
 _EXCERPT_CHARS = 300
@@ -193,9 +193,11 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
         )
     is_content = any(mark in body[:_READ_BYTES].decode("utf-8", "replace").lower() for mark in _CONTENT)
     kind = why_no_access(status, codes, message, body) if 400 <= status < 500 else ""
+    if status == 403 and kind in (KEY, CLOSED) and is_rate_limit(message):
+        return failure(Action.WAIT, "429", wait_s=retry_after_s(headers), overload=True)
     if kind and not (is_content and status in (400, 403, 422)):
         return failure(Action.AUTH, kind)
-    if status == 429:
+    if status in (420, 429):
         if "request too large" in message.lower():
             return failure(Action.REFUSED)
         return failure(Action.WAIT, wait_s=retry_after_s(headers), overload=True)
@@ -205,7 +207,7 @@ def classify_status(status: int, headers: Mapping[str, str], body: bytes) -> Fai
         return failure(Action.WAIT, "5xx", wait_s=wait_s, overload=True)
     if status in (404, 405, 410, 501) or codes & _MODEL or (status == 400 and _NO_MODEL.search(message)):
         return failure(Action.REFUSED if is_content else Action.ENDPOINT)
-    if status in (408, 409, 425):
+    if status in (408, 409, 421, 425, 449, 499):
         return failure(Action.RETRY, overload=status == 408)
     if status >= 500:
         return failure(Action.RETRY, "5xx", overload=status in (503, 529))
@@ -241,7 +243,7 @@ def read_error(body: bytes) -> tuple[str, set[str]]:
         return excerpt(body), codes
     if isinstance(found, list) and found:
         found = found[0]
-    if isinstance(found, dict) and found.get("error"):
+    if isinstance(found, dict) and found.get("error") and not isinstance(found["error"], bool):
         found = found["error"]
     if not isinstance(found, dict):
         return excerpt(body), codes

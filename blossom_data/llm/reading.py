@@ -19,17 +19,20 @@ import orjson
 
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.llm.policy import Action, Failure, classify_hidden, excerpt, find_error
+from blossom_data.llm.reply.billed import billed
+from blossom_data.llm.reply.envelopes import is_stream, joined, unwrapped
 from blossom_data.llm.reply.message_parts import UNKNOWN, finish_kind, read_content
 
-_MOST_TOKENS = 1_000_000_000
 _CHARSET = re.compile(r"charset=[\"']?([\w.:-]+)", re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
+_OF_OTHERS = ("candidates", "output", "content", "message", "completion", "generated_text", "results", "response")
+"""Where an answer stands that is none of chat completions."""
 
 
 def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) -> Reply | Failure:
     """The Reply in a 200's body; `model` is the one asked for, `headers` tell its charset and serve a hidden error."""
     try:
-        whole = _decode(body[3:] if body.startswith(_BOM) else body, headers)
+        whole = unwrapped(_decode(body[3:] if body.startswith(_BOM) else body, headers))
     except (ValueError, RecursionError, LookupError):
         return _malformed(body, f"a 200 that is not JSON ({excerpt(body) or 'an empty body'})")
     if not isinstance(whole, dict):
@@ -37,8 +40,7 @@ def read_reply(body: bytes, ask: Ask, model: str, headers: Mapping[str, str]) ->
     found = _read_whole(whole, body, ask, model, headers)
     if isinstance(found, Reply):
         return found
-    usage = _read_usage(whole.get("usage"), ask, "")
-    return replace(found, usage=None if usage.is_estimated else usage)
+    return replace(found, usage=billed(whole, ""))
 
 
 def _decode(body: bytes, headers: Mapping[str, str]) -> object:
@@ -46,6 +48,8 @@ def _decode(body: bytes, headers: Mapping[str, str]) -> object:
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
+        if is_stream(body):
+            return joined(body)
         named = _CHARSET.search(headers.get("content-type", ""))
         text = body.decode(named[1] if named else "utf-8", "replace")
         return json.loads(text)
@@ -58,9 +62,9 @@ def _read_whole(
     if not choices and (error := _hidden_error(whole)) is not None:
         return classify_hidden(error, headers)
     choice = choices[0] if isinstance(choices, list) and choices else None
-    message = choice.get("message") if isinstance(choice, dict) else None
-    if not isinstance(message, dict) or not isinstance(choice, dict):
-        return _malformed(body, "a 200 without choices")
+    message = _message(choice) if isinstance(choice, dict) else None
+    if message is None or not isinstance(choice, dict):
+        return _without_choices(whole, body)
     if choice.get("error"):
         return classify_hidden(choice["error"], headers)
     parts = read_content(message)
@@ -74,7 +78,7 @@ def _read_whole(
         detail = "a 200 in another charset than UTF-8, which its Content-Type does not name"
         return Failure(action=Action.REFUSED, cause="body", detail=detail, status=200)
     finish_reason = _read_finish(choice, message)
-    usage = _read_usage(whole.get("usage"), ask, text + reasoning)
+    usage = _read_usage(whole, ask, text + reasoning)
     is_unpaid = usage.is_estimated or usage.tokens_out == 0
     is_void = message.get("content") is None and not refusal and not reasoning
     if is_void and finish_reason in ("stop", UNKNOWN) and is_unpaid:
@@ -117,11 +121,29 @@ def _malformed(body: bytes, detail: str) -> Failure:
     return Failure(action=Action.RETRY, cause="body", detail=detail, status=200, body=body)
 
 
+def _message(choice: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The message of a choice, also of one as streams and plain completions have it."""
+    for name in ("message", "delta"):
+        if isinstance(found := choice.get(name), dict):
+            return found
+    return {"content": choice["text"]} if isinstance(choice.get("text"), str) else None
+
+
+def _without_choices(whole: Mapping[str, Any], body: bytes) -> Failure:
+    """What a 200 without choices is; an answer of another protocol will be none of ours the next time either."""
+    if "choices" not in whole and any(whole.get(name) for name in _OF_OTHERS):
+        fields = ", ".join(list(map(str, whole))[:8])
+        detail = f"a 200 that is no chat completion: it has no choices, but {fields}"
+        return Failure(action=Action.REFUSED, cause="body", detail=detail, status=200, body=body)
+    return _malformed(body, "a 200 without choices")
+
+
 def _hidden_error(whole: Mapping[str, Any]) -> object:
     """The error that stands in place of the choices, None where there is none."""
     if whole.get("error"):
-        return whole["error"]
-    is_told = "choices" not in whole and find_error(whole) is not None
+        # A mere flag says nothing: its sentence stands beside it.
+        return whole["error"] if isinstance(whole["error"], str | dict | list) else whole
+    is_told = "choices" not in whole and (find_error(whole) is not None or isinstance(whole.get("detail"), list))
     return whole if is_told or whole.get("success") is False or "base_resp" in whole else None
 
 
@@ -144,23 +166,10 @@ def read_failed_generation(failure: Failure, ask: Ask, model: str) -> Reply | No
         return None
     text = error.get("failed_generation")
     text = _whole(text) if isinstance(text, str) else ""
-    return Reply(text=text, finish_reason="stop", model=model, usage=failure.usage or _read_usage(None, ask, text))
+    return Reply(text=text, finish_reason="stop", model=model, usage=failure.usage or _read_usage({}, ask, text))
 
 
-def _read_usage(found: object, ask: Ask, text: str) -> Usage:
+def _read_usage(whole: Mapping[str, Any], ask: Ask, text: str) -> Usage:
     """Tokens as reported, or estimated and marked so when they are missing or impossible."""
-    if isinstance(found, dict):
-        tokens_in, tokens_out = _count(found.get("prompt_tokens")), _count(found.get("completion_tokens"))
-        details = found.get("prompt_tokens_details")
-        cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else None
-        if cached is None:
-            cached = _count(found.get("prompt_cache_hit_tokens"))
-        if tokens_in and tokens_out is not None and (tokens_out or not text):
-            return Usage(tokens_in=tokens_in, tokens_out=tokens_out, tokens_cached=min(cached or 0, tokens_in))
-    return Usage(tokens_in=estimate_prompt(ask), tokens_out=estimate_tokens(text), is_estimated=True)
-
-
-def _count(value: object) -> int | None:
-    if not isinstance(value, int) or isinstance(value, bool):
-        return None
-    return value if 0 <= value <= _MOST_TOKENS else None
+    found = billed(whole, text)
+    return found or Usage(tokens_in=estimate_prompt(ask), tokens_out=estimate_tokens(text), is_estimated=True)

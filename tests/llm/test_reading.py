@@ -132,7 +132,7 @@ def test_content_in_parts_is_joined_without_its_thinking() -> None:
         None,
         {},
         "many",
-        {"prompt_tokens": "10", "completion_tokens": 1},
+        {"prompt_tokens": "ten", "completion_tokens": 1},
         {"prompt_tokens": -1, "completion_tokens": 1},
         {"prompt_tokens": True, "completion_tokens": 1},
         {"prompt_tokens": 10**18, "completion_tokens": 1},

@@ -9,12 +9,13 @@ A result is judged by the reader and the rules of online replies (reading.py, po
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import orjson
 
 from blossom_data.asks import Ask, Reply
+from blossom_data.llm.access import CLOSED
 from blossom_data.llm.policy import Action, Failure, classify_status, encode_part, read_error
 from blossom_data.llm.reading import read_failed_generation, read_reply
 
@@ -65,6 +66,9 @@ def judge_line(line: ResultLine, ask: Ask, model: str) -> Reply | Failure:
         return read_reply(line.body, ask, model, {})
     if line.status:
         failure = classify_status(line.status, {}, line.body)
+        if failure.cause == CLOSED:
+            # The batch was taken with this key, so the line alone is meant.
+            failure = replace(failure, action=Action.REFUSED)
         return read_failed_generation(failure, ask, model) or failure
     message, codes = read_error(line.body)
     found = classify_status(400, {}, line.body)

@@ -27,6 +27,7 @@ import orjson
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import AuthError, BlossomError, ConfigError, EndpointError, NetworkError
+from blossom_data.llm.access import what_to_do
 from blossom_data.llm.batch.lines import URL as COMPLETIONS
 from blossom_data.llm.batch.transport import PlainTransport
 from blossom_data.llm.client import Client
@@ -277,10 +278,8 @@ class BatchClient(Client):
         if failure.action is Action.NETWORK:
             return NetworkError(f"endpoint {label}: {failure.detail}", hint=failure.hint)
         if failure.action is Action.AUTH:
-            key = f"the key comes from {origin}" if origin else "set OPENAI_API_KEY"
-            if failure.status in (0, 400, 401, 403):
-                return AuthError(f"endpoint {label} refused the key: {failure.detail}", hint=f"{key}; check it")
-            return AuthError(f"the quota at endpoint {label} is used up: {failure.detail}", hint=f"{key}; top it up")
+            told, hint = what_to_do(failure.cause, label, failure.detail, origin)
+            return AuthError(told, hint=hint)
         if failure.status in (404, 405, 501):
             return ConfigError(
                 f"endpoint {label} has no batches here: {what}: {failure.detail}",

@@ -5,7 +5,7 @@
 
 What comes out is bounded, however small it came (a compressed body can unpack to a thousand times its size). A coding
 that is none (`utf-8`, `none`), and one that is named though the body is plain JSON, are passed over as libraries and
-browsers do. It reads no header but those two, and repairs nothing.
+browsers do; gzip that no header names is known by its first bytes. It reads no other header, and repairs nothing.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from blossom_data.llm.policy import Action, Failure
 ACCEPTED = "gzip, deflate, br, zstd"
 _MOST_CODINGS = 3
 """Packed so many times over at most."""
+_GZIP_BEGINS = b"\x1f\x8b"
 _MOST_MEMBERS = 100
 """A gzip body is a row of members, nearly always one."""
 _WINDOW_BYTES = 8 << 20
@@ -34,6 +35,8 @@ def unpack(body: bytes, encoding: str, status: int, most_bytes: int) -> bytes | 
     Args:
         encoding: the Content-Encoding headers, joined by commas.
     """
+    if not encoding and body.startswith(_GZIP_BEGINS):
+        encoding = "gzip"
     names = [part.partition(";")[0].strip(' \t"') for part in encoding.lower().split(",")]
     codings = [name for name in names if name in _UNPACKERS]
     if len(codings) > _MOST_CODINGS:
@@ -86,7 +89,7 @@ def _gzip(body: bytes, most_bytes: int) -> tuple[bytes, bool]:
         if len(plain) > most_bytes or not unpacker.eof:
             return plain, False
         body = unpacker.unused_data
-        if not body.startswith(b"\x1f\x8b"):
+        if not body.startswith(_GZIP_BEGINS):
             return plain, True
     return plain, False
 

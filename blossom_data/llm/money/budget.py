@@ -13,6 +13,7 @@ then as many as were answered.
 from __future__ import annotations
 
 import asyncio
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -66,6 +67,7 @@ class Budget:
     ) -> None:
         """`opens_slowly`: few calls at once, until their answers have taught what a worst case is."""
         self._spending, self._opens_slowly = spending, opens_slowly
+        self._price_of = functools.cache(spending.price_of)
         self.is_limited = spending.budget_usd is not None or spending.budget_tokens is not None
         self.spent_usd, self.spent_tokens = spent_usd, spent_tokens
         self._held_usd, self._held_tokens, self._holds = 0.0, 0, 0
@@ -114,7 +116,7 @@ class Budget:
         tokens_in = int(estimated_in * self._in_ratio) + 1
         allowed = ask.max_tokens + room() if ask.max_tokens else cap or self._cap
         tokens_out = math.ceil(allowed * self._out_ratio)
-        price = self._spending.price_of(model)
+        price = self._price_of(model)
         if self._spending.budget_usd is not None and price is None:
             raise ConfigError(
                 f"--budget-usd needs the price of {model!r}, which is unknown",
@@ -166,11 +168,12 @@ class Budget:
     def spend(self, usage: Usage, model: str) -> float | None:
         """Books what was taken, and gives its cost in USD, None when the price is unknown."""
         self.spent_tokens += usage.tokens_in + usage.tokens_out
-        price = self._spending.price_of(model)
+        price = self._price_of(model)
         if price is None:
             return None
-        self.spent_usd += price.of(usage)
-        return price.of(usage)
+        cost_usd = price.of(usage)
+        self.spent_usd += cost_usd
+        return cost_usd
 
     def shrink(self, cap: int) -> None:
         """The endpoint allows no cap as large as was sent: begin with `cap`."""

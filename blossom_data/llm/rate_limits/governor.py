@@ -80,6 +80,11 @@ class Governor:
         return self._streak
 
     @property
+    def has_answered(self) -> bool:
+        """Whether any call was answered by now."""
+        return self._has_succeeded
+
+    @property
     def counts_tokens(self) -> bool:
         """Whether `acquire` needs to know the tokens of a call."""
         return self._tokens is not None

@@ -7,6 +7,7 @@ find_garbled("!!!!!!!!!!!!!!! ... (400)")   ->  "300 signs without words: '!!!!!
 from __future__ import annotations
 
 import re
+import string
 
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffd\ufffe\uffff]")
 _CODE = re.compile(r"^(?:```|~~~)|(?:^(?: {4}|\t)[^\n]*\n){3}|\\[a-z]{3,}|https?://", re.MULTILINE)
@@ -15,7 +16,8 @@ _LETTERS = re.compile(r"[^\W\d_]")
 _SIGNS = re.compile(r"[\W_]")
 """In a text without white space."""
 _WINDOW = 300
-_USUAL = re.compile(r"[A-Za-z0-9\u3400-\u9fff\s]+")
+_USUAL = (string.ascii_letters + string.digits + string.whitespace).encode()
+"""Letters of which a text is full, and none of which is looked for: taken out first, and fast."""
 _LEAST_SIGNS, _MOSTLY_SIGNS = _WINDOW // 5, _WINDOW * 9 // 10
 _FEW_KINDS = 15
 """Random printable signs have some twenty kinds in a window, formulas and lists of numbers a handful."""
@@ -23,10 +25,11 @@ _FEW_KINDS = 15
 
 def find_garbled(text: str, question: str = "") -> str:
     """What is no text in an answer, "" when all is; what the question holds too is none of it."""
-    for sign in _NO_TEXT.findall(text):
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _USUAL).decode("utf-8", "surrogatepass")
+    for sign in _NO_TEXT.findall(rest):
         if sign not in question:
             return f"U+{ord(sign):04X}"
-    if len(text) < _WINDOW or _has_few_signs(text):
+    if len(text) < _WINDOW or _has_few_signs(rest):
         return ""
     dense = "".join(text.split())
     signs = [sign.start() for sign in _SIGNS.finditer(dense)]
@@ -41,12 +44,10 @@ def find_garbled(text: str, question: str = "") -> str:
     return ""
 
 
-def _has_few_signs(text: str) -> bool:
-    """Whether so few signs stand in all of `text` that no window of it is noise."""
-    rest = _USUAL.sub("", text)
-    kinds = [sign for sign in set(rest) if not sign.isalnum()]
-    least = _LEAST_SIGNS if len(kinds) >= _FEW_KINDS else _MOSTLY_SIGNS
-    return len(rest) < least or sum(map(rest.count, kinds)) < least
+def _has_few_signs(rest: str) -> bool:
+    """Whether so few signs stand in all of a text that no window of it is noise; `rest`: without its usual letters."""
+    signs = _SIGNS.findall(rest)
+    return len(signs) < (_LEAST_SIGNS if len(set(signs)) >= _FEW_KINDS else _MOSTLY_SIGNS)
 
 
 def _is_noise(piece: str) -> bool:

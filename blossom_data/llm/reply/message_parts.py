@@ -15,16 +15,19 @@ UNKNOWN = "unknown"
 """The finish reason of a reply that gives none."""
 _FIELDS = ("reasoning_content", "reasoning", "thinking", "thinking_content", "reasoning_details", "thinking_blocks")
 """Where a message may hold its thinking; the first that holds any counts, for some servers send it twice."""
+_TEXTS = ("text", "output_text", "input_text")
 _INNER = ("text", "thinking", "reasoning", "content", "summary", "reasoning_content")
 _MOST_DEPTH = 4
 _FINISH = (
     (
-        re.compile(r"filter|safety|content|prohibit|blocklist|recitation|sensitive|moderat|policy|violat|spii|refus"),
+        re.compile(
+            r"filter|safety|content|prohibit|blocklist|recitation|sensitive|moderat|policy|violat|spii|refus|guardrail|toxic|内容|敏感|违规"
+        ),
         "content_filter",
     ),
-    (re.compile(r"length|max|limit|trunc|exceed"), "length"),
+    (re.compile(r"length|max|limit|trunc|exceed|长度|截断"), "length"),
     (re.compile(r"tool|function"), "tool_calls"),
-    (re.compile(r"(?<![a-z])(?:stop|eos|eot|end|complet|finish|done|normal|success)"), "stop"),
+    (re.compile(r"(?<![a-z])(?:stop|eos|eot|end|complet|finish|done|normal|success)|^</s>$|停止|完成|结束"), "stop"),
 )
 """What servers say, by the word in it: EOS, eos_token, COMPLETE, FINISH_REASON_STOP, MAX_TOKENS, SAFETY, ..."""
 _UNTOLD = ("null", "none", "unspecified", "unknown")
@@ -45,20 +48,32 @@ def read_content(message: Mapping[str, Any]) -> Content | None:
     apart = next((found for name in _FIELDS if (found := _thinking(message.get(name))).strip()), "")
     if content is None or isinstance(content, str):
         return Content(content or "", apart, refusal)
-    if not isinstance(content, list):
+    if not isinstance(content, list | dict):
         return None
     texts, thoughts = [], []
-    for part in content:
-        kind = part.get("type") if isinstance(part, dict) else None
-        if kind in ("text", "output_text") and isinstance(part.get("text"), str):
-            texts.append(part["text"])
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        if not isinstance(part, dict):
+            return None
+        kind = str(part.get("type") or "text").lower()
+        if part.get("thought") is True:
+            thoughts.append(_thinking(part))
+        elif kind in _TEXTS and isinstance(text := _valued(part.get("text")), str):
+            texts.append(text)
         elif kind == "refusal" and isinstance(part.get("refusal"), str):
             refusal = refusal or part["refusal"]
-        elif isinstance(kind, str) and ("think" in kind or "reason" in kind or "thought" in kind):
+        elif "think" in kind or "reason" in kind or "thought" in kind:
             thoughts.append(_thinking(part))
         else:
             return None
     return Content("".join(texts), apart or "\n".join(filter(None, thoughts)), refusal)
+
+
+def _valued(text: object) -> object:
+    """The text of a part, where it is an object that holds it."""
+    return text.get("value") if isinstance(text, dict) else text
 
 
 def finish_kind(reason: object) -> str:

@@ -23,7 +23,7 @@ _ROLE = (
 _ENDS = re.compile(rf"(?P<token>{_ROLE}(?:<\|end_header_id\|>)?|{_PIECE}|{_WORD})\s*\Z")
 _BEGINS = re.compile(rf"\s*(?P<token>{_ROLE}(?:<\|end_header_id\|>)?|{_PIECE}|<(?:s|bos|BOS)>)\s*")
 _ANY = re.compile(f"{_PIECE}|(?P<word>{_WORD})")
-_MARKS = ("<", "[INST", "[/INST", "[|")
+_MARKS = ("<", "[")
 _TAIL_CHARS = 200
 _MOST_TOKENS = 20
 """So many are taken off an end; with more the answer is asked for again."""

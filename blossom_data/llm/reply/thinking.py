@@ -19,18 +19,22 @@ from typing import NamedTuple
 
 _MIND = r"think(?:ing)?|thoughts?|reasoning|思考|思考过程|推理|推理过程"
 _LEADING = (
-    r"reflect(?:ion)?|analysis|scratch_?pad|monologue|cot|chain[_-]of[_-]thought|reason|rationale|deliberat(?:e|ion)"
+    r"reflect(?:ion)?|analysis|internal|denken|gedanken|überlegung(?:en)?|réflexion|pensée|raisonnement|pensamiento"
+    r"|razonamiento|pensamento|raciocínio|pensiero|ragionamento|размышлени[ея]|мысл[ьи]|рассуждени[ея]|생각|추론"
+    r"|scratch_?pad|monologue|cot|chain[_-]of[_-]thought|reason|rationale|deliberat(?:e|ion)"
     r"|plan(?:ning)?|ponder(?:ing)?|brainstorm(?:ing)?|consider(?:ation)?s?"
 )
 """Names that ordinary XML has too: a tag where they begin the reply, nowhere else."""
 _TAG = re.compile(
-    r"(?P<bracket>[<＜◁\[【&](?:(?<=&)lt;|(?<=<)[|｜]|(?<!&)))[ \t]?(?P<slash>\\?/|／)?[ \t]?"
+    r"(?P<bracket>[<＜◁\[【&](?:(?<=&)(?:lt|#60|#x3c);|(?<=<)[|｜]|(?<!&)))"
+    r"(?P<twice>(?<=<)<|(?<=\[)\[)?[ \t]?(?P<slash>\\?/|／)?[ \t]?"
     r"(?P<edge>(?:begin|start|end)_(?:of_)?)?"
     rf"(?P<name>(?:[A-Za-z0-9]{{1,20}}[:_-]|ant)?(?:(?P<mind>{_MIND})|{_LEADING})(?:[:_-][A-Za-z0-9_]{{1,60}})?)"
-    r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|】|&gt;)",
+    r"(?:\s[^<>\[\]\n]{0,200}?)?(?P<void>/)?(?:\|>|｜>|>|＞|▷|\]|】|&(?:gt|#62|#x3e);)(?(twice)[>\]])",
     re.IGNORECASE,
 )
-_BRACKETS = ("<", "＜", "◁", "[", "【", "&lt;")
+_BRACKETS = ("<", "＜", "◁", "[", "【", "&")
+"""A tag begins with one of these; `&` as `&lt;`."""
 _BRACKETED = re.compile(r"think(?:ing)?|thoughts?|思考|思考过程", re.IGNORECASE)
 """The names that square brackets make a tag of: [reasoning] may stand for a word to fill in."""
 _PHRASES = (
@@ -44,12 +48,15 @@ _PHRASES = (
     ),
     (r"(?:Here is|Here['’]s) my thought process:", r"(?:Here is|Here['’]s) my response:"),
     (r"Here are my reasoning steps:", r"\[BEGIN FINAL RESPONSE\]"),
+    (r"```(?:think(?:ing)?|thoughts?|reasoning)[ \t]*\n", r"\n```[ \t]*(?:\n|\Z)"),
     (r"Thinking(?:\.{3}|…)[ \t]*\n", r"(?:\.{3}|…)[ \t]*done thinking\.?"),
 )
 """Openings and closings that are no tags; an opening begins the reply."""
 _OPENED = re.compile(
     r"\s*(?:" + "|".join(f"(?P<p{n}>{each[0]})" for n, each in enumerate(_PHRASES)) + ")", re.IGNORECASE
 )
+_WORDED = re.compile(r"\s*(?:Here|Thinking|analysis|```)", re.IGNORECASE)
+"""Before what tells thinking apart without any bracket, and much else."""
 _CLOSED = tuple(re.compile(each[1], re.IGNORECASE) for each in _PHRASES)
 _CHANNEL = re.compile(
     r"(?:<\|start\|>[^<\n]{0,40})?(?:<\|channel\|>\s*|\b)(?P<name>analysis|commentary|final)\b[^<\n]{0,80}"
@@ -68,6 +75,8 @@ _BARE_CHANNELS = re.compile(
 _FENCE = re.compile(r"[ \t]*(```+|~~~+)([^`\n]*)$", re.MULTILINE)
 _INLINE = re.compile(r"`[^`\n]+`")
 _WRAPPER = re.compile(r"\s*<(answer|response|output|solution|final|final[_-]answer|final[_-]response)>", re.IGNORECASE)
+_ROLE_NAME = re.compile(r"[\s\ufeff\u200b]*(?:(?:assistant|model)\s*)?", re.IGNORECASE)
+"""What may stand before the thinking and is no part of an answer."""
 _MOST_TAGS = 500
 """A reply with more of them is no answer."""
 _END_OF_RESPONSE = re.compile(r"\s*\[END FINAL RESPONSE\]\s*\Z")
@@ -105,6 +114,9 @@ def split_thinking(text: str, question: str = "", *, is_object: bool = False) ->
         question: what was asked; its tags are none in the answer.
         is_object: the answer is to be JSON; tags behind its beginning are its own.
     """
+    if not any(map(text.__contains__, _BRACKETS)) and not _WORDED.match(text):
+        # Most replies: nothing in them can open or close a thought.
+        return Split(text)
     # An object that the reply begins with holds texts of its own: a channel's name in one of them opens nothing.
     is_begun = is_object and text.lstrip().startswith("{")
     found = None if is_begun else _by_channels(text, question, is_object=is_object) or _by_phrase(text, question)
@@ -214,7 +226,8 @@ def _is_ending(name: str) -> bool:
 
 
 def _identity(tag: re.Match[str]) -> tuple[str, str]:
-    return tag["bracket"].replace("&lt;", "<").replace("<｜", "<|"), tag["name"].lower()
+    bracket = "<" if tag["bracket"].startswith("&") else tag["bracket"].replace("<｜", "<|")
+    return bracket, tag["name"].lower()
 
 
 def _by_marks(text: str, marks: list[_Mark], *, is_object: bool) -> Split:
@@ -256,6 +269,8 @@ def _by_marks(text: str, marks: list[_Mark], *, is_object: bool) -> Split:
                 said.append(text[at : mark.start])
                 at, is_open = mark.end, True
     (thoughts if is_open else said).append(text[at:])
+    if thoughts and len(said) > 1 and _ROLE_NAME.fullmatch(said[0]):
+        said[0] = ""
     return Split("".join(said), "\n".join(thoughts), is_open)
 
 

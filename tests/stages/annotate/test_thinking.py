@@ -256,3 +256,16 @@ def test_what_is_added_to_every_request_is_sent_and_part_of_the_key(tmp_path: Pa
     refused, _ = annotate(tmp_path, rows, lambda request: "no", "--extra-body", '{"messages": []}')
     assert refused.code == 2
     assert "the program sends that itself" in refused.out
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ("The role of the speaker.</think>\n\nAssistant", "Assistant"),
+        ("<think>One word.</think>Model", "Model"),
+        ("model\n<think>Hm.</think>\nParis.", "Paris."),
+        ("  <plan>a</plan> is a tag, and so is <b>.", "  <plan>a</plan> is a tag, and so is <b>."),
+    ],
+)
+def test_a_role_before_the_thinking_goes_and_one_that_is_the_answer_stays(sent: str, said: str) -> None:
+    assert clean_reply(Reply(text=sent), "What is <plan>?").text == said
