@@ -94,7 +94,8 @@ def _nothing(pid: int) -> None:
 
 def _variables(keys: Iterable[str]) -> list[str]:
     """Names of the variables by which a worker elsewhere finds endpoint, keys and ledger as this process does."""
-    return sorted({*keys, *(name for name in os.environ if name.startswith(("BLOSSOM_", "OPENAI_", "PG")))})
+    shared = ("BLOSSOM_", "OPENAI_", "PG", "XDG_STATE_HOME")
+    return sorted({*keys, *(name for name in os.environ if name.startswith(shared))})
 
 
 def _why(fleet: Fleet, standing: Standing) -> BlossomError:
