@@ -63,8 +63,10 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
             raise _why(fleet, standing)
         while True:
             try:
-                return finish(replace(job, ending=Finishing(claims)), common)
+                return finish(job if standing.is_gone else replace(job, ending=Finishing(claims)), common)
             except Locked:
+                if job.counters.read:
+                    raise
                 # Another worker finishes; what it writes is taken over as it is.
                 time.sleep(_TELL_S)
 

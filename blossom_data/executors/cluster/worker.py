@@ -225,8 +225,7 @@ class Worker:
             with self._stop.left_alone():
                 return finish(job)
         except Locked:
-            # Its input was not read yet.
-            self._fresh = job
+            self._fresh = None if job.counters.read else job
             time.sleep(_LOOK_S)
             return None
 
