@@ -4,6 +4,7 @@
     blossom_data.totals(at, job, stage, model, replies, tokens_in, tokens_out, tokens_cached)
     blossom_data.facts(name, value)     blossom_data.failures(at, key, stage, status, cause, detail)
     blossom_data.migrations(number, at)
+    blossom_data.runs, workers, blocks      who works on what just now (claims.py)
 
 `totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
 for the commit of the others. Old rows are summed up when a ledger is opened.
@@ -32,6 +33,25 @@ MIGRATIONS = (
         at double precision NOT NULL, key bytea NOT NULL, stage text NOT NULL, status integer NOT NULL,
         cause text NOT NULL, detail text NOT NULL);
     """,
+    """
+    CREATE TABLE blossom_data.runs(
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, job text NOT NULL UNIQUE, identity text NOT NULL,
+        began timestamptz NOT NULL DEFAULT now(), place text NOT NULL DEFAULT '', next integer NOT NULL DEFAULT 0,
+        blocks integer, finisher bigint NOT NULL DEFAULT 0);
+    CREATE TABLE blossom_data.workers(
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run bigint NOT NULL REFERENCES blossom_data.runs ON DELETE CASCADE, name text NOT NULL,
+        began timestamptz NOT NULL DEFAULT now(), lease_s double precision NOT NULL,
+        seen timestamptz NOT NULL DEFAULT now(), sees_place boolean NOT NULL DEFAULT false,
+        records bigint NOT NULL DEFAULT 0);
+    CREATE INDEX ON blossom_data.workers(run);
+    CREATE TABLE blossom_data.blocks(
+        run bigint NOT NULL REFERENCES blossom_data.runs ON DELETE CASCADE, block integer NOT NULL,
+        worker bigint REFERENCES blossom_data.workers ON DELETE SET NULL, token bigint NOT NULL DEFAULT 0,
+        records integer NOT NULL DEFAULT 0, is_done boolean NOT NULL DEFAULT false, PRIMARY KEY (run, block));
+    CREATE INDEX ON blossom_data.blocks(worker) WHERE worker IS NOT NULL;
+    CREATE SEQUENCE blossom_data.tokens;
+    """,
 )
 """Each is run once, in order, in a transaction of its own; what has gone out is never changed, only added to."""
 VERSION = len(MIGRATIONS)
@@ -45,12 +65,14 @@ WITH stored AS (
     SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::float8[], %s::int8[], %s::int8[], %s::int8[],
                          %s::text[], %s::bytea[])
     ON CONFLICT (key) DO NOTHING
-    RETURNING stage, model, job, tokens_in, tokens_out, tokens_cached)
-INSERT INTO blossom_data.totals
-SELECT %s, job, stage, model, count(*), sum(tokens_in), sum(tokens_out), sum(tokens_cached)
-FROM stored GROUP BY job, stage, model
+    RETURNING key, stage, model, job, tokens_in, tokens_out, tokens_cached),
+counted AS (
+    INSERT INTO blossom_data.totals
+    SELECT %s, job, stage, model, count(*), sum(tokens_in), sum(tokens_out), sum(tokens_cached)
+    FROM stored GROUP BY job, stage, model)
+SELECT key FROM stored
 """
-"""Stores replies that are not there yet, and counts those alone: done twice, it counts once."""
+"""Stores replies that are not there yet, counts those alone (done twice, it counts once), and gives their keys."""
 BOOK = "INSERT INTO blossom_data.totals VALUES (%s, %s, %s, %s, 0, %s, %s, %s)"
 FACT = "INSERT INTO blossom_data.facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 FAIL = "INSERT INTO blossom_data.failures VALUES (%s, %s, %s, %s, %s, %s)"
