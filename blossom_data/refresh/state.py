@@ -16,10 +16,12 @@ from blossom_data.errors import ConfigError
 from blossom_data.ledger.address import LedgerAddress
 from blossom_data.ledger.lock import holder_of
 from blossom_data.ledger.opening import ledger_holder, look_into
+from blossom_data.ledger.place import job_of
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT, NAME
 from blossom_data.publish.retention import list_versions
 from blossom_data.publish.versions import LOCK, version_names
+from blossom_data.refresh.call_state import call_state
 from blossom_data.refresh.runs import last_result
 from blossom_data.shards import read_manifest
 
@@ -42,7 +44,8 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
         "rejected": sum(manifest["rejected"].values()) if manifest else None,
         "published": str(published.root / published.name) if published else None,
         "versions": _versions(published.root / published.name) if published else [],
-        "ledger": ledger_state(pipeline.ledger),
+        "ledger": (ledger := ledger_state(pipeline.ledger)),
+        "calls": call_state(pipeline.ledger, job_of(pipeline.out)) if ledger["replies"] else None,
     }
 
 
