@@ -66,6 +66,9 @@ def test_gsm8k_is_compared_with_its_labels_and_a_finished_run_asks_nothing(tmp_p
     assert (told["correct"], told["n"], told["accuracy"]) == (len(right), 20, len(right) / 20)
     assert told["interval"] == pytest.approx((0.181, 0.567), abs=0.002)  # Wilson, 7 of 20
     assert "35.0%" in done.out
+    for verb in ("show", "report"):
+        told_of = blossom(verb, "out", cwd=tmp_path)
+        assert (told_of.code, f"blossom-data {verb} out/answers" in told_of.err) == (2, True), told_of
     assert "the first 20 questions alone" in done.out
 
 
@@ -187,9 +190,10 @@ def test_pairs_are_judged_in_both_orders_and_only_agreement_wins(tmp_path: Path)
 def test_a_judge_that_likes_the_first_place_gives_ties(tmp_path: Path) -> None:
     with Loopback(respond=scripted(lambda r: str(r.body["model"]), lambda r: "Verdict: [[A]]")) as server:
         evaluate(tmp_path, server, "mt-bench:2", "-o", "a", model="a-1")
-        evaluate(tmp_path, server, "mt-bench:2", "-o", "b", "--against", "a", model="b-1")
+        done = evaluate(tmp_path, server, "mt-bench:2", "-o", "b", "--against", "a", model="b-1")
     told = scores(tmp_path, "b")["suites"]["mt-bench"]
     assert (told["wins"], told["losses"], told["ties"], told["inconsistent"]) == (0, 0, 4, 4)
+    assert (told["win_rate"], "no decided pair" in done.out, "| 0.0%" in done.out) == (None, True, False)
 
 
 def test_a_dry_run_says_what_it_would_ask_and_asks_nothing(tmp_path: Path) -> None:

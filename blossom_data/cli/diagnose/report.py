@@ -55,13 +55,13 @@ def command(
 
     Example: blossom-data report demo/dataset -o report.html
     """
-    from blossom_data.publish.reading import located
+    from blossom_data.cli.diagnose.located_set import located_set
 
     spending, dataset, ledger = build_prices(prices), target, checked_ledger(ledger)
     if target.suffix == ".toml" and target.is_file():
         dataset, spending, of_pipeline = _of_pipeline(target, spending)
         ledger = ledger or of_pipeline
-    dataset = located(dataset)
+    dataset = located_set(dataset, "report")
     refuse_other_file(out)
     if _is_run(dataset):
         if against is not None:

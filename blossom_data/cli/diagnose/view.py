@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blossom_data.cli import output
+from blossom_data.cli.diagnose.located_set import located_set
 from blossom_data.cli.diagnose.set_ledger import SetLedger, checked_ledger
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
@@ -122,6 +123,7 @@ def _opened(path: Path, beside: Beside, ledger: LedgerAddress | None, common: Co
     from blossom_data.view.index.opening import Source
     from blossom_data.view.server.library import made_of, open_set
 
+    located_set(path, "view")
     source = Source(path)
     pipeline = _pipeline(source, beside)
     other = beside.original or made_of(source)

@@ -12,7 +12,18 @@ from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice, switch
 
-FORMATS = ("f32", "f16", "bf16", "q8_0")
+FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1")
+
+Evaluations = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--evaluation",
+        metavar="FOLDER",
+        exists=True,
+        file_okay=False,
+        help="Copy the scores of this finished evaluation into the model's card; again for more.",
+    ),
+]
 
 
 @as_command("export")
@@ -20,6 +31,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its checkpoints.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of the model.")],
     common: Common,
+    evaluations: Evaluations = None,
     gguf: Annotated[
         bool,
         switch(
@@ -43,7 +55,7 @@ def command(
         bool, switch("--space", help="Also write a web demo into the folder: app.py (Gradio) and requirements.txt.")
     ] = False,
 ) -> int:
-    """Write the newest model of RUN, or that of a checkpoint folder: weights, chat template, stop ids, Modelfile.
+    """Write the newest model of RUN, or of a checkpoint folder: weights, chat template, stop ids, Modelfile, card.
 
     It proves what it writes: 200 chats are written by the exported chat template as they were in the training.
 
@@ -62,6 +74,7 @@ def command(
         converter=converter,
         form=gguf_type or "",
         space=space,
+        evaluations=evaluations or (),
     )
     if common.is_json:
         output.json_result(written)
