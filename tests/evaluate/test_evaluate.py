@@ -392,3 +392,23 @@ def test_a_judges_prompt_that_takes_no_document_is_told_before_anything_is_bough
 def test_short_appeals_to_a_judge_are_flagged_too() -> None:
     said = Path(__file__).with_name("injected_short.txt").read_text().splitlines()
     assert [text for text in said if not find_flags(text, "What is the capital?")] == []
+
+
+def test_a_judge_is_named_by_a_file_and_flags_go_before_it(tmp_path: Path) -> None:
+    write_lines(tmp_path / "mine.jsonl", [{"prompt": "Name a river.", "reference": "Volga"}])
+    broken = {"": "no table [judge]", '[judge]\nmodle = "x"\n': "'modle'", "[judge]\n": "has no model"}
+    with Loopback(respond=scripted(lambda r: "Volga", lambda r: '{"reason": "right", "score": 9}')) as server:
+        table = f'[judge]\nmodel = "judge-2"\nbase_url = "{server.base_url}"\nextra_body = {{seed = 7}}\n'
+        (tmp_path / "judge.toml").write_text(table)
+        model = ("--base-url", server.base_url, "--model", "qwen-1", "--structured", "off")
+        command = ("evaluate", "mine.jsonl", *model, "--judge", "judge.toml")
+        first = blossom(*command, "-o", "a", cwd=tmp_path)
+        assert first.code == 0, first.err
+        asked = server.requests[-1].body
+        assert (asked["model"], asked["seed"], scores(tmp_path, "a")["judge"]) == ("judge-2", 7, "judge-2")
+        plan = blossom(*command, "-o", "b", "--judge-model", "judge-1", "--dry-run", "--json", cwd=tmp_path)
+        assert {row["stage"]: row["model"] for row in plan.json["stages"]}["grade"] == "judge-1"
+        for text, told in broken.items():
+            (tmp_path / "judge.toml").write_text(text)
+            wrong = blossom(*command, "-o", "c", cwd=tmp_path)
+            assert (wrong.code, told in wrong.err, "Traceback" in wrong.err) == (2, True, False), wrong
