@@ -17,7 +17,7 @@ import heapq
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,13 +72,13 @@ class _Group:
     count: int = 0
     drawn: list[tuple[int, Voice]] = field(default_factory=list)
 
-    def add(self, record: Record, lang: str) -> None:
+    def add(self, record: Record, lang: str, measuring: Callable[..., Voice]) -> None:
         self.count += 1
         order = -int.from_bytes(hashlib.blake2b(record.id.encode(), digest_size=8).digest(), "big")
         if len(self.drawn) == MOST_ANSWERS and order < self.drawn[0][0]:
             return
         asked, answer = _first_answer(record)
-        entry = (order, measure(answer, asked=asked, lang=lang))
+        entry = (order, measuring(answer, asked=asked, lang=lang))
         if len(self.drawn) < MOST_ANSWERS:
             heapq.heappush(self.drawn, entry)
         else:
@@ -88,10 +88,13 @@ class _Group:
         return [voice for _, voice in sorted(self.drawn, key=lambda entry: -entry[0])]
 
 
-def style_consistency(records: Iterable[Record], *, by: str = "source") -> Consistency:
+def style_consistency(
+    records: Iterable[Record], *, by: str = "source", measuring: Callable[..., Voice] = measure
+) -> Consistency:
     """Measures how many voices `records` speak in; records without an answer do not count.
 
     Args:
+        measuring: in place of `measure`, for who remembers what was measured.
         by: one of BY. `lang` compares languages with each other, by what is counted alike in all of them.
 
     Raises:
@@ -105,7 +108,7 @@ def style_consistency(records: Iterable[Record], *, by: str = "source") -> Consi
         lang, name = ("", record.lang) if by == "lang" else (record.lang, _group(record, by))
         if (lang, name) not in groups and len(groups) == MOST_GROUPS:
             raise ConfigError(f"more than {MOST_GROUPS} groups by {by}", hint=f"compare by one of {', '.join(BY)}")
-        groups.setdefault((lang, name), _Group()).add(record, lang)
+        groups.setdefault((lang, name), _Group()).add(record, lang, measuring)
     named = {key: "/".join(filter(None, key)) for key in sorted(groups)}
     large = [key for key in named if groups[key].count >= LEAST_ANSWERS]
     pairs = tuple(

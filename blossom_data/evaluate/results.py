@@ -146,7 +146,8 @@ def pair_scores(path: Path) -> dict[str, Any]:
         "inconsistent": found["inconsistent"],
         "dropped": found["unreadable"],
         "n": n,
-        "win_rate": found[OURS] / n if n else None,
+        # Where no pair was decided there is no rate, for a 0 % would read as a defeat.
+        "win_rate": found[OURS] / n if found[OURS] + found[THEIRS] else None,
         "win_rate_with_half_ties": (found[OURS] + ties / 2) / n if n else None,
     }
 

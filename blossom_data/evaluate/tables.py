@@ -72,10 +72,15 @@ def _accuracy_rows(models: Models) -> Rows:
 def _pair_rows(models: Models) -> Rows:
     keys = ("wins", "losses", "ties", "inconsistent", "dropped", "n")
     lines = [
-        [name, percent(told["win_rate"]), percent(told["win_rate_with_half_ties"]), *(str(told[key]) for key in keys)]
+        [name, _win_rate(told), percent(told["win_rate_with_half_ties"]), *(str(told[key]) for key in keys)]
         for name, told in models.items()
     ]
     return [["model", "win rate", "ties as halves", *keys], *lines]
+
+
+def _win_rate(told: Mapping[str, Any]) -> str:
+    is_undecided = told["n"] and not told["wins"] + told["losses"]
+    return "no decided pair" if is_undecided else percent(told["win_rate"])
 
 
 def _with_categories(models: Models, head: list[str], first: Any, counts: Sequence[str]) -> Rows:

@@ -53,7 +53,19 @@ class LedgerTables:
     @property
     def is_ledger(self) -> bool:
         """Whether it holds the table of replies."""
-        return self.execute("SELECT 1 FROM sqlite_master WHERE name = 'replies'").fetchone() is not None
+        return self.is_there("replies")
+
+    def is_there(self, table: str) -> bool:
+        """Whether it holds a table; ledgers of earlier versions lack some."""
+        return self.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
+
+    def name(self, table: str) -> str:
+        """A table as queries name it."""
+        return table
+
+    def whole(self, expression: str) -> str:
+        """A positive number without its fraction."""
+        return f"CAST({expression} AS INTEGER)"
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -84,9 +96,15 @@ class PostgresTables(LedgerTables):
     def give_back_room(self) -> None:
         self.execute(f"VACUUM {self.replies}")
 
-    @property
-    def is_ledger(self) -> bool:
-        return self.execute("SELECT to_regclass('blossom_data.replies')").fetchone()[0] is not None
+    def is_there(self, table: str) -> bool:
+        return self.execute("SELECT to_regclass(?)", (self.name(table),)).fetchone()[0] is not None
+
+    def name(self, table: str) -> str:
+        return f"blossom_data.{table}"
+
+    def whole(self, expression: str) -> str:
+        # A cast rounds there, and a value without a type is text.
+        return f"CAST(trunc({expression.replace('?', '?::float8')}) AS integer)"
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -4,6 +4,7 @@
     totals(job, stage, model, replies, tokens_in, tokens_out, tokens_cached)        sums over what was billed
     facts(name, value)                                                             what was found out about endpoints
     failures(at, key, stage, status, cause, detail)
+    calls(at, job, stage, model, outcome, bin, tries)                              call_times.py
 
 Look into it by hand: sqlite3 .blossom/ledger.sqlite "select stage, model, count(*) from replies group by 1, 2".
 It must lie on a local disk: WAL does not work over a network. A reply whose commit fails (a full disk) is kept in
@@ -26,6 +27,7 @@ import zstandard
 from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
 from blossom_data.errors import ConfigError, LedgerError, is_full, system_hint
+from blossom_data.ledger.call_times import CallTimes
 from blossom_data.ledger.journal import Journal
 from blossom_data.ledger.lock import lock_of, real_ledger, take_lock
 from blossom_data.ledger.place import emptied, is_emptied
@@ -54,6 +56,10 @@ CREATE TABLE IF NOT EXISTS facts(name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS failures(
     at REAL NOT NULL, key BLOB NOT NULL, stage TEXT NOT NULL, status INTEGER NOT NULL, cause TEXT NOT NULL,
     detail TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS calls(
+    at INTEGER NOT NULL, job TEXT NOT NULL, stage TEXT NOT NULL, model TEXT NOT NULL, outcome TEXT NOT NULL,
+    bin INTEGER NOT NULL, tries INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS calls_of_job ON calls(job);
 """
 _PUT = "INSERT OR IGNORE INTO replies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TOTAL = """INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
@@ -61,6 +67,7 @@ _TOTAL = """INSERT INTO totals VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDAT
     tokens_out = tokens_out + excluded.tokens_out, tokens_cached = tokens_cached + excluded.tokens_cached"""
 _FACT = "INSERT INTO facts VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value"
 _FAIL = "INSERT INTO failures VALUES (?, ?, ?, ?, ?, ?)"
+_CALLS = "INSERT INTO calls VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 _Waiting = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]", int | None]
 """The last is the file of the journal that holds the row, None where it could not be written there."""
@@ -80,7 +87,7 @@ class SqliteLedger:
 
     def __init__(self, path: Path, *, job: str = "") -> None:
         path = real_ledger(path)
-        self.path, self.job = path, job
+        self.path, self.job, self._times = path, job, CallTimes(job)
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         except OSError as why:
@@ -145,6 +152,11 @@ class SqliteLedger:
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """Notes a call that brought no reply."""
         self._queue((_FAIL, (time.time(), key, stage, status, cause, detail[:2000]), None))
+
+    def note_try(self, stage: str, model: str, outcome: str, took_s: float) -> None:
+        """Counts a call by the time that it took; `outcome` is "" for an answer, else the cause of the failure."""
+        for row in self._times.note(stage, model, outcome, took_s):
+            self._queue((_CALLS, row, None))
 
     def book(self, stage: str, model: str, usage: Usage) -> None:
         """Adds to the totals what was billed without an answer that could be kept."""
@@ -232,6 +244,8 @@ class SqliteLedger:
             LedgerError: replies that were paid for could be written nowhere.
         """
         self._release_view()
+        for row in self._times.rest():
+            self._queue((_CALLS, row, None))
         self._is_closing = True
         self._has_jobs.set()
         self._writer.join()

@@ -40,6 +40,10 @@ class Ledger(Protocol):
         """Notes a call that brought no reply, for people to look up."""
         ...
 
+    def note_try(self, stage: str, model: str, outcome: str, took_s: float) -> None:
+        """Counts a call by the time that it took; `outcome` is "" for an answer, else the cause of the failure."""
+        ...
+
     def book(self, stage: str, model: str, usage: Usage) -> None:
         """Adds to the totals what was billed without an answer that could be kept."""
         ...
@@ -65,6 +69,9 @@ class NothingIsBought:
     """The part of a Ledger that is for calls, of one for a run that makes none."""
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
+        """No call is ever made."""
+
+    def note_try(self, stage: str, model: str, outcome: str, took_s: float) -> None:
         """No call is ever made."""
 
     def book(self, stage: str, model: str, usage: Usage) -> None:

@@ -166,7 +166,7 @@ class Channel:
             # While it waited, another call may have learnt something.
             hold = self._with_room(call)
             call.payload = call.dialect.say(call.encoded, call.learnt, call.wire_cap)
-            return await self._send(ask, call.payload)
+            return await self._send(call)
         except BaseException:
             if account is not None and hold is not None:
                 account.unsent(hold, call.model)
@@ -183,11 +183,15 @@ class Channel:
             call.hold = self._account.budget.with_cap(call.hold, cap + call.room)
         return call.hold
 
-    async def _send(self, ask: Ask, payload: bytes) -> Reply | Failure:
+    async def _send(self, call: Call) -> Reply | Failure:
         """Sends once, in the slot that was given."""
         self._counters.in_flight += 1
+        began_s = time.monotonic()
         try:
-            return await self.client.send(ask, payload)
+            outcome = await self.client.send(call.ask, call.payload)
+            if self._account is not None:
+                self._account.timed(call.ask, call.model, outcome, time.monotonic() - began_s)
+            return outcome
         except BaseException:
             self.governor.released()
             raise

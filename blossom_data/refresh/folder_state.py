@@ -13,7 +13,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from blossom_data.ledger.lock import holder_of, lock_of
 from blossom_data.ledger.place import DEFAULT_LEDGER, job_of, ledger_named
 from blossom_data.ledger.snapshot import totals_by_job
 from blossom_data.publish.names import CURRENT
+from blossom_data.refresh.call_state import call_state
 from blossom_data.refresh.state import ledger_state, root_state
 from blossom_data.shards import BUILDING, MANIFEST, REJECTS, holds_shards, read_manifest
 
@@ -45,12 +46,12 @@ def folder_state(root: Path) -> dict[str, Any]:
         for ledger in (folder / DEFAULT_LEDGER, ledger_named(folder)):
             if ledger is not None and ledger.is_file():
                 ledgers.setdefault(ledger.resolve(), _short(ledger))
-    bought = _bought(ledgers.values())
-    told = [_set_state(folder, bought.pop(job_of(folder), [])) for folder in sets]
+    bought, calls = _bought(ledgers.values())
+    told = [_set_state(folder, bought.pop(job_of(folder), []), calls.get(job_of(folder))) for folder in sets]
     here = root.resolve()
     for job, spent in bought.items():
         if Path(job).is_relative_to(here) and not Path(job).exists():
-            told.append(_lost_set(_as_given(root, here, Path(job)), spent))
+            told.append(_lost_set(_as_given(root, here, Path(job)), spent, calls.get(job)))
     return {
         "folder": str(root),
         "sets": sorted(told, key=lambda each: str(each["path"])),
@@ -82,16 +83,21 @@ def _is_set(folder: Path) -> bool:
     return is_ours and (holds_shards(folder) or (folder / BUILDING).is_dir() or read_manifest(folder) is not None)
 
 
-def _bought(ledgers: Any) -> dict[str, list[dict[str, Any]]]:
-    """What was bought for each output, by its job name."""
+def _bought(ledgers: Iterable[Path]) -> tuple[dict[str, list[dict[str, Any]]], dict[str, dict[str, Any]]]:
+    """What was bought for each output, and how its calls went, by its job name."""
     found: dict[str, list[dict[str, Any]]] = {}
+    calls: dict[str, dict[str, Any]] = {}
     for ledger in ledgers:
-        for job, row in totals_by_job(ledger):
+        rows = totals_by_job(ledger)
+        for job, row in rows:
             found.setdefault(job, []).append({name: getattr(row, name) for name in _SPENT})
-    return found
+        for job in {job for job, _ in rows}:
+            if (state := call_state(ledger, job)) is not None:
+                calls[job] = state
+    return found, calls
 
 
-def _set_state(folder: Path, spent: list[dict[str, Any]]) -> dict[str, Any]:
+def _set_state(folder: Path, spent: list[dict[str, Any]], calls: dict[str, Any] | None) -> dict[str, Any]:
     """One data set: is it whole, is somebody at it, how far did a run come that was stopped."""
     manifest, notes = read_manifest(folder), _notes(folder)
     is_building = (folder / BUILDING).is_dir()
@@ -109,13 +115,14 @@ def _set_state(folder: Path, spent: list[dict[str, Any]]) -> dict[str, Any]:
         "failed": _sum(manifest, "failed"),
         "done": sum(notes) if is_building else None,
         "spent": spent,
+        "calls": calls,
     }
 
 
-def _lost_set(path: Path, spent: list[dict[str, Any]]) -> dict[str, Any]:
+def _lost_set(path: Path, spent: list[dict[str, Any]], calls: dict[str, Any] | None) -> dict[str, Any]:
     """An output that was bought for, and of which nothing stands yet."""
     nothing = {"is_update_stopped": False, "command": None, "records": None, "rejected": 0, "failed": 0, "done": 0}
-    return {"path": str(path), "state": "stopped", **nothing, "spent": spent}
+    return {"path": str(path), "state": "stopped", **nothing, "spent": spent, "calls": calls}
 
 
 def _as_given(root: Path, here: Path, path: Path) -> Path:

@@ -21,6 +21,7 @@ from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT, NAME
 from blossom_data.publish.retention import list_versions
 from blossom_data.publish.versions import LOCK, version_names
+from blossom_data.refresh.call_state import call_state
 from blossom_data.refresh.runs import last_result
 from blossom_data.shards import read_manifest
 
@@ -44,7 +45,8 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
         "rejected": sum(manifest["rejected"].values()) if manifest else None,
         "published": str(published.root / published.name) if published else None,
         "versions": _versions(published.root / published.name) if published else [],
-        "ledger": ledger_state(pipeline.ledger),
+        "ledger": (ledger := ledger_state(pipeline.ledger)),
+        "calls": call_state(pipeline.ledger, job_of(pipeline.out)) if ledger["replies"] else None,
     }
 
 

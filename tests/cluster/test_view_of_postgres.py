@@ -48,3 +48,29 @@ def test_a_database_that_is_not_there_is_told_at_once(tmp_path: Path, database: 
     assert (done.code, "does not exist" in done.err, "s3cret" in done.err) == (1, True, False), done.err
     done = run(tmp_path, tmp_path, "view", "in.jsonl", "--ledger", "none.sqlite", "--no-open")
     assert (done.code, "none.sqlite" in done.err) == (2, True), done.err
+
+
+def test_the_report_tells_times_out_of_the_database(tmp_path: Path, database: str, postgres: PostgresServer) -> None:
+    rows_in(tmp_path, 6)
+    with Loopback() as model:
+        assert run(tmp_path, tmp_path, *command(model, database)).code == 0
+    secret = database.replace("blossom@", "blossom:s3cret-pw@")
+    # A database is never asked because a manifest names it.
+    for further, is_told in (((), False), (("--ledger", secret), True)):
+        done = run(tmp_path, tmp_path, "report", "out", "-o", "page.html", *further)
+        page = (tmp_path / "page.html").read_text()
+        assert (done.code, "How long answers took" in page, "s3cret" in page + done.err) == (0, is_told, False), (
+            done.err
+        )
+    assert run(tmp_path, tmp_path, "report", "out", "-o", "page.html", BLOSSOM_LEDGER=secret).code == 0
+    assert "How long answers took" in (tmp_path / "page.html").read_text()
+    # One that an earlier version made gets the table with the next run.
+    postgres.sql("DROP TABLE blossom_data.calls; DELETE FROM blossom_data.migrations WHERE number > 1", url=database)
+    assert run(tmp_path, tmp_path, "report", "out", "-o", "page.html", BLOSSOM_LEDGER=secret).code == 0
+    assert "How long answers took" not in (tmp_path / "page.html").read_text()
+    rows_in(tmp_path, 7)
+    with Loopback() as model:
+        again = run(tmp_path, tmp_path, *command(model, database, "--replace"))
+        assert (again.code, model.paid) == (0, 1), again.err
+    assert run(tmp_path, tmp_path, "report", "out", "-o", "page.html", BLOSSOM_LEDGER=secret).code == 0
+    assert "How long answers took" in (tmp_path / "page.html").read_text()

@@ -66,6 +66,9 @@ def test_gsm8k_is_compared_with_its_labels_and_a_finished_run_asks_nothing(tmp_p
     assert (told["correct"], told["n"], told["accuracy"]) == (len(right), 20, len(right) / 20)
     assert told["interval"] == pytest.approx((0.181, 0.567), abs=0.002)  # Wilson, 7 of 20
     assert "35.0%" in done.out
+    for verb in ("show", "report"):
+        told_of = blossom(verb, "out", cwd=tmp_path)
+        assert (told_of.code, f"blossom-data {verb} out/answers" in told_of.err) == (2, True), told_of
     assert "the first 20 questions alone" in done.out
 
 
@@ -187,9 +190,10 @@ def test_pairs_are_judged_in_both_orders_and_only_agreement_wins(tmp_path: Path)
 def test_a_judge_that_likes_the_first_place_gives_ties(tmp_path: Path) -> None:
     with Loopback(respond=scripted(lambda r: str(r.body["model"]), lambda r: "Verdict: [[A]]")) as server:
         evaluate(tmp_path, server, "mt-bench:2", "-o", "a", model="a-1")
-        evaluate(tmp_path, server, "mt-bench:2", "-o", "b", "--against", "a", model="b-1")
+        done = evaluate(tmp_path, server, "mt-bench:2", "-o", "b", "--against", "a", model="b-1")
     told = scores(tmp_path, "b")["suites"]["mt-bench"]
     assert (told["wins"], told["losses"], told["ties"], told["inconsistent"]) == (0, 0, 4, 4)
+    assert (told["win_rate"], "no decided pair" in done.out, "| 0.0%" in done.out) == (None, True, False)
 
 
 def test_a_dry_run_says_what_it_would_ask_and_asks_nothing(tmp_path: Path) -> None:
@@ -388,3 +392,23 @@ def test_a_judges_prompt_that_takes_no_document_is_told_before_anything_is_bough
 def test_short_appeals_to_a_judge_are_flagged_too() -> None:
     said = Path(__file__).with_name("injected_short.txt").read_text().splitlines()
     assert [text for text in said if not find_flags(text, "What is the capital?")] == []
+
+
+def test_a_judge_is_named_by_a_file_and_flags_go_before_it(tmp_path: Path) -> None:
+    write_lines(tmp_path / "mine.jsonl", [{"prompt": "Name a river.", "reference": "Volga"}])
+    broken = {"": "no table [judge]", '[judge]\nmodle = "x"\n': "'modle'", "[judge]\n": "has no model"}
+    with Loopback(respond=scripted(lambda r: "Volga", lambda r: '{"reason": "right", "score": 9}')) as server:
+        table = f'[judge]\nmodel = "judge-2"\nbase_url = "{server.base_url}"\nextra_body = {{seed = 7}}\n'
+        (tmp_path / "judge.toml").write_text(table)
+        model = ("--base-url", server.base_url, "--model", "qwen-1", "--structured", "off")
+        command = ("evaluate", "mine.jsonl", *model, "--judge", "judge.toml")
+        first = blossom(*command, "-o", "a", cwd=tmp_path)
+        assert first.code == 0, first.err
+        asked = server.requests[-1].body
+        assert (asked["model"], asked["seed"], scores(tmp_path, "a")["judge"]) == ("judge-2", 7, "judge-2")
+        plan = blossom(*command, "-o", "b", "--judge-model", "judge-1", "--dry-run", "--json", cwd=tmp_path)
+        assert {row["stage"]: row["model"] for row in plan.json["stages"]}["grade"] == "judge-1"
+        for text, told in broken.items():
+            (tmp_path / "judge.toml").write_text(text)
+            wrong = blossom(*command, "-o", "c", cwd=tmp_path)
+            assert (wrong.code, told in wrong.err, "Traceback" in wrong.err) == (2, True, False), wrong

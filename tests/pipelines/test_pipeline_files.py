@@ -138,7 +138,11 @@ def test_every_value_is_shown_with_its_origin_and_no_secret(tmp_path: Path) -> N
     assert shown["budget_usd"] == (3.0, "flag --budget-usd")
     assert shown["notify.url"][0] == "https://hooks.example.com/****"
     assert shown["notify.command"][0] == ["curl", "****", "****"]
+    assert shown["ledger"][1] == "default"
     flag = origins(blossom(*command, "--json", "--model", "given", cwd=tmp_path, env=environment))
+    named = {**environment, "BLOSSOM_LEDGER": "paid.sqlite"}
+    ledger = ("paid.sqlite", "environment BLOSSOM_LEDGER")
+    assert origins(blossom(*command, "--json", cwd=tmp_path, env=named))["ledger"] == ledger
     assert flag["endpoint.model"] == ("given", "flag --model")
     text = blossom(*command, cwd=tmp_path, env=environment)
     assert "small.toml:7" in text.out

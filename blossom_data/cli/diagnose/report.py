@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blossom_data.cli.diagnose.report_file import refuse_other_file, tell_report, write_report
+from blossom_data.cli.diagnose.set_ledger import SetLedger, checked_ledger
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.money import Prices, build_prices
@@ -19,6 +20,7 @@ from blossom_data.report.page.words import LANGS
 
 if TYPE_CHECKING:
     from blossom_data.counters import Counters
+    from blossom_data.ledger.address import LedgerAddress
     from blossom_data.llm.money.spending import Spending
 
 NAME = "report.html"
@@ -43,6 +45,7 @@ def command(
             "--against", exists=True, metavar="DATASET", help="Compare with it; without, a version with the one before."
         ),
     ] = None,
+    ledger: SetLedger = None,
 ) -> int:
     """Write all that is known of a data set as one HTML page: without a script, and nothing is loaded from anywhere.
 
@@ -52,12 +55,13 @@ def command(
 
     Example: blossom-data report demo/dataset -o report.html
     """
-    from blossom_data.publish.reading import located
+    from blossom_data.cli.diagnose.located_set import located_set
 
-    spending, dataset = build_prices(prices), target
+    spending, dataset, ledger = build_prices(prices), target, checked_ledger(ledger)
     if target.suffix == ".toml" and target.is_file():
-        dataset, spending = _of_pipeline(target, spending)
-    dataset = located(dataset)
+        dataset, spending, of_pipeline = _of_pipeline(target, spending)
+        ledger = ledger or of_pipeline
+    dataset = located_set(dataset, "report")
     refuse_other_file(out)
     if _is_run(dataset):
         if against is not None:
@@ -67,7 +71,9 @@ def command(
         made = run_page(dataset, lang=lang)
     else:
         with working(f"report {dataset.name}", is_quiet=common.is_quiet) as counters:
-            made = dataset_page(dataset, lang=lang, spending=spending, against=against, counters=counters)
+            made = dataset_page(
+                dataset, lang=lang, spending=spending, ledger=ledger, against=against, counters=counters
+            )
     write_report(out, made)
     tell_report(out, made, common)
     return 0
@@ -78,6 +84,7 @@ def dataset_page(
     *,
     lang: str = "en",
     spending: Spending | None = None,
+    ledger: LedgerAddress | None = None,
     against: Path | None = None,
     counters: Counters | None = None,
 ) -> bytes:
@@ -103,7 +110,7 @@ def dataset_page(
         facts=facts,
         rejects=read_rejects(reject_values(dataset)),
         voices=hear(facts.draw.groups()),
-        purchases=read_purchases(dataset, manifest, spending or Spending()),
+        purchases=read_purchases(dataset, manifest, spending or Spending(), ledger),
         before=str(against.name) if against else "",
         difference=_difference(against, dataset, counters) if against else None,
     )
@@ -134,8 +141,8 @@ def _is_run(folder: Path) -> bool:
     return (folder / FILE).is_file()
 
 
-def _of_pipeline(file: Path, spending: Spending) -> tuple[Path, Spending]:
-    """The data set of a pipeline, and prices with those of its endpoints.
+def _of_pipeline(file: Path, spending: Spending) -> tuple[Path, Spending, LedgerAddress]:
+    """The data set of a pipeline, prices with those of its endpoints, and its ledger.
 
     Raises:
         ConfigError: the file is wrong, or its pipeline has made no data set yet.
@@ -148,4 +155,4 @@ def _of_pipeline(file: Path, spending: Spending) -> tuple[Path, Spending]:
         raise ConfigError(f"{pipeline.out} is not there yet", hint=f"make it with: blossom-data run {file}")
     named = [each for each in pipeline.endpoints if "base_url" in each and "model" in each]
     endpoints = tuple(Endpoint(base_url=str(each["base_url"]), model=str(each["model"])) for each in named)
-    return pipeline.out, replace(spending, endpoints=endpoints)
+    return pipeline.out, replace(spending, endpoints=endpoints), pipeline.ledger

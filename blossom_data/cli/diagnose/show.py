@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from blossom_data.cli import output
+from blossom_data.cli.diagnose.located_set import located_set
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import switch
@@ -76,7 +77,8 @@ def command(
     if rejected and (is_diff or with_thinking):
         flag = "--diff" if is_diff else "--thinking"
         raise ConfigError(f"{flag} is for records, not for rejects", hint=f"leave {flag} out")
-    rows = _rejects(dataset, rejected) if rejected else _values(located(dataset))
+    folder = located_set(dataset, "show")
+    rows = _rejects(dataset, rejected) if rejected else _values(folder)
     rows = (row for row in rows if wanted.holds(row if rejected else with_messages(row), is_reject=bool(rejected)))
     if record_id:
         rows = (row for row in rows if str(row.get("id", "")).startswith(record_id))

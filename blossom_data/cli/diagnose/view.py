@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from blossom_data.cli import output
+from blossom_data.cli.diagnose.located_set import located_set
+from blossom_data.cli.diagnose.set_ledger import SetLedger, checked_ledger
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.talkers import TalkerFlags, Talkers
-from blossom_data.cli.flags.values import LedgerFlag, choice, ledger_option, switch
+from blossom_data.cli.flags.values import choice, switch
 from blossom_data.cli.pipelines.job import open_source
 from blossom_data.cli.work_bar import working
 from blossom_data.errors import ConfigError, extra_hint
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 _PORTS = 65_535
 _MOST_CHATS = 2
-_LEDGER_VARIABLE = "BLOSSOM_LEDGER"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +48,7 @@ class Beside:
             help="Set to show beside, by id; else the one that a stage made SET of.",
         ),
     ] = None
-    ledger: Annotated[
-        LedgerFlag | None,
-        ledger_option(
-            "Ledger (a file, or postgresql://HOST/DATABASE); else the one of SET's manifest.", envvar=_LEDGER_VARIABLE
-        ),
-    ] = None
+    ledger: SetLedger = None
     pipeline: Annotated[
         str,
         typer.Option("--pipeline", metavar="FILE", help="Pipeline that made SET: by its settings requests are shown."),
@@ -101,7 +96,7 @@ def command(
         from blossom_data.view.server.library import Library
     except ImportError as why:
         raise ConfigError(f"`view` needs {why.name}, which is not installed", hint=extra_hint("view")) from why
-    ledger = _checked_ledger(beside.ledger)
+    ledger = checked_ledger(beside.ledger)
     talkers = Talkers(endpoint)
     library = Library([])
     opened = serving.bound(port)
@@ -128,6 +123,7 @@ def _opened(path: Path, beside: Beside, ledger: LedgerAddress | None, common: Co
     from blossom_data.view.index.opening import Source
     from blossom_data.view.server.library import made_of, open_set
 
+    located_set(path, "view")
     source = Source(path)
     pipeline = _pipeline(source, beside)
     other = beside.original or made_of(source)
@@ -157,19 +153,6 @@ def _pulled(source: Source, pipeline: Pipeline) -> Source | None:
 
     known = hashlib.sha256(repr(sources).encode(errors="surrogateescape")).hexdigest()
     return Source(source.path, pulled=records, known=known, name=f"{pipeline.name}: {len(sources)} sources")
-
-
-def _checked_ledger(ledger: LedgerAddress | None) -> LedgerAddress | None:
-    """The ledger that is named, which is there; None for a file of the environment in which nothing was bought yet."""
-    from blossom_data.ledger.opening import open_snapshot
-
-    if isinstance(ledger, Path) and not ledger.is_file():
-        if str(ledger) == os.environ.get(_LEDGER_VARIABLE):
-            return None
-        raise ConfigError(f"there is no ledger {ledger}", hint="leave out --ledger for the one of SET's manifest")
-    if ledger is not None:
-        open_snapshot(ledger).close()
-    return ledger
 
 
 def _workshop(source: Source, pipeline: Pipeline | None, ledger: LedgerAddress | None, prices: Path | None) -> Workshop:

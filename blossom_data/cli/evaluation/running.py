@@ -12,6 +12,7 @@ from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import Asking, build_endpoint
 from blossom_data.cli.flags.engine import EngineEndpoint, plan_engine
 from blossom_data.cli.flags.evaluating import JudgeFlags, Tested, build_judge
+from blossom_data.cli.flags.judge_file import with_judge_file
 from blossom_data.cli.jobs import finish, refuse, run_shown, telling_other_ledger, terms_of, told_gate
 from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
@@ -39,7 +40,7 @@ def evaluate(given: list[str], tested: Tested, judging: JudgeFlags, asking: Aski
     """Answers, judges and scores; gives the exit code."""
     if tested.out is None:
         raise ConfigError("no output folder is named", hint="give -o FOLDER")
-    chosen = parse_suites(given, tested.bench_dir)
+    chosen, judging = parse_suites(given, tested.bench_dir), with_judge_file(judging)
     job, planned, model = _job(chosen, tested, judging, asking, common)
     if asking.endpoint.dry_run:
         return finish(job, common, is_dry_run=True)

@@ -70,6 +70,16 @@ class JudgeFlags:
 
     panel: ClassVar[str] = "Judge"
 
+    judge_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--judge",
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="TOML file whose table [judge] names model, base_url, extra_body and prompt; flags go before it.",
+        ),
+    ] = None
     judge_model: Annotated[
         str,
         typer.Option(

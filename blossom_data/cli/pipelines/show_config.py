@@ -20,7 +20,7 @@ from blossom_data.redaction.urls import MASK
 _FLAGS = ("out", "ledger", "limit", "only", "until")
 _MONEY = ("budget_usd", "budget_tokens", "price_in", "price_out", "prices")
 _NOT_SHOWN = ("api_key", "base_url", "model")
-_HOOK = "BLOSSOM_NOTIFY_URL"
+_HOOK, _LEDGER = "BLOSSOM_NOTIFY_URL", "BLOSSOM_LEDGER"
 
 
 def show_config(pipeline: Pipeline, wanted: Wanted) -> int:
@@ -39,6 +39,8 @@ def show_config(pipeline: Pipeline, wanted: Wanted) -> int:
     if pipeline.notify and (hook := os.environ.get(_HOOK)):
         origin = wanted.dotenv.get(_HOOK, f"environment {_HOOK}")
         rows["notify.url"] = {"key": "notify.url", "value": shown("notify.url", hook), "origin": origin}
+    if rows["ledger"]["origin"] == "default" and os.environ.get(_LEDGER):
+        rows["ledger"]["origin"] = wanted.dotenv.get(_LEDGER, f"environment {_LEDGER}")
     if wanted.common.is_json:
         output.json_result({"pipeline": pipeline.name, "settings": list(rows.values())})
         return 0

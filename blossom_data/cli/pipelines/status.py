@@ -13,6 +13,7 @@ import typer
 from blossom_data.cli import output
 from blossom_data.cli.flags.common import Common
 from blossom_data.cli.flags.groups import as_command
+from blossom_data.cli.pipelines.call_rows import call_rows
 from blossom_data.cli.tables import Columns, show
 from blossom_data.errors import ConfigError
 from blossom_data.object_store import ObjectPath, path_of
@@ -143,7 +144,7 @@ def _set(state: dict[str, Any], width: int) -> list[str | Columns]:
     if state["is_update_stopped"]:
         remarks.append("an update of it was stopped")
     line = (_on_one_line(state["path"]), state["state"], ", ".join(remarks))
-    spent = [_bought(row) for row in state["spent"]]
+    spent = [*(_bought(row) for row in state["spent"]), *call_rows(state["calls"])]
     return [Columns([line], least=(width, 8), indent=0), *([Columns(spent, indent=width + 4)] if spent else [])]
 
 
@@ -191,7 +192,10 @@ def _pipeline(state: dict[str, Any]) -> list[str | Columns]:
         (row["stage"], row["model"], *(f"{row[key]:,}" for key in ("replies", "tokens_in", "tokens_out")))
         for row in ledger["totals"]
     ]
-    return [*parts, *([Columns(totals, _TOTALS, right=(2, 3, 4), indent=4)] if totals else [])]
+    if totals:
+        parts.append(Columns(totals, _TOTALS, right=(2, 3, 4), indent=4))
+    calls = call_rows(state["calls"])
+    return [*parts, *([Columns(calls, least=(_NAME,))] if calls else [])]
 
 
 def _work(work: dict[str, Any] | None) -> Iterator[tuple[str, str]]:

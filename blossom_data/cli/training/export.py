@@ -14,7 +14,18 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.values import choice, switch
 from blossom_data.errors import ConfigError
 
-FORMATS = ("f32", "f16", "bf16", "q8_0")
+FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1")
+
+Evaluations = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--evaluation",
+        metavar="FOLDER",
+        exists=True,
+        file_okay=False,
+        help="Copy the scores of this finished evaluation into the model's card; again for more.",
+    ),
+]
 
 
 @as_command("export")
@@ -22,6 +33,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or of one of its checkpoints.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FOLDER", help="Folder of the model.")],
     common: Common,
+    evaluations: Evaluations = None,
     gguf: Annotated[
         bool,
         switch(
@@ -55,7 +67,7 @@ def command(
         bool, switch("--replace", help="--push puts the model in the place of another one that is there.")
     ] = False,
 ) -> int:
-    """Write the newest model of RUN, or that of a checkpoint folder: weights, chat template, stop ids, Modelfile.
+    """Write the newest model of RUN, or of a checkpoint folder: weights, chat template, stop ids, Modelfile, card.
 
     It proves what it writes: 200 chats are written by the exported chat template as they were in the training.
 
@@ -79,6 +91,7 @@ def command(
         converter=converter,
         form=gguf_type or "",
         space=space,
+        evaluations=evaluations or (),
     )
     if not common.is_json and not common.is_quiet:
         output.result(_text(out, written, has_space=space))

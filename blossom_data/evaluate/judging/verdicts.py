@@ -43,7 +43,7 @@ _QUOTED = 2_000
 
 
 @reply_model
-class Grade:
+class TypedGrade:
     """A verdict: the reason comes first, so that the number follows from it."""
 
     reason: ReplyText
@@ -51,14 +51,14 @@ class Grade:
 
 
 @reply_model
-class Choice:
+class TypedChoice:
     """Which of two answers is better: A, B, or C for neither."""
 
     reason: ReplyText
     better: ReplyText
 
 
-GRADE_SCHEMA, CHOICE_SCHEMA = reply_schema(Grade), reply_schema(Choice)
+GRADE_SCHEMA, CHOICE_SCHEMA = reply_schema(TypedGrade), reply_schema(TypedChoice)
 GRADE_HINT = "End with one line that holds nothing but the verdict, such as: Rating: [[5]]"
 CHOICE_HINT = "End with one line that holds nothing but the verdict: [[A]], [[B]] or [[C]]"
 GRADE_OBJECT_HINT = 'Reply with one JSON object and nothing else: {"reason": "...", "score": N}'
@@ -80,7 +80,7 @@ class Grading:
             BadReply: there is none, more than one, or one out of range.
         """
         try:
-            score = read_reply(Grade, text).value.score
+            score = read_reply(TypedGrade, text).value.score
         except BadReply as why:
             score = float(_mark(text, _GRADES, self.judged, why))
         if not self.least <= score <= self.most:
@@ -97,7 +97,7 @@ class Choosing:
     def read(self, text: str) -> str:
         """One of CHOICES; raises BadReply as `Grading.read`."""
         try:
-            better = read_reply(Choice, text).value.better.strip().upper()
+            better = read_reply(TypedChoice, text).value.better.strip().upper()
         except BadReply as why:
             better = _mark(text, _CHOICES, self.judged, why)
         if better not in CHOICES:

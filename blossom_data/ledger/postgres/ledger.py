@@ -22,8 +22,9 @@ from blossom_data.asks import Ask, Reply, Usage
 from blossom_data.bitmap import Bitmap
 from blossom_data.errors import LedgerError, Locked
 from blossom_data.ledger.address import PostgresAddress
+from blossom_data.ledger.call_times import CallTimes
 from blossom_data.ledger.postgres.journals import journals_in, take_journal
-from blossom_data.ledger.postgres.schema import BOOK, FACT, FAIL, PUT, migrate, sum_up_totals
+from blossom_data.ledger.postgres.schema import BOOK, CALLS, FACT, FAIL, PUT, migrate, sum_up_totals
 from blossom_data.ledger.postgres.server import Server
 from blossom_data.ledger.postgres.snapshot import find_replies, holder_of_job, read_totals
 from blossom_data.ledger.store import StageTotals
@@ -62,7 +63,7 @@ class PostgresLedger:
         say: Callable[[str], None] = lambda told: None,
         is_shared: bool = False,
     ) -> None:
-        self.address, self.job = address, job
+        self.address, self.job, self._times = address, job, CallTimes(_text(job))
         self._take_job = "SELECT pg_try_advisory_lock_shared(%s)" if is_shared else "SELECT pg_try_advisory_lock(%s)"
         self._packer = zstandard.ZstdCompressor(level=3, write_checksum=True)
         self._unpack = zstandard.ZstdDecompressor()
@@ -117,6 +118,11 @@ class PostgresLedger:
         """Notes a call that brought no reply."""
         self._queue((FAIL, (time.time(), key, stage, status, _text(cause), _text(detail[:2000])), None, None))
 
+    def note_try(self, stage: str, model: str, outcome: str, took_s: float) -> None:
+        """Counts a call by the time that it took; `outcome` is "" for an answer, else the cause of the failure."""
+        for row in self._times.note(stage, _text(model), _text(outcome), took_s):
+            self._queue((CALLS, row, None, None))
+
     def book(self, stage: str, model: str, usage: Usage) -> None:
         """Adds to the totals what was billed without an answer that could be kept."""
         tokens = (usage.tokens_in, usage.tokens_out, usage.tokens_cached)
@@ -142,6 +148,8 @@ class PostgresLedger:
         Raises:
             LedgerError: replies that were paid for could be written nowhere.
         """
+        for row in self._times.rest():
+            self._queue((CALLS, row, None, None))
         self._is_closing = True
         self._server.patience_s = self._for_reading.patience_s = _CLOSING_PATIENCE_S
         self._has_jobs.set()

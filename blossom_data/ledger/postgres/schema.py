@@ -3,7 +3,7 @@
     blossom_data.replies(key, stage, model, created, tokens_in, tokens_out, tokens_cached, job, body)
     blossom_data.totals(at, job, stage, model, replies, tokens_in, tokens_out, tokens_cached)
     blossom_data.facts(name, value)     blossom_data.failures(at, key, stage, status, cause, detail)
-    blossom_data.migrations(number, at)
+    blossom_data.calls(at, job, stage, model, outcome, bin, tries)     blossom_data.migrations(number, at)
     blossom_data.runs, workers, blocks      who works on what just now (claims.py)
 
 `totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
@@ -52,6 +52,12 @@ MIGRATIONS = (
     CREATE INDEX ON blossom_data.blocks(worker) WHERE worker IS NOT NULL;
     CREATE SEQUENCE blossom_data.tokens;
     """,
+    """
+    CREATE TABLE blossom_data.calls(
+        at bigint NOT NULL, job text NOT NULL, stage text NOT NULL, model text NOT NULL, outcome text NOT NULL,
+        bin integer NOT NULL, tries bigint NOT NULL);
+    CREATE INDEX calls_of_job ON blossom_data.calls(job);
+    """,
 )
 """Each is run once, in order, in a transaction of its own; what has gone out is never changed, only added to."""
 VERSION = len(MIGRATIONS)
@@ -76,6 +82,7 @@ SELECT key FROM stored
 BOOK = "INSERT INTO blossom_data.totals VALUES (%s, %s, %s, %s, 0, %s, %s, %s)"
 FACT = "INSERT INTO blossom_data.facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 FAIL = "INSERT INTO blossom_data.failures VALUES (%s, %s, %s, %s, %s, %s)"
+CALLS = "INSERT INTO blossom_data.calls VALUES (%s, %s, %s, %s, %s, %s, %s)"
 FIND = "SELECT key, body FROM blossom_data.replies WHERE key = ANY(%s)"
 SUMS = "sum(replies)::int8, sum(tokens_in)::int8, sum(tokens_out)::int8, sum(tokens_cached)::int8"
 

@@ -28,6 +28,8 @@ class Book(Protocol):
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None: ...
 
+    def note_try(self, stage: str, model: str, outcome: str, took_s: float) -> None: ...
+
 
 class Account:
     """The money side of one run's calls."""
@@ -91,6 +93,11 @@ class Account:
         self._counters.count_cost(self.budget.spend(usage, model))
         if not is_kept:
             self._book.book(stage, model, usage)
+
+    def timed(self, ask: Ask, model: str, outcome: Reply | Failure, took_s: float) -> None:
+        """Counts a try by the time from its sending to its end."""
+        cause = outcome.cause if isinstance(outcome, Failure) else ""
+        self._book.note_try(ask.stage, model, cause, took_s)
 
     def unsent(self, hold: Hold, model: str) -> None:
         """Lets go of what was never sent, or was cancelled."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blossom_data.ledger.address import LedgerAddress
+from blossom_data.ledger.opening import bought_by_job
 from blossom_data.ledger.place import job_of, ledger_named
-from blossom_data.ledger.snapshot import totals_by_job
 from blossom_data.ledger.store import StageTotals
 from blossom_data.ledger.timeline import Timeline, timeline
 from blossom_data.llm.money.spending import Spending
@@ -41,18 +42,22 @@ class Purchases:
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
 
-def read_purchases(dataset: Path, manifest: Mapping[str, Any], spending: Spending) -> Purchases:
-    """What was bought for the data set at `dataset`.
+def read_purchases(
+    dataset: Path, manifest: Mapping[str, Any], spending: Spending, ledger: LedgerAddress | None = None
+) -> Purchases:
+    """What was bought for the data set at `dataset`: by `ledger`, else by the file that its manifest names.
 
     Raises:
-        LedgerError: its ledger is there and cannot be read.
+        LedgerError: a ledger is there and cannot be read.
     """
-    ledger, job = ledger_named(dataset), job_of(dataset)
     totals: list[StageTotals] = []
     when = Timeline()
-    if ledger is not None and ledger.is_file():
-        totals = [row for name, row in totals_by_job(ledger) if name == job]
-        when = timeline(ledger, job)
+    for address in (ledger, ledger_named(dataset)):
+        if address is None or totals or (isinstance(address, Path) and not address.is_file()):
+            continue
+        job = job_of(dataset)
+        totals = [row for name, row in bought_by_job(address) if name == job]
+        when = timeline(address, job)
     is_of_ledger = bool(totals)
     asked = manifest.get("asked")
     for row in asked if not totals and isinstance(asked, list) else ():

@@ -6,12 +6,13 @@ voices.consistency.score, voices.profiles[("en", "gsm8k")]["words"]
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from blossom_data.curate.extra import is_there
 from blossom_data.curate.style import LEAST_ANSWERS, Consistency, style_consistency
-from blossom_data.curate.style_features import measure
+from blossom_data.curate.style_features import Voice, measure
 from blossom_data.records import Message, Record
 from blossom_data.report.dataset.draw import Drawn
 
@@ -40,10 +41,16 @@ def hear(groups: Mapping[Group, Sequence[Drawn]]) -> Voices:
     chosen = sorted(sorted(enough, key=lambda group: -len(spoken[group]))[:MOST_GROUPS])
     if not chosen:
         return Voices(left_out=sum(bool(drawn) for drawn in spoken.values()))
-    profiles = {group: _profile(group[0], spoken[group]) for group in chosen}
+    measured = functools.cache(measure)
+    profiles = {
+        group: _profile([measured(one.answer, asked=one.request, lang=group[0]) for one in spoken[group]])
+        for group in chosen
+    }
     consistency = None
     if is_there("numpy"):
-        consistency = style_consistency(_record(*group, one) for group in chosen for one in spoken[group])
+        consistency = style_consistency(
+            (_record(*group, one) for group in chosen for one in spoken[group]), measuring=measured
+        )
     return Voices(
         consistency,
         profiles,
@@ -52,9 +59,8 @@ def hear(groups: Mapping[Group, Sequence[Drawn]]) -> Voices:
     )
 
 
-def _profile(lang: str, drawn: Sequence[Drawn]) -> dict[str, float]:
-    voices = [measure(one.answer, asked=one.request, lang=lang).numbers for one in drawn]
-    return {name: sum(float(each[name]) for each in voices) / len(voices) for name in voices[0]}
+def _profile(voices: Sequence[Voice]) -> dict[str, float]:
+    return {name: sum(float(each.numbers[name]) for each in voices) / len(voices) for name in voices[0].numbers}
 
 
 def _record(lang: str, source: str, one: Drawn) -> Record:

@@ -20,6 +20,7 @@ _INVISIBLE = re.compile(
     "\U000e0000-\U000e007f]"
 )
 _VOID = frozenset(("meta",))
+_STYLES = ("palette.css", "style.css")
 
 
 class Html(str):
@@ -73,7 +74,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, numbers: 
 
 def document(*, lang: str, title: str, body: Iterable[object]) -> bytes:
     """The whole page, in UTF-8."""
-    style = resources.files(__package__).joinpath("style.css").read_text("utf-8")
+    style = "\n".join(resources.files(__package__).joinpath(name).read_text("utf-8") for name in _STYLES)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     head = tag(

@@ -38,14 +38,14 @@ _TAG, _LOSER_TAG = "judge:", "rejected:"
 
 
 @reply_model
-class Grade:
+class TypedGrade:
     """A verdict: the reason comes first, so that the number follows from it."""
 
     reason: ReplyText
     score: ReplyNumber
 
 
-GRADE_SCHEMA = reply_schema(Grade)
+GRADE_SCHEMA = reply_schema(TypedGrade)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +193,7 @@ class Judge:
             judged.append(_Judged(each, answer, grade.score, reply, grade.reason))
         return judged
 
-    def _grade(self, record: Record, answer: Message) -> Generator[Question, Any, tuple[Grade, Reply]]:
+    def _grade(self, record: Record, answer: Message) -> Generator[Question, Any, tuple[TypedGrade, Reply]]:
         """The first verdict on `answer` that can be read."""
         ask = Ask(
             stage=ASKED_AS,
@@ -210,8 +210,8 @@ class Judge:
         )
 
 
-def _read(text: str) -> Grade:
-    grade = read_reply(Grade, text).value
+def _read(text: str) -> TypedGrade:
+    grade = read_reply(TypedGrade, text).value
     if not LEAST <= grade.score <= MOST:
         raise BadReply("range", f"score {grade.score}")
     return grade

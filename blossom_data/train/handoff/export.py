@@ -4,6 +4,7 @@
     OUT/tokenizer.json ... chat_template   the base model's tokenizer with the template of the training
     OUT/generation_config.json             every id that ends a reply
     OUT/Modelfile                          for `ollama create NAME -f Modelfile`
+    OUT/README.md                          the model's card
     OUT/manifest.json                      what it was trained on; written last
 
 Whether a server that tokenises the chat template's text at once sends the trained ids is in the packed set's gates.
@@ -12,6 +13,7 @@ Whether a server that tokenises the chat template's text at once sends the train
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from blossom_data.errors import ConfigError
 from blossom_data.train.handoff.gguf import find_converter, is_converter_there, write_gguf
 from blossom_data.train.handoff.gguf_writer import is_writable
 from blossom_data.train.handoff.merge import checkpoint_of, is_lora, network_of, provenance
+from blossom_data.train.handoff.model_card import card
 from blossom_data.train.handoff.modelfile import modelfile
 from blossom_data.train.handoff.proof import prove_template
 from blossom_data.train.handoff.space import write_space
+from blossom_data.train.loop.metrics import read_metrics
 from blossom_data.train.model.folders import Building
 from blossom_data.train.parallel.checkpoint import Checkpoint
 from blossom_data.train.recipe.hub import base_folder
@@ -35,7 +39,14 @@ _PIECES = "tokenizer.model"
 
 
 def export(
-    run: Path, out: Path, *, gguf: bool = False, converter: Path | None = None, form: str = "", space: bool = False
+    run: Path,
+    out: Path,
+    *,
+    gguf: bool = False,
+    converter: Path | None = None,
+    form: str = "",
+    space: bool = False,
+    evaluations: Sequence[Path] = (),
 ) -> dict[str, Any]:
     """Writes the newest model of the run, or that of the checkpoint folder, `run` to `out`.
 
@@ -44,11 +55,14 @@ def export(
         converter: a converter of llama.cpp for it; None: one that is in PATH, or else the families that we write.
         form: number format of OUT.gguf, one of gguf_tensors.FORMATS; "" for that of the weights.
         space: also write a web demo, app.py and requirements.txt, into `out`.
+        evaluations: folders that `evaluate` wrote; their scores go into the card.
 
     Raises:
         ConfigError, InputError: no checkpoint, a damaged one, no converter, or `out` cannot be written.
     """
     checkpoint = checkpoint_of(run)
+    about = provenance(checkpoint)
+    readme = card(out.resolve().name, about, read_metrics(checkpoint.folder.parent.parent), evaluations)
     base = base_folder(checkpoint.manifest)
     command = _converter_for(base, converter, form) if gguf else []
     tokenizer = load_tokenizer(base)
@@ -66,7 +80,8 @@ def export(
         proof = prove_template(encoder, tokenizer, template["chat_template"])
         if space:
             write_space(building.folder, out.name)
-        manifest = building.finish({"kind": "model", **provenance(checkpoint), "stop_ids": stop_ids, "proof": proof})
+        (building.folder / "README.md").write_bytes(readme)
+        manifest = building.finish({"kind": "model", **about, "stop_ids": stop_ids, "proof": proof})
     written = {"out": str(out), "checkpoint": str(checkpoint.folder), "stop_ids": stop_ids, "gguf": "", "proof": proof}
     if gguf:
         written["gguf"] = str(write_gguf(command, out, form))

@@ -20,9 +20,12 @@ from numpy.typing import NDArray
 
 from blossom_data.errors import ConfigError
 
-FORMATS = ("f32", "f16", "bf16", "q8_0")
+FORMATS = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1")
 FAMILIES = {"llama": "llama", "mistral": "llama", "qwen2": "qwen2", "qwen3": "qwen3"}
 """What llama.cpp calls the architecture of a model_type."""
+_BLOCK = 32
+"""Numbers of a row that share a scale in the quantised formats."""
+_ENDS = ("token_embd.", "output.")
 _HINT = "give llama.cpp's own converter: --converter llama.cpp/convert_hf_to_gguf.py"
 
 
@@ -72,7 +75,7 @@ def list_tensors(folder: Path, config: Mapping[str, Any], form: str) -> Iterator
                 if written is None:
                     raise ConfigError(f"GGUF has no name for the weight {name} of {family}", hint=_HINT)
                 heads = _paired_heads(name, config) if family == "llama" else 0
-                yield Tensor(written, shape, _format(shape, form), (path, name), heads)
+                yield Tensor(written, shape, _format(written, shape, form), (path, name), heads)
 
 
 def encoded(tensor: Tensor) -> NDArray[Any]:
@@ -90,11 +93,16 @@ def _paired_heads(name: str, config: Mapping[str, Any]) -> int:
     return int(config.get("num_key_value_heads") or config["num_attention_heads"]) if ".k_proj." in name else 0
 
 
-def _format(shape: tuple[int, ...], form: str) -> str:
-    """Vectors, and rows that do not fill whole blocks of a quantised format, keep all their digits."""
+def _format(name: str, shape: tuple[int, ...], form: str) -> str:
+    """Vectors keep all their digits; rows that do not fill whole blocks of a quantised format keep half of them.
+
+    What turns tokens into vectors and back keeps 8 bits where the rest has 4, as in llama.cpp's own tool.
+    """
     if len(shape) < 2:
         return "f32"
-    return "f16" if form == "q8_0" and shape[-1] % 32 else form
+    if form.startswith("q") and shape[-1] % _BLOCK:
+        return "f16"
+    return "q8_0" if form.startswith("q4") and name.startswith(_ENDS) else form
 
 
 def rope_factors(config: Mapping[str, Any]) -> NDArray[Any] | None:

@@ -22,6 +22,8 @@ from blossom_data.view.server.html import Pages
 from blossom_data.view.server.library import Library
 
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_SHARED = {"palette.css": files("blossom_data.report.page").joinpath("palette.css")}
+"""What the pages of reports have, too."""
 
 
 def build_app(library: Library, talkers: tuple[Talker, ...] = (), *, lang: str, token: str, port: int) -> ASGIApp:
@@ -64,7 +66,7 @@ def build_app(library: Library, talkers: tuple[Talker, ...] = (), *, lang: str, 
 def _static(request: Request) -> Response:
     """A file that comes along."""
     name = str(request.path_params["name"])
-    file = files("blossom_data.view").joinpath("static", name)
+    file = _SHARED.get(name) or files("blossom_data.view").joinpath("static", name)
     kind = _TYPES.get(name[name.rfind(".") :])
     if "/" in name or name.startswith(".") or kind is None or not file.is_file():
         raise HTTPException(404, "no such file")

@@ -26,7 +26,7 @@ from forks import run_group
 from loopback_hub import LoopbackHub
 from small import SEQ_LEN, TWO_STAGES, chats, make_model, make_packed, make_workplace, write_recipe
 
-from blossom_data.errors import BlossomError, ConfigError
+from blossom_data.errors import BlossomError, ConfigError, InputError
 from blossom_data.records import Message
 from blossom_data.train.handoff.chat import Sampling, Talker
 from blossom_data.train.handoff.export import export
@@ -102,6 +102,24 @@ def test_the_modelfile_names_the_template_and_its_stop(trained: Path) -> None:
     thought = "{{ if .Thinking }}<think>\n{{ .Thinking }}\n</think>\n\n{{ end }}"
     reply = f"<|im_start|>assistant\n{thought}{{{{ .Content }}}}<|im_end|>\n"
     assert f'{{{{ else if eq .Role "assistant" }}}}{reply}' in text
+
+
+def test_the_card_tells_data_losses_and_evaluations(trained: Path, tmp_path: Path) -> None:
+    told = {"accuracy": 0.25, "interval": [0.1, 0.4], "correct": 5, "n": 20}
+    scores = {"model": "tiny | <b>", "judge": None, "suites": {"gsm8k": told}, "remarks": ["the first 20 alone"]}
+    (tmp_path / "eval").mkdir()
+    (tmp_path / "eval" / "scores.json").write_text(json.dumps(scores))
+    export(trained / "run", tmp_path / "carded", evaluations=[tmp_path / "eval"])
+    card = (tmp_path / "carded" / "README.md").read_text()
+    assert "| first | - | 12 | first.jsonl " in card
+    assert "| two | 121-" in card
+    assert "### gsm8k" in card and "| 25.0% | 10.0%-40.0% | 5 | 20 |" in card and "* the first 20 alone" in card
+    assert "<b>" not in card
+    files = json.loads((tmp_path / "carded" / "manifest.json").read_bytes())["files"]
+    assert "README.md" in {entry["file"] for entry in files}
+    with pytest.raises(InputError, match="no finished evaluation"):
+        export(trained / "run", tmp_path / "other", evaluations=[trained])
+    assert not (tmp_path / "other").exists()
 
 
 def test_chat_and_report_through_the_command(trained: Path) -> None:

@@ -128,7 +128,7 @@ def test_llama_cpp_reads_and_says_the_same_fifty_tokens_on_ten_prompts(tmp_path:
             )
 
 
-@pytest.mark.parametrize("form", ["f16", "bf16", "q8_0"])
+@pytest.mark.parametrize("form", ["f16", "bf16", "q8_0", "q4_0", "q4_1"])
 def test_smaller_number_formats_load_and_answer(tmp_path: Path, form: str) -> None:
     folder = make_model(tmp_path / "model", "llama")
     own_gguf(folder, tmp_path / "whole.gguf", form="f32")

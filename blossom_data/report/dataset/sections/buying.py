@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from blossom_data.ledger.timeline import Timeline
 from blossom_data.report.codes import meaning
 from blossom_data.report.dataset.purchases import Purchases
 from blossom_data.report.dataset.sections.outcome import named, share
@@ -15,6 +16,7 @@ from blossom_data.report.page.words import Words
 
 _NAME = 120
 _MOST_CAUSES = 6
+_MOST_TIMED = 3
 _LEAST_STEPS = 4
 """Of a line that tells anything."""
 
@@ -59,15 +61,15 @@ def _remarks(words: Words, bought: Purchases) -> Iterator[str]:
 
 def over_time(words: Words, subject: Subject) -> Section | None:
     """Replies and failures over time, and what was asked again."""
-    content = [*_pace(words, subject.purchases), *_again(words, subject)]
+    when = subject.purchases.timeline
+    content = [*_pace(words, when), *_latency(words, when), *_again(words, subject)]
     return Section("time", words("Replies over time, and what was asked again"), content) if content else None
 
 
-def _pace(words: Words, bought: Purchases) -> Iterator[Html]:
-    when = bought.timeline
+def _pace(words: Words, when: Timeline) -> Iterator[Html]:
     if not when.replies:
         return
-    last = max(place for counts in when.replies.values() for place in counts)
+    last = when.last
     per_minute = 60 / when.step_s
     series = dict(when.replies)
     causes = sorted(when.failures, key=lambda cause: -sum(when.failures[cause].values()))
@@ -87,9 +89,39 @@ def _pace(words: Words, bought: Purchases) -> Iterator[Html]:
     ]
     head = [words("stage"), words("in all"), words("most in a minute")]
     caption = words(
-        "Replies a minute by stage, and calls that brought none, in steps of {step} s", step=f"{when.step_s:,.0f}"
+        "Replies a minute by stage, and tries that brought none, in steps of {step} s", step=f"{when.step_s:,.0f}"
     )
     yield figure(words, caption, chart, head, table, numbers=[1, 2])
+
+
+def _latency(words: Words, when: Timeline) -> Iterator[Html]:
+    """How long answers took: the middle one and the slow ones of each step."""
+    shares = ((0.5, words("half")), (0.95, "95 %"))
+    stages = sorted(when.times, key=lambda stage: -sum(bins.total() for bins in when.times[stage].values()))
+    rows = [
+        (when.start + place * when.step_s, f"{stage} · {name}", took_s)
+        for stage in stages[:_MOST_TIMED]
+        for share, name in shares
+        for place in sorted(when.times[stage])
+        if (took_s := when.quantile_s(share, stage, place)) is not None
+    ]
+    if not rows:
+        return
+    label = words("Seconds that answers took")
+    chart = Html("")
+    if max(map(len, when.times.values())) > _LEAST_STEPS:
+        chart = lines(label, rows, x=words("time (UTC)"), y=words("seconds"), is_time=True, from_zero=True)
+    table = [
+        [
+            data(stage, _NAME),
+            f"{sum(bins.total() for bins in when.times[stage].values()):,}",
+            *(f"{when.quantile_s(share, stage):,.3g}" for share in (0.5, 0.95, 1.0)),
+        ]
+        for stage in stages
+    ]
+    head = [words("stage"), words("replies"), words("half within (s)"), words("95 % within (s)"), words("longest (s)")]
+    caption = words("How long answers took from sending to the last sign: what half, and 95 % of them, did not exceed")
+    yield figure(words, caption, chart, head, table, numbers=[1, 2, 3, 4])
 
 
 def _again(words: Words, subject: Subject) -> Iterator[Html]:
