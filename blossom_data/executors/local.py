@@ -27,6 +27,7 @@ from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
 from blossom_data.ledger import opening
+from blossom_data.ledger.address import PostgresAddress
 from blossom_data.ledger.place import database_named, ledger_named, name_in, refuse_emptied
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from blossom_data.llm.money.account import Account
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
+    from blossom_data.llm.rate_limits.sharing import Sharing
 
 _MOST_RESTING = 2_000
 """Records beyond two a slot that may wait out a 429 or a failure of their own, while others take their slots."""
@@ -136,8 +138,11 @@ async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[
                 patience=_patience(job),
                 memory=ledger,
                 account=account,
+                is_shared=isinstance(job.ledger, PostgresAddress),
             )
             await stack.enter_async_context(pool)
+            if isinstance(job.ledger, PostgresAddress):
+                await stack.enter_async_context(_sharing(job.ledger, pool))
             asker = pool
             if job.serving is not None:
                 from blossom_data.llm.engines.serve import Served
@@ -165,6 +170,14 @@ async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[
                 await engine.run(feed, feed.hear)
             else:
                 await engine.run(Piped(work) if job.is_piped else work, sink)
+
+
+def _sharing(address: PostgresAddress, pool: Pool) -> Sharing:
+    """What shares the limits of the pool's endpoints with all who use the database."""
+    from blossom_data.ledger.postgres.rate_leases import Leases
+    from blossom_data.llm.rate_limits.sharing import Sharing, member_name
+
+    return Sharing(lambda: Leases(address, member=member_name()), pool.governors)
 
 
 def _patience(job: Job) -> Patience | None:

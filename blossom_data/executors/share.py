@@ -19,7 +19,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from blossom_data.config import Endpoint
 from blossom_data.engine import Outcome, Work
 from blossom_data.errors import ConfigError, StoppedEarly
 from blossom_data.executors.accounting import show_outcome
@@ -65,7 +64,7 @@ def buy_share(job: Job, share: Share) -> dict[str, Any]:
         raise ConfigError("shares need one ledger for all", hint="give --ledger postgresql://HOST/DATABASE")
     if job.batch is not None:
         raise ConfigError("a share asks call by call", hint="leave out --batch")
-    job = replace(job, endpoints=tuple(_divided(endpoint, share.of) for endpoint in job.endpoints), shares=share.of)
+    job = replace(job, shares=share.of)
     job.counters.is_asking, job.counters.records_total = bool(job.endpoints), 0
     allow_open_files(job.endpoints)
     with open_ledger(job) as ledger:
@@ -118,21 +117,3 @@ def _within_budget(job: Job, ledger: Ledger, work: Iterator[Work]) -> Iterator[W
                     hint="raise --budget-usd or --budget-tokens: nothing paid for is lost",
                 )
         yield item
-
-
-def _divided(endpoint: Endpoint, shares: int) -> Endpoint:
-    """The endpoint with a share of its limits."""
-
-    def part(limit: int | None, what: str) -> int | None:
-        if limit is not None and limit < shares:
-            raise ConfigError(
-                f"{endpoint.label} takes {limit} {what}, which {shares} shares cannot divide", hint="use fewer shares"
-            )
-        return None if limit is None else limit // shares
-
-    return replace(
-        endpoint,
-        max_in_flight=max(1, endpoint.max_in_flight // shares),
-        requests_per_minute=part(endpoint.requests_per_minute, "requests a minute"),
-        tokens_per_minute=part(endpoint.tokens_per_minute, "tokens a minute"),
-    )

@@ -91,15 +91,12 @@ def test_ctrl_c_reaches_all_workers_and_wastes_nothing(tmp_path: Path, database:
         assert (server.paid, server.bought_twice) == (230, 0)
 
 
-def test_limits_are_divided(tmp_path: Path, database: str) -> None:
+def test_workers_keep_to_one_budget(tmp_path: Path, database: str) -> None:
     name = pipeline(tmp_path, database, further="budget_tokens = 1200\n[stage.annotate]\nmax_tokens = 8\n")
     with Loopback() as server:
         at = ("--base-url", server.base_url, "--model", "m")
         stopped = run(tmp_path, tmp_path, "run", name, *at, "--workers", 2)
         assert (stopped.code, "worker" in stopped.err, "budget" in stopped.err) == (4, True, True), stopped.err
-        few = pipeline(tmp_path, database, out="few", limits="requests_per_minute = 2")
-        undivided = run(tmp_path, tmp_path, "run", few, *at, "--share", "1/3")
-        assert (undivided.code, "2 requests a minute" in undivided.err) == (2, True)
     spent = run(tmp_path, tmp_path, "status", name, "--json").json["ledger"]["totals"]
     assert 0 < sum(row["tokens_in"] + row["tokens_out"] for row in spent) <= 1200
 

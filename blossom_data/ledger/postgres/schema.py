@@ -4,6 +4,7 @@
     blossom_data.totals(at, job, stage, model, replies, tokens_in, tokens_out, tokens_cached)
     blossom_data.facts(name, value)     blossom_data.failures(at, key, stage, status, cause, detail)
     blossom_data.migrations(number, at)
+    blossom_data.rate_windows, leases       what processes at work hold of rates and budgets (rate_leases.py)
 
 `totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
 for the commit of the others. Old rows are summed up when a ledger is opened.
@@ -31,6 +32,15 @@ MIGRATIONS = (
     CREATE TABLE blossom_data.failures(
         at double precision NOT NULL, key bytea NOT NULL, stage text NOT NULL, status integer NOT NULL,
         cause text NOT NULL, detail text NOT NULL);
+    """,
+    """
+    CREATE TABLE blossom_data.rate_windows(
+        name text NOT NULL, epoch bigint NOT NULL, requests_at double precision NOT NULL,
+        tokens_at double precision NOT NULL, paused_until double precision NOT NULL, PRIMARY KEY (name, epoch));
+    CREATE TABLE blossom_data.leases(
+        name text NOT NULL, epoch bigint NOT NULL, member text NOT NULL, expires double precision NOT NULL,
+        wants integer NOT NULL DEFAULT 0, slots integer NOT NULL DEFAULT 0, usd double precision NOT NULL DEFAULT 0,
+        tokens double precision NOT NULL DEFAULT 0, PRIMARY KEY (name, epoch, member));
     """,
 )
 """Each is run once, in order, in a transaction of its own; what has gone out is never changed, only added to."""
