@@ -54,6 +54,7 @@ PANELS = (
         {
             "init": "Make a workspace: a pipeline to begin with, keys, a crontab line.",
             "run": "Run a pipeline file: sources, their stages, one data set.",
+            "worker": "Work on a pipeline beside others, on any machines, with one ledger.",
             "plan": "Say what a pipeline would ask, cost and take; call nothing.",
             "refresh": "Bring a pipeline's data set up to date: run, check, mix, publish. Made for cron.",
             "status": "Show versions, what is running, and what the ledger holds.",

@@ -7,8 +7,8 @@ it held (shards/block_notes.py): a later run takes settled blocks over, whether 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 import orjson
 
@@ -90,18 +90,37 @@ def show_outcome(outcome: Outcome, counters: Counters) -> None:
         (counters.failed if rejected.is_failure else counters.rejected)[rejected.name] += 1
 
 
+class Writer(Protocol):
+    """What shards are written by: of a whole data set, or of one block."""
+
+    @property
+    def shard_records(self) -> int: ...
+
+    def write(self, index: int, *, kept: Iterable[bytes] = (), rejects: Iterable[bytes] = ()) -> None: ...
+
+    def settle(self, block: int, about: dict[str, Any]) -> None: ...
+
+
 class Books:
     """The engine's sink: writes what came of each record, counts it, and settles blocks.
 
     Args:
         identities: of each block's input, filled in by whoever reads the input, before the block's last outcome.
+        position: the number of the first input record that comes.
     """
 
-    def __init__(self, writer: DatasetWriter, counters: Counters, identities: dict[int, Identity]) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        counters: Counters,
+        identities: dict[int, Identity],
+        *,
+        position: int = 0,
+    ) -> None:
         self._writer, self._counters, self._identities = writer, counters, identities
         self.whole = Tally()
         self._block_tally = Tally()
-        self._position = 0
+        self._position = position
         self._bad_rows: list[BadRow] = []
         self._block_bad: list[BadRow] = []
 
@@ -137,6 +156,7 @@ class Books:
 
     def _skip(self, settled: Settled) -> None:
         """Takes over a block that an earlier run settled."""
+        assert isinstance(self._writer, DatasetWriter), "one block is never taken over"
         self._writer.adopt(settled.block, settled.note)
         tally = Tally(settled.note.about["tally"])
         self.whole.add(tally)

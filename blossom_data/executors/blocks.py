@@ -55,13 +55,13 @@ class Blocks:
         block = 0
         work = iter(self._work)
         while True:
-            read = yield from self._block(block, work)
+            read = yield from self.block(block, work)
             if read < self._size:
                 return
             block += 1
 
-    def _block(self, block: int, work: Iterator[Work]) -> Generator[Work, None, int]:
-        """Hands on one block, and gives the number of items that it had."""
+    def block(self, block: int, work: Iterator[Work]) -> Generator[Work, None, int]:
+        """Hands on the block that comes next in `work`, and gives the number of items that it had."""
         digest, marks = hashlib.blake2b(self._decides, digest_size=16), ""
         known = self._notes.of(block)
         held: list[Work] = []

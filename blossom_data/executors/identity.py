@@ -34,11 +34,13 @@ def what_decides(endpoints: Sequence[Endpoint], stages: Sequence[str], *, trusts
     Args:
         trusts_finish: an answer of which the endpoint does not say how it ended counts as whole.
     """
-    asked = [
-        (stage, sorted({_settings(endpoint) for endpoint in serving(endpoints, stage)}))
-        for stage in (*stages, *ASKED_BY)
-    ]
+    asked = [(stage, what_is_asked(endpoints, stage)) for stage in (*stages, *ASKED_BY)]
     return repr((asked, trusts_finish, code_digest(), zstandard.ZSTD_VERSION)).encode()
+
+
+def what_is_asked(endpoints: Sequence[Endpoint], stage: str) -> list[str]:
+    """The models that answer `stage`, each with what of its endpoint decides a reply."""
+    return sorted({_settings(endpoint) for endpoint in serving(endpoints, stage)})
 
 
 def _settings(endpoint: Endpoint) -> str:

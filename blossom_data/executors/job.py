@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint
@@ -28,6 +28,19 @@ from blossom_data.synthesize.rounds import Rounds
 
 if TYPE_CHECKING:
     from blossom_data.llm.engines.serve import Serving
+
+
+class Ending(Protocol):
+    """What a run that others may finish, too, asks before its data set takes its place, and tells behind it."""
+
+    def begin(self) -> None:
+        """This process finishes now; the job's lock is held."""
+
+    def check(self) -> None:
+        """Raises Locked where another process has taken its turn meanwhile."""
+
+    def end(self) -> None:
+        """The data set is whole."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +79,10 @@ class Job:
     buys: frozenset[str] | None = None
     """Stages that may ask for what the ledger does not hold; None: all."""
     deadline: Deadline | None = None
-    shares: int = 1
-    """So many processes buy for it at once (share.py)."""
+    workers: int = 0
+    """So many processes buy for it at once (cluster/); 0: this one, alone."""
+    ending: Ending | None = None
+    """Who else may finish it."""
     trust_finish: bool = False
     """Take answers as whole of which the endpoint does not say how they ended."""
     stop_when_kept_below: float | None = None
@@ -83,9 +98,12 @@ class Job:
     def is_replacing(self) -> bool:
         return self.replacement is not None and self.replacement.is_allowed
 
-    @property
-    def judge(self) -> Callable[[int], None] | None:
-        return self.replacement.judge if self.replacement is not None else None
+    def judge(self, records: int) -> None:
+        """Raises where a set of so many records may not take the place of what stands in `out`."""
+        if self.replacement is not None:
+            self.replacement.judge(records)
+        if self.ending is not None:
+            self.ending.check()
 
     @property
     def decides(self) -> bytes:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from blossom_data import __version__
 from blossom_data.counters import Counters
-from blossom_data.engine import Asker, Engine, Outcome, Work
+from blossom_data.engine import Asker, Engine, Feed, Outcome, Work
 from blossom_data.errors import ConfigError, Interrupted
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
@@ -65,6 +65,8 @@ def run_job(job: Job) -> dict[str, Any]:
     with open_ledger(job) as ledger, _writer(job) as writer:
         if job.replacement is not None:
             job.replacement.refuse()
+        if job.ending is not None:
+            job.ending.begin()
         blocks = Blocks(job.work, writer.notes, job.counters, decides=job.decides, size=job.shard_records)
         books = Books(writer, job.counters, blocks.identities)
         with asyncio.Runner(loop_factory=fastest_loop()) as runner, rare_collections():
@@ -75,6 +77,8 @@ def run_job(job: Job) -> dict[str, Any]:
         made = {"synthesize": job.rounds.describe()} if job.rounds is not None else {}
         about = {**describe(job, books), **made, **job.about, **_where_kept(job)}
         manifest = writer.finish(about, files={CARD: render_card(about, job.out.resolve().name)}, judge=job.judge)
+        if job.ending is not None:
+            job.ending.end()
         spent = spent_by_stage(ledger.totals(job.identity), job.spending, job.stages)
     return {**manifest, "out": str(job.out), "run": describe_run(job.counters) | {"spent": spent}}
 
@@ -120,12 +124,28 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[int, Outcome], None]) -> None:
-    """Sends `work` through the engine; raises as run_job."""
+def slots_of(job: Job) -> int:
+    """Calls that this process expects to have in flight at once: its part, where several work on the job."""
+    return -(-sum(endpoint.max_in_flight for endpoint in job.endpoints) // max(1, job.workers))
+
+
+def tasks_of(job: Job) -> int:
+    """Records that the engine works on at once; more than the calls in flight."""
+    slots = slots_of(job)
+    return max(1, 2 * slots + min(6 * slots, _MOST_RESTING))
+
+
+async def drive(
+    job: Job,
+    ledger: Ledger,
+    work: Iterable[Work] | Feed,
+    sink: Callable[[int, Outcome], None],
+    stopping: Callable[[Engine], contextlib.AbstractContextManager[None]] = lambda engine: contextlib.nullcontext(),
+) -> None:
+    """Sends `work` through the engine, `stopping` a block around that which may stop it; raises as run_job."""
     async with contextlib.AsyncExitStack() as stack:
         asker: Asker = NoEndpoint()
-        slots = sum(endpoint.max_in_flight for endpoint in job.endpoints)
-        workers = max(1, 2 * slots + min(6 * slots, _MOST_RESTING))
+        workers = tasks_of(job)
         if job.endpoints:
             from blossom_data.llm.money.account import Account
             from blossom_data.llm.pool import Pool
@@ -164,12 +184,13 @@ async def drive(job: Job, ledger: Ledger, work: Iterable[Work], sink: Callable[[
             trusts_finish=job.trust_finish,
             endpoints=job.endpoints,
         )
-        with _signals(engine), job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext():
+        deadline = job.deadline.stopping(engine) if job.deadline else contextlib.nullcontext()
+        with _signals(engine), deadline, stopping(engine):
             if job.rounds is not None:
                 feed = RoundsFeed(job.rounds, sink, job.counters)
                 await engine.run(feed, feed.hear)
             else:
-                await engine.run(Piped(work) if job.is_piped else work, sink)
+                await engine.run(Piped(work) if job.is_piped and isinstance(work, Iterable) else work, sink)
 
 
 def _sharing(address: PostgresAddress, pool: Pool) -> Sharing:
@@ -217,7 +238,7 @@ def _budget(job: Job, ledger: Ledger) -> Budget:
     asked = [price for endpoint in job.endpoints if (price := job.spending.price_of(endpoint.model)) is not None]
     job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
     # A batch is reserved whole before the first of its answers comes.
-    spending = job.spending.share_of_the_rest(job.shares, spent_usd=usd, spent_tokens=tokens)
+    spending = job.spending.share_of_the_rest(max(1, job.workers), spent_usd=usd, spent_tokens=tokens)
     return Budget(spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
 
 
@@ -238,7 +259,7 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
     if isinstance(job.ledger, Path):
         refuse_emptied(job.ledger, job.out)
     ledger = opening.open_ledger(
-        job.ledger, job=job.identity, is_shared=job.shares > 1, say=lambda told: job.counters.notes.update([told])
+        job.ledger, job=job.identity, is_shared=job.workers > 0, say=lambda told: job.counters.notes.update([told])
     )
     try:
         yield ledger

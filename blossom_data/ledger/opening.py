@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.ledger.address import LedgerAddress
 from blossom_data.ledger.lock import holder_of, lock_of
@@ -66,3 +66,12 @@ def ledger_holder(address: LedgerAddress) -> dict[str, str] | None:
     from blossom_data.ledger.postgres import snapshot
 
     return snapshot.holder_in(address)
+
+
+def work_at(address: LedgerAddress, job: str) -> dict[str, Any] | None:
+    """Who works together on `job` (an output) and how far they are, None where nobody does; raises LedgerError."""
+    if isinstance(address, Path):
+        return None
+    from blossom_data.ledger.postgres import snapshot
+
+    return snapshot.work_in(address, job)

@@ -15,7 +15,8 @@ from typing import Any
 from blossom_data.errors import ConfigError
 from blossom_data.ledger.address import LedgerAddress
 from blossom_data.ledger.lock import holder_of
-from blossom_data.ledger.opening import ledger_holder, look_into
+from blossom_data.ledger.opening import ledger_holder, look_into, work_at
+from blossom_data.ledger.place import job_of
 from blossom_data.pipelines.settings import Pipeline
 from blossom_data.publish.names import CURRENT, NAME
 from blossom_data.publish.retention import list_versions
@@ -36,6 +37,7 @@ def pipeline_state(pipeline: Pipeline) -> dict[str, Any]:
         "file": str(pipeline.file),
         "running": holder_of(pipeline.lock),
         "ledger_in_use": ledger_holder(pipeline.ledger),
+        "work": work_at(pipeline.ledger, job_of(pipeline.out)),
         "last": {name: last.get(name) for name in _LAST} if last else None,
         "out": str(pipeline.out),
         "records": manifest["records"] if manifest else None,

@@ -24,6 +24,8 @@ import orjson
 
 BUILDING = ".building"
 BLOCKS = ".blocks.json"
+PLACE = "place"
+"""In .building: by it processes on several machines know that they see the same storage."""
 NOTES, _NOTE = "block-*.json", "block-{:05d}.json"
 _KINDS = {"kept": ".", "rejects": "rejects"}
 _SHARD = re.compile(r"part-\d{5,}\.jsonl\.zst")
@@ -59,10 +61,12 @@ class Note:
 
 
 class BlockNotes:
-    """The notes in the data set folder `folder`; those that cannot be read count as absent."""
+    """The notes in the data set folder `folder`; those that cannot be read count as absent, all of them without one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._notes: dict[int, list[Note]] = {}
+        if folder is None:
+            return
         building = folder / BUILDING
         for file in sorted(building.glob(NOTES)):
             self._add(file.stem.removeprefix("block-"), building, _read(file))

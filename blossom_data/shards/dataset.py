@@ -29,7 +29,7 @@ import orjson
 import zstandard
 
 from blossom_data.errors import BlossomError, ConfigError, Locked, is_full, system_hint
-from blossom_data.shards.block_notes import BLOCKS, BUILDING, NOTES, BlockNotes, Note, note_file, sha256_of
+from blossom_data.shards.block_notes import BLOCKS, BUILDING, NOTES, PLACE, BlockNotes, Note, note_file, sha256_of
 from blossom_data.shards.folder import (
     CARD,
     FORMAT,
@@ -44,10 +44,10 @@ SHARD_RECORDS = 10_000
 _LEVEL = 3
 # What JSON leaves as it is: DEL and C1, bidirectional controls, line separators, lone surrogates.
 _STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_SPACE_HINT = "what was bought is in the ledger; mend it or free some space, and run the same command again"
+SPACE_HINT = "what was bought is in the ledger; mend it or free some space, and run the same command again"
 
 
-def write_atomic(path: Path, data: bytes, *, hint: str = _SPACE_HINT) -> None:
+def write_atomic(path: Path, data: bytes, *, hint: str = SPACE_HINT) -> None:
     """Replaces `path` by `data`: a reader sees the old file or the new one, a power cut included.
 
     Raises:
@@ -214,7 +214,7 @@ class DatasetWriter:
         try:
             self._close_shards()
         except OSError as why:
-            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=SPACE_HINT) from why
         name = f"part-{block:05d}."
         shards = {
             kind: [shard for shard in writer.shards[-1:] if shard["file"].startswith(name)]
@@ -238,12 +238,12 @@ class DatasetWriter:
                     _give_name(path, writer.folder / path.name)
                     writer.shards.append(shard)
         except OSError as why:
-            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=SPACE_HINT) from why
         self._noted[block] = note.about
 
     def _clean(self) -> None:
         """Removes what an unfinished run left, but for its notes and the shards that they name."""
-        keep = self.notes.files_in(self.building)
+        keep = {*self.notes.files_in(self.building), self.building / PLACE}
         for file in self.building.rglob("*"):
             if file not in keep and not file.is_dir():
                 file.unlink()
@@ -254,7 +254,7 @@ class DatasetWriter:
             self._kept.write(index, kept)
             self._rejects.write(index, rejects)
         except OSError as why:
-            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=_SPACE_HINT) from why
+            raise BlossomError(f"cannot write to {self.building}: {why.strerror}", hint=SPACE_HINT) from why
 
     def finish(
         self,
@@ -296,7 +296,7 @@ class DatasetWriter:
             self._switch(manifest)
             self._is_resumed, self._made = False, []
         except OSError as why:
-            raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=_SPACE_HINT) from why
+            raise BlossomError(f"cannot finish {self.folder}: {why.strerror}", hint=SPACE_HINT) from why
         return manifest
 
     def _drop_outdated(self) -> None:

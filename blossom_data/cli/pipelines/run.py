@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from blossom_data.cli.flags.common import CommonOfLong
 from blossom_data.cli.flags.endpoint import AddressFlags
 from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
 from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import switch
+from blossom_data.cli.flags.workers import Workers
 from blossom_data.cli.jobs import finish, refuse
 from blossom_data.cli.pipelines.job import build_job, replacement_of
 from blossom_data.errors import ConfigError
@@ -27,25 +26,11 @@ def command(
     scale: Scale,
     asking: PipelineAsking,
     replacing: Replace,
+    workers: Workers,
     common: CommonOfLong,
     dry_run: Annotated[
         bool, switch("--dry-run", help="As `plan`: print what would be asked and its cost; call nothing.")
     ] = False,
-    share: Annotated[
-        str,
-        typer.Option(
-            "--share",
-            metavar="N/OF",
-            help="Be one of several processes, on any machines, that buy for this run: ask for the N-th of OF shares "
-            "of the input and write nothing. The run without --share writes, and buys what is missing.",
-        ),
-    ] = "",
-    workers: Annotated[
-        int,
-        typer.Option(
-            "--workers", min=1, max=256, metavar="N", help="Buy with N processes on this machine, then write."
-        ),
-    ] = 1,
     show_config: Annotated[
         bool, switch("--show-config", help="Print each setting with its origin, and do nothing else.")
     ] = False,
@@ -74,17 +59,13 @@ def command(
         from blossom_data.cli.pipelines.plan import plan_pipeline
 
         return plan_pipeline(opened, wanted)
-    if share and workers > 1:
-        raise ConfigError("--workers starts a process for each share", hint="leave out --share, or --workers")
-    if share:
-        from blossom_data.cli.pipelines.shares import buy
-
-        return buy(build_job(opened, wanted), share, common)
     refuse(replacement_of(opened, wanted))
-    if workers > 1:
-        from blossom_data.cli.pipelines.shares import buy_with_workers
+    if workers.workers > 1 or workers.executor != "processes":
+        from blossom_data.cli.pipelines.workers import run_with_workers
 
-        buy_with_workers(build_job(opened, wanted), workers, common)
+        return run_with_workers(lambda: build_job(opened, wanted), workers, common)
+    if workers.address:
+        raise ConfigError("--address is that of a Ray cluster", hint="give --executor ray too")
     return finish(build_job(opened, wanted), common)
 
 

@@ -22,6 +22,7 @@ from blossom_data.refresh.folder_state import folder_state
 from blossom_data.refresh.state import pipeline_state, root_state
 
 _NAME = 12
+_SILENT_S = 15.0
 _TOTALS = ("stage", "model", "replies", "tokens in", "tokens out")
 
 
@@ -168,6 +169,7 @@ def _pipeline(state: dict[str, Any]) -> list[str | Columns]:
     rows = [("running", _holder(state["running"]))]
     if state["ledger_in_use"] is not None and state["running"] is None:
         rows.append(("ledger", f"in use: {_holder(state['ledger_in_use'])}"))
+    rows += _work(state["work"])
     if last := state["last"]:
         told = f"{last['outcome']} (exit {last['exit_code']}), {last['calls']:,} calls, ended {last['ended']}"
         rows.append(("last refresh", told))
@@ -189,6 +191,18 @@ def _pipeline(state: dict[str, Any]) -> list[str | Columns]:
         for row in ledger["totals"]
     ]
     return [*parts, *([Columns(totals, _TOTALS, right=(2, 3, 4), indent=4)] if totals else [])]
+
+
+def _work(work: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
+    """A run that several work on: how far it is, and a line for each worker."""
+    if work is None:
+        return
+    of = "" if work["blocks"] is None else f" of {work['blocks']:,}"
+    yield "workers", f"{work['done']:,}{of} blocks done, {work['records']:,} records, since {work['began']}"
+    for worker in work["workers"]:
+        held = ", ".join(map(str, worker["blocks"])) or "none"
+        silent = f", last heard of {worker['silent_s']:,.0f} s ago" if worker["silent_s"] > _SILENT_S else ""
+        yield "", f"{_holder(worker)}: block {held}, {worker['records']:,} records through{silent}"
 
 
 def _root(state: dict[str, Any]) -> list[str | Columns]:

@@ -4,6 +4,7 @@
     blossom_data.totals(at, job, stage, model, replies, tokens_in, tokens_out, tokens_cached)
     blossom_data.facts(name, value)     blossom_data.failures(at, key, stage, status, cause, detail)
     blossom_data.migrations(number, at)
+    blossom_data.runs, workers, blocks      who works on what just now (claims.py)
     blossom_data.rate_windows, leases       what processes at work hold of rates and budgets (rate_leases.py)
 
 `totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
@@ -32,6 +33,25 @@ MIGRATIONS = (
     CREATE TABLE blossom_data.failures(
         at double precision NOT NULL, key bytea NOT NULL, stage text NOT NULL, status integer NOT NULL,
         cause text NOT NULL, detail text NOT NULL);
+    """,
+    """
+    CREATE TABLE blossom_data.runs(
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, job text NOT NULL UNIQUE, identity text NOT NULL,
+        began timestamptz NOT NULL DEFAULT now(), place text NOT NULL DEFAULT '', next integer NOT NULL DEFAULT 0,
+        blocks integer, finisher bigint NOT NULL DEFAULT 0);
+    CREATE TABLE blossom_data.workers(
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        run bigint NOT NULL REFERENCES blossom_data.runs ON DELETE CASCADE, name text NOT NULL,
+        began timestamptz NOT NULL DEFAULT now(), lease_s double precision NOT NULL,
+        seen timestamptz NOT NULL DEFAULT now(), sees_place boolean NOT NULL DEFAULT false,
+        records bigint NOT NULL DEFAULT 0);
+    CREATE INDEX ON blossom_data.workers(run);
+    CREATE TABLE blossom_data.blocks(
+        run bigint NOT NULL REFERENCES blossom_data.runs ON DELETE CASCADE, block integer NOT NULL,
+        worker bigint REFERENCES blossom_data.workers ON DELETE SET NULL, token bigint NOT NULL DEFAULT 0,
+        records integer NOT NULL DEFAULT 0, is_done boolean NOT NULL DEFAULT false, PRIMARY KEY (run, block));
+    CREATE INDEX ON blossom_data.blocks(worker) WHERE worker IS NOT NULL;
+    CREATE SEQUENCE blossom_data.tokens;
     """,
     """
     CREATE TABLE blossom_data.rate_windows(

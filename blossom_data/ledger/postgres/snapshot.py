@@ -139,8 +139,47 @@ def holder_in(address: PostgresAddress) -> dict[str, str] | None:
     return _who(*row) if row else None
 
 
+def work_in(address: PostgresAddress, job: str) -> dict[str, Any] | None:
+    """Who works on the run of `job`, and how far it is; None where nobody has begun one that is not finished.
+
+    {"began": "...", "blocks": 40, "done": 12, "records": 120000, "workers": [
+        {"pid": "4711", "host": "gpu3", "since": "...", "blocks": [12, 14], "records": 3100, "silent_s": 1.2}]}
+    """
+    run = (
+        "SELECT id, began, blocks, count(block) FILTER (WHERE is_done), coalesce(sum(records), 0)::int8 "
+        "FROM blossom_data.runs LEFT JOIN blossom_data.blocks ON run = id WHERE job = %s GROUP BY id"
+    )
+    workers = (
+        "SELECT name, began, array_remove(array_agg(block ORDER BY block), NULL), workers.records, "
+        "extract(epoch FROM now() - seen)::float8 FROM blossom_data.workers LEFT JOIN blossom_data.blocks "
+        "ON worker = id WHERE workers.run = %s GROUP BY id ORDER BY id"
+    )
+
+    def look(database: Any) -> dict[str, Any] | None:
+        if database.execute("SELECT to_regclass('blossom_data.runs')").fetchone()[0] is None:
+            return None
+        found = database.execute(run, (job,)).fetchone()
+        if found is None:
+            return None
+        number, began, blocks, done, records = found
+        told = [
+            {**_who(name, since), "blocks": held, "records": through, "silent_s": round(silent_s, 1)}
+            for name, since, held, through, silent_s in database.execute(workers, (number,))
+        ]
+        return {
+            "began": began.isoformat(timespec="seconds"),
+            "blocks": blocks,
+            "done": done,
+            "records": records,
+            "workers": told,
+        }
+
+    with _looking(address) as (server, is_made):
+        return server.call(look) if is_made else None
+
+
 def _who(name: str, since: Any) -> dict[str, str]:
-    _, pid, host = [*name.split(" ", 2), "", ""][:3]
+    pid, host = [*name.removeprefix(f"{NAME} ").split(" ", 1), ""][:2]
     return {"pid": pid, "host": host, "since": since.isoformat(timespec="seconds")}
 
 
