@@ -150,7 +150,10 @@ async def drive(
             from blossom_data.llm.money.account import Account
             from blossom_data.llm.pool import Pool
 
-            account = Account(_budget(job, ledger), job.counters, ledger)
+            budget = _budget(job, ledger)
+            if isinstance(budget, contextlib.AbstractAsyncContextManager):
+                await stack.enter_async_context(budget)
+            account = Account(budget, job.counters, ledger)
             pool = Pool(
                 job.endpoints,
                 counters=job.counters,
@@ -233,21 +236,22 @@ def _batches(job: Job, pool: Pool, ledger: Ledger, account: Account) -> BatchAsk
 
 def _budget(job: Job, ledger: Ledger) -> Budget:
     """The budget of `job`, with what its earlier runs have spent."""
-    usd, tokens = spent_so_far(job, ledger)
+    usd, tokens = job.spending.spent(ledger.totals(job.identity))
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
     asked = [price for endpoint in job.endpoints if (price := job.spending.price_of(endpoint.model)) is not None]
     job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
+    address, limits = job.ledger, job.spending
+    if job.workers and isinstance(address, PostgresAddress) and (limits.budget_usd or limits.budget_tokens):
+        from blossom_data.ledger.postgres.budget_leases import BudgetLeases
+        from blossom_data.llm.money.leased_budget import LeasedBudget
+        from blossom_data.llm.rate_limits.sharing import member_name
+
+        def connect() -> BudgetLeases:
+            return BudgetLeases(address, job=job.identity, member=member_name())
+
+        return LeasedBudget(limits, connect=connect, spent_usd=usd, spent_tokens=tokens)
     # A batch is reserved whole before the first of its answers comes.
-    spending = job.spending.share_of_the_rest(max(1, job.workers), spent_usd=usd, spent_tokens=tokens)
-    return Budget(spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
-
-
-def spent_so_far(job: Job, ledger: Ledger) -> tuple[float, int]:
-    """USD, as far as prices are known, and tokens that all runs of `job` have spent."""
-    rows = ledger.totals(job.identity)
-    prices = [(row, job.spending.price_of(row.model)) for row in rows]
-    usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
-    return usd, sum(row.tokens_in + row.tokens_out for row in rows)
+    return Budget(limits, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
 
 
 @contextlib.contextmanager

@@ -21,10 +21,8 @@ from typing import Any, Self
 import zstandard
 
 from blossom_data.counters import Counters
-from blossom_data.engine import Engine
 from blossom_data.errors import ConfigError, Interrupted, Locked
 from blossom_data.executors.cluster.claimed_blocks import ClaimedBlocks
-from blossom_data.executors.cluster.limits import SharedBudget
 from blossom_data.executors.identity import code_digest, what_is_asked
 from blossom_data.executors.job import Job
 from blossom_data.executors.local import drive, fastest_loop, open_ledger, rare_collections
@@ -153,14 +151,7 @@ class Worker:
             try:
                 self._stop.check()
                 with asyncio.Runner(loop_factory=fastest_loop()) as runner, rare_collections():
-                    budget = SharedBudget(job, ledger)
-
-                    @contextmanager
-                    def stopping(engine: Engine) -> Iterator[None]:
-                        with feed.stopping(engine), budget.stopping(engine):
-                            yield
-
-                    runner.run(drive(job, ledger, feed, feed.take_outcome, stopping))
+                    runner.run(drive(job, ledger, feed, feed.take_outcome, feed.stopping))
             finally:
                 self._stop.hear()
                 feed.close()

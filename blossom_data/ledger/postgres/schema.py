@@ -8,7 +8,7 @@
     blossom_data.rate_windows, leases       what processes at work hold of rates and budgets (rate_leases.py)
 
 `totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
-for the commit of the others. Old rows are summed up when a ledger is opened.
+for the commit of the others. Old rows are summed up when a ledger is opened, and when a budget reads too many.
 
 Look into it by hand: psql URL -c "select stage, model, count(*) from blossom_data.replies group by 1, 2".
 """
@@ -67,7 +67,10 @@ MIGRATIONS = (
 VERSION = len(MIGRATIONS)
 _LOCK = 0x626C6F73736F6D
 """The advisory lock under which tables are made and changed."""
-_SUM_UP_ROWS, _SUM_UP_AGE_S = 10_000, 3600.0
+_SUM_UP_ROWS, _SUM_UP_AGE_S, _SUM_UP_S = 10_000, 60.0, 10.0
+"""Of so many rows those older than a minute become one each ten seconds, job, stage and model ..."""
+_PACE_AGE_S = 3600.0
+"""... and those older than that, of which nobody asks how fast they came, one each job, stage and model."""
 
 PUT = """
 WITH stored AS (
@@ -130,6 +133,7 @@ def sum_up_totals(database: Any, now_s: float) -> None:
         database.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         database.execute(
             "WITH old AS (DELETE FROM blossom_data.totals WHERE at < %s RETURNING *) INSERT INTO blossom_data.totals "
-            f"SELECT max(at), job, stage, model, {SUMS} FROM old GROUP BY job, stage, model",
-            (now_s - _SUM_UP_AGE_S,),
+            f"SELECT max(at), job, stage, model, {SUMS} FROM old "
+            f"GROUP BY job, stage, model, CASE WHEN at < %s THEN 0 ELSE floor(at / {_SUM_UP_S}) END",
+            (now_s - _SUM_UP_AGE_S, now_s - _PACE_AGE_S),
         )
