@@ -63,7 +63,8 @@ def command(
     if workers.workers > 1 or workers.executor != "processes":
         from blossom_data.cli.pipelines.workers import run_with_workers
 
-        return run_with_workers(lambda: build_job(opened, wanted), workers, common)
+        keys = [str(endpoint["key_env"]) for endpoint in opened.endpoints if "key_env" in endpoint]
+        return run_with_workers(build_job(opened, wanted), workers, common, keys=keys)
     if workers.address:
         raise ConfigError("--address is that of a Ray cluster", hint="give --executor ray too")
     return finish(build_job(opened, wanted), common)

@@ -16,6 +16,7 @@ from blossom_data.cli.flags.values import switch
 from blossom_data.cli.flags.workers import Lease
 from blossom_data.pipelines.environment import load_environment
 from blossom_data.pipelines.load import open_pipeline
+from blossom_data.pipelines.settings import Pipeline
 
 
 @as_command("worker")
@@ -49,13 +50,6 @@ def command(
     Example: blossom-data worker pipelines/math.toml --ledger postgresql://db/paid
     Example: srun -n 16 blossom-data worker pipelines/math.toml --of 16
     """
-    from blossom_data.cli.jobs import finish, refuse
-    from blossom_data.cli.pipelines.job import build_job, replacement_of
-    from blossom_data.cli.progress import Progress
-    from blossom_data.cli.stop_notice import telling_stops
-    from blossom_data.executors.cluster.worker import Worker
-    from blossom_data.executors.job import Job
-
     opened = open_pipeline(pipeline, scale=scale.scale)
     wanted = Wanted(
         common=common,
@@ -64,7 +58,19 @@ def command(
         dotenv=load_environment(opened),
         is_replacing=replacing.is_replacing,
     )
-    refuse(replacement_of(opened, wanted))
+    return _work(opened, wanted, lease_s=lease.lease_s, of=of, finishes=not no_finish)
+
+
+def _work(pipeline: Pipeline, wanted: Wanted, *, lease_s: float, of: int, finishes: bool) -> int:
+    from blossom_data.cli.jobs import finish, refuse
+    from blossom_data.cli.pipelines.job import build_job, replacement_of
+    from blossom_data.cli.progress import Progress
+    from blossom_data.cli.stop_notice import telling_stops
+    from blossom_data.executors.cluster.worker import Worker
+    from blossom_data.executors.job import Job
+
+    common = wanted.common
+    refuse(replacement_of(pipeline, wanted))
     shown = ExitStack()
     is_finished = False
 
@@ -75,18 +81,16 @@ def command(
         is_finished = True
         return code
 
-    worker = Worker(lambda: build_job(opened, wanted), None if no_finish else finish_it, lease_s=lease.lease_s, of=of)
+    worker = Worker(lambda: build_job(pipeline, wanted), finish_it if finishes else None, lease_s=lease_s, of=of)
     counters, job = worker.counters, worker.job
     with telling_stops(job.label, counters, job.ledger, is_told=not common.is_quiet and not common.is_json), shown:
         shown.enter_context(Progress(job.label, counters, is_quiet=common.is_quiet))
         code = worker.work()
     if not is_finished:
-        told = {"stage": job.label, "out": str(job.out), "worked_on": counters.kept + counters.rejected.total()}
+        worked_on = counters.kept + counters.rejected.total() + counters.failed.total()
         if common.is_json:
-            output.json_result(told)
+            output.json_result({"stage": job.label, "out": str(job.out), "worked_on": worked_on})
         elif not common.is_quiet:
-            output.say(
-                f"this worker is done: {told['worked_on']:,} records, {counters.calls:,} calls; {job.out} is "
-                + ("left to another" if no_finish else "finished")
-            )
+            state = "finished" if finishes else "left to another"
+            output.say(f"this worker is done: {worked_on:,} records, {counters.calls:,} calls; {job.out} is {state}")
     return code

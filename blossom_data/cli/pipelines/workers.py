@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from blossom_data.cli import output
@@ -28,8 +28,11 @@ _OF_RUN = {"--workers": True, "--executor": True, "--address": True, "--json": F
 """Flags that are for the first process alone, and whether a value follows."""
 
 
-def run_with_workers(make_job: Callable[[], Job], flags: Workers, common: Common) -> int:
+def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable[str]) -> int:
     """Has the workers buy and write blocks, then finishes the run; gives the exit code.
+
+    Args:
+        keys: names of the variables that hold the endpoints' keys.
 
     Raises:
         ConfigError: several cannot work on the job, or Ray is not there.
@@ -37,14 +40,13 @@ def run_with_workers(make_job: Callable[[], Job], flags: Workers, common: Common
         WorkerFailed: one ended with an error, and blocks are left; the same command again goes on.
     """
     is_followed = wants_to_follow(common)
-    job = make_job()
     with claims_of(job, lease_s=flags.lease.lease_s) as claims:
         worker = [sys.executable, "-m", "blossom_data", "worker", "--no-finish", "--quiet", "--of", str(flags.workers)]
         argv = [*worker, *_for_worker(sys.argv[2:])]
         if flags.executor == "ray":
             from blossom_data.executors.cluster.ray_workers import driver_command
 
-            driver = driver_command(argv, workers=flags.workers, address=flags.address, variables=_variables())
+            driver = driver_command(argv, workers=flags.workers, address=flags.address, variables=_variables(keys))
             fleet = Fleet([driver], restarts=0, on_loss=_nothing, name="Ray")
         else:
             fleet = Fleet([argv] * flags.workers, restarts=_RESTARTS, on_loss=lambda pid: _strike_off(claims, pid))
@@ -90,9 +92,9 @@ def _nothing(pid: int) -> None:
     """Ray tells of its workers itself."""
 
 
-def _variables() -> list[str]:
+def _variables(keys: Iterable[str]) -> list[str]:
     """Names of the variables by which a worker elsewhere finds endpoint, keys and ledger as this process does."""
-    return [name for name in os.environ if name.startswith(("BLOSSOM_", "OPENAI_", "PG"))]
+    return sorted({*keys, *(name for name in os.environ if name.startswith(("BLOSSOM_", "OPENAI_", "PG")))})
 
 
 def _why(fleet: Fleet, standing: Standing) -> BlossomError:

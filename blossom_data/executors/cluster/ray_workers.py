@@ -12,6 +12,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from blossom_data.errors import ConfigError, extra_hint
+from blossom_data.errors import ConfigError, StoppedEarly, extra_hint
 from blossom_data.llm.engines.supervisor import dying_with_parent
 
 _CPUS = 0.1
@@ -35,6 +36,7 @@ _DRAINED_S = 60.0
 _LOOK_S = 0.5
 _CONNECT_S = 3.0
 _LAST_BYTES = 4_000
+_ANSI = re.compile("\x1b\\[[0-9;]*m")
 
 
 def driver_command(worker: Sequence[str], *, workers: int, address: str, variables: Sequence[str]) -> list[str]:
@@ -116,6 +118,7 @@ class _Driver:
         self._words, self._workers = settings["worker"][1:], settings["workers"]
         self._address = settings["address"]
         self._variables = {name: os.environ[name] for name in settings["variables"] if name in os.environ}
+        self._restarts = _RESTARTS * self._workers
         self._got: list[int] = []
 
     def run(self) -> int:
@@ -127,11 +130,10 @@ class _Driver:
         except (ConnectionError, ValueError, RuntimeError) as why:
             _tell(f"no Ray cluster answers at {self._address}: {str(why).splitlines()[0]}", _START_HINT)
             return ConfigError.exit_code
+        self._head = ray.get_runtime_context().gcs_address
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._note)
-        kind = ray.remote(num_cpus=_CPUS, max_restarts=_RESTARTS, max_task_retries=_RESTARTS, max_concurrency=3)(
-            RayWorker
-        )
+        kind = ray.remote(num_cpus=_CPUS, max_restarts=_RESTARTS, max_concurrency=3)(RayWorker)
         self._actors = [kind.remote() for _ in range(self._workers)]
         self._placed = {actor.ping.remote(): actor for actor in self._actors}
         self._running = {self._begin(actor): actor for actor in self._actors}
@@ -143,19 +145,13 @@ class _Driver:
     def _watch(self, ray: Any) -> int:
         """Until all workers have ended, or those that Ray has no room for are the only ones left."""
         codes: list[int] = []
-        restarts, began_s, is_placed, stopped_s = _RESTARTS * self._workers, time.monotonic(), False, 0.0
+        began_s, is_placed, stopped_s = time.monotonic(), False, 0.0
         while self._running:
             ready, _ = ray.wait(list(self._running), num_returns=1, timeout=_LOOK_S)
             placed = set(ray.wait(list(self._placed), num_returns=len(self._placed), timeout=0)[0])
             is_placed = is_placed or bool(placed)
-            for one in ready:
-                actor = self._running.pop(one)
-                code = self._ended(ray, one)
-                if code < 0 and restarts and not self._got:
-                    restarts -= 1
-                    self._running[self._begin(actor)] = actor
-                else:
-                    codes.append(code)
+            ended = (self._ended(ray, one, self._running.pop(one)) for one in ready)
+            codes += [code for code in ended if code is not None]
             if self._got and not stopped_s:
                 stopped_s = time.monotonic()
                 for actor in self._running.values():
@@ -170,20 +166,37 @@ class _Driver:
                 _tell(
                     f"Ray placed no worker in {_PLACED_S:g} s", f"look at `ray status`: each needs {_CPUS:g} CPUs free"
                 )
-                return 4
+                return StoppedEarly.exit_code
         if self._got:
             return 128 + self._got[0]
         return 0 if 0 in codes else next((code for code in codes if code > 0), 1)
 
-    def _ended(self, ray: Any, one: Any) -> int:
+    def _ended(self, ray: Any, one: Any, actor: Any) -> int | None:
+        """The exit code of a worker; None where it was lost and begins again."""
+        told, code = "", -1
         try:
             code, told = ray.get(one)
         except ray.exceptions.RayError as why:
-            _tell(f"a worker was lost with its machine: {str(why).splitlines()[0]}", "the same command again goes on")
-            return 4
-        if code > 0:
-            sys.stderr.write(told if told.endswith("\n") else told + "\n")
-        return int(code)
+            lines = [line for line in _ANSI.sub("", str(why)).splitlines() if line.strip()]
+            told = f"error: a worker was lost: {' ... '.join(dict.fromkeys((lines[0], lines[-1])))}\n"
+            if not self._has_head(ray):
+                _tell("the head of the Ray cluster went away", f"{_START_HINT}; then the same command again goes on")
+                return StoppedEarly.exit_code
+        if code < 0 and self._restarts and not self._got:
+            self._restarts -= 1
+            self._running[self._begin(actor)] = actor
+            return None
+        if code:
+            sys.stderr.write(told)
+        return int(code) if code >= 0 else StoppedEarly.exit_code
+
+    def _has_head(self, ray: Any) -> bool:
+        host, _, port = str(self._head).rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), timeout=_CONNECT_S).close()
+        except (OSError, ValueError):
+            return False
+        return True
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._got.append(number)
