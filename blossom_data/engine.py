@@ -350,8 +350,8 @@ class Engine:
         except RecordRefused as why:
             self.ledger.note_failure(key, ask.stage, why.status, str(why), why.body)
             raise
-        await self.ledger.put(key, ask, reply)
-        return replace(reply, key=key.hex())
+        stored = await self.ledger.put(key, ask, reply)
+        return replace(reply, key=key.hex()) if stored is None else stored
 
     def _count_use(self, ask: Ask, model: str, reply: Reply, outcome: Outcome) -> Reply:
         self._watch_replies.saw(reply)

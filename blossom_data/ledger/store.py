@@ -28,8 +28,8 @@ class Ledger(Protocol):
         """The stored reply of `key`, or None; to be awaited where the ledger is on another machine."""
         ...
 
-    def put(self, key: bytes, ask: Ask, reply: Reply) -> Awaitable[None]:
-        """Stores `reply`; what is awaited ends when it is durable.
+    def put(self, key: bytes, ask: Ask, reply: Reply) -> Awaitable[Reply | None]:
+        """Stores `reply`; what is awaited ends when it is durable, with the one to use where another came before it.
 
         Raises:
             LedgerError: it could not be made durable.

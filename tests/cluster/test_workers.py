@@ -68,6 +68,23 @@ def test_workers_that_were_started_by_hand_finish_together(tmp_path: Path, datab
     assert run(tmp_path, tmp_path, "status", name, "--json").json["work"] is None
 
 
+def test_workers_that_ask_the_same_at_once_use_one_reply(tmp_path: Path, database: str) -> None:
+    name = pipeline(tmp_path, database, count=20)
+    text = (tmp_path / name).read_text()
+    source = text[text.index("[[source]]") :]
+    (tmp_path / name).write_text(text + source.replace("rows.jsonl", "same.jsonl"))
+    (tmp_path / "same.jsonl").write_bytes((tmp_path / "rows.jsonl").read_bytes())
+    with Loopback(lambda request: f"answer {request.count} to: {request.text}") as server:
+        at = ("--base-url", server.base_url, "--model", "m")
+        server.holds = lambda request: server.max_in_flight < 2
+        done = run(tmp_path, tmp_path, "run", name, *at, "--workers", 2, "--json")
+        assert (done.code, done.json["kept"]) == (0, 40), done.err
+        assert server.bought_twice > 0
+        (tmp_path / "again.toml").write_text((tmp_path / name).read_text().replace('out = "out"', 'out = "again"'))
+        assert run(tmp_path, tmp_path, "run", "again.toml", *at, "--json").json["run"]["calls"] == 0
+    assert shards(tmp_path / "again") == shards(tmp_path / "out")
+
+
 def test_a_killed_worker_costs_what_it_had_in_flight(tmp_path: Path, database: str) -> None:
     name = pipeline(tmp_path, database)
     with Loopback(latency_s=0.05) as server:

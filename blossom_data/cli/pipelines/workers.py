@@ -63,8 +63,10 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
             raise _why(fleet, standing)
         while True:
             try:
-                return finish(replace(job, ending=Finishing(claims)), common)
+                return finish(job if standing.is_gone else replace(job, ending=Finishing(claims)), common)
             except Locked:
+                if job.counters.read:
+                    raise
                 # Another worker finishes; what it writes is taken over as it is.
                 time.sleep(_TELL_S)
 
@@ -94,7 +96,8 @@ def _nothing(pid: int) -> None:
 
 def _variables(keys: Iterable[str]) -> list[str]:
     """Names of the variables by which a worker elsewhere finds endpoint, keys and ledger as this process does."""
-    return sorted({*keys, *(name for name in os.environ if name.startswith(("BLOSSOM_", "OPENAI_", "PG")))})
+    shared = ("BLOSSOM_", "OPENAI_", "PG", "XDG_STATE_HOME")
+    return sorted({*keys, *(name for name in os.environ if name.startswith(shared))})
 
 
 def _why(fleet: Fleet, standing: Standing) -> BlossomError:

@@ -32,6 +32,8 @@ from blossom_data.ledger.postgres.claims import LEASE_S, Claims, LeaseLost, Stan
 from blossom_data.shards import SharedBuilding, refuse_foreign_folder, sees_place
 
 _LOOK_S = 0.5
+_ENDING_S = 5.0
+"""How long a worker that has just begun waits for a run of its output that goes on alone, and may be at its end."""
 _MARK_S = 2.0
 """How long the mark on the storage of the run is looked for: who makes it may be doing so just now."""
 _STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -102,6 +104,7 @@ class Worker:
         self._claims = claims_of(self.job, lease_s=lease_s)
         self._building: SharedBuilding | None = None
         self._has_place = False
+        self._began_s = time.monotonic()
         self._stop = _Signals()
 
     def work(self) -> int:
@@ -128,7 +131,7 @@ class Worker:
             if standing.is_gone:
                 return 0
             if standing.is_free:
-                self._buy(claims, standing)
+                self._try_to_buy(claims, standing)
             elif not standing.is_bought:
                 time.sleep(_LOOK_S)
             elif self._finish is None:
@@ -141,9 +144,24 @@ class Worker:
             claims.join()
         return None
 
-    def _buy(self, claims: Claims, standing: Standing) -> None:
-        """Goes through the input once, and works on what it can claim."""
-        job = replace(self._take_job(), workers=max(self._of, standing.workers), counters=self.counters)
+    def _try_to_buy(self, claims: Claims, standing: Standing) -> None:
+        """Goes through the input once, unless a run of this output goes on alone; one that ends just now is waited for.
+
+        Raises:
+            Locked: it does not end.
+        """
+        job = self._take_job()
+        try:
+            self._buy(job, claims, standing)
+        except Locked:
+            self._fresh = job
+            if time.monotonic() > self._began_s + _ENDING_S:
+                raise
+            time.sleep(_LOOK_S)
+
+    def _buy(self, fresh: Job, claims: Claims, standing: Standing) -> None:
+        """Works on what it can claim."""
+        job = replace(fresh, workers=max(self._of, standing.workers), counters=self.counters)
         allow_open_files(job.endpoints)
         with open_ledger(job) as ledger:
             self._find_place(claims)
@@ -199,8 +217,7 @@ class Worker:
             with self._stop.left_alone():
                 return finish(job)
         except Locked:
-            # Its input was not read yet.
-            self._fresh = job
+            self._fresh = None if job.counters.read else job
             time.sleep(_LOOK_S)
             return None
 

@@ -1,7 +1,8 @@
 """The ledger in PostgreSQL: many processes on many machines at once; of each, a thread commits and another reads.
 
-What several processes ask at the same moment may be bought by each of them; what is stored is never bought again by
-any. Two runs of one job (one output) are kept apart by an advisory lock, which goes with the connection.
+What several processes ask at the same moment may be bought by each of them, and all of them use the reply that was
+stored first; what is stored is never bought again by any. Two runs of one job (one output) are kept apart by an
+advisory lock, which goes with the connection.
 """
 
 from __future__ import annotations
@@ -77,6 +78,8 @@ class PostgresLedger:
             self._close_servers()
             raise
         self._written = Bitmap()
+        self._others: set[bytes] = set()
+        """Keys that we bought and another process had stored before us, until their replies are looked up."""
         self._jobs: deque[_Job] = deque()
         self._asked: deque[tuple[asyncio.AbstractEventLoop, asyncio.Future[Reply | None], bytes]] = deque()
         self._has_jobs, self._has_asked = threading.Event(), threading.Event()
@@ -95,8 +98,8 @@ class PostgresLedger:
         # A twin may have been stored, and its call have ended, between the look and now.
         return await self._look_up(key) if found is None and key in self._written else found
 
-    async def put(self, key: bytes, ask: Ask, reply: Reply) -> None:
-        """Stores `reply`; comes back when it is durable."""
+    async def put(self, key: bytes, ask: Ask, reply: Reply) -> Reply | None:
+        """Stores `reply`; comes back when it is durable, with the reply that another process stored before."""
         usage = reply.usage
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -105,6 +108,10 @@ class PostgresLedger:
         self._written.add(key)
         self._queue((PUT, row, (loop, done), self._journal.note(row)))
         await done
+        if key not in self._others:
+            return None
+        self._others.discard(key)
+        return await self._look_up(key)
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """Notes a call that brought no reply."""
@@ -202,7 +209,8 @@ class PostgresLedger:
         if self._broken is None:
             packed, others = self._packed(jobs), [job for job in jobs if job[0] is not PUT]
             try:
-                self._server.call(lambda database: _commit(database, packed, others))
+                stored = self._server.call(lambda database: _commit(database, packed, others))
+                self._others.update(row[0] for row in packed if row[0] not in stored)
             except LedgerError as why:
                 self._broken = why
             except Exception as why:  # a writer that dies of anything would leave all who wait for it waiting
@@ -272,12 +280,16 @@ def _answer(answers: Iterable[tuple[asyncio.Future[Reply | None], Reply | Except
             future.set_result(found)
 
 
-def _commit(database: Any, replies: list[tuple[Any, ...]], others: list[_Job]) -> None:
+def _commit(database: Any, replies: list[tuple[Any, ...]], others: list[_Job]) -> set[bytes]:
+    """Stores it all; gives the keys of the replies that were not there."""
+    stored: set[bytes] = set()
     with database.transaction():
         if replies:
-            database.execute(PUT, (*map(list, zip(*replies, strict=True)), time.time()))
+            done = database.execute(PUT, (*map(list, zip(*replies, strict=True)), time.time()), binary=True)
+            stored = {bytes(key) for (key,) in done}
         for statement, values, _, _ in others:
             database.execute(statement, values)
+    return stored
 
 
 def _text(text: str) -> str:

@@ -78,12 +78,14 @@ WITH stored AS (
     SELECT * FROM unnest(%s::bytea[], %s::text[], %s::text[], %s::float8[], %s::int8[], %s::int8[], %s::int8[],
                          %s::text[], %s::bytea[])
     ON CONFLICT (key) DO NOTHING
-    RETURNING stage, model, job, tokens_in, tokens_out, tokens_cached)
-INSERT INTO blossom_data.totals
-SELECT %s, job, stage, model, count(*), sum(tokens_in), sum(tokens_out), sum(tokens_cached)
-FROM stored GROUP BY job, stage, model
+    RETURNING key, stage, model, job, tokens_in, tokens_out, tokens_cached),
+counted AS (
+    INSERT INTO blossom_data.totals
+    SELECT %s, job, stage, model, count(*), sum(tokens_in), sum(tokens_out), sum(tokens_cached)
+    FROM stored GROUP BY job, stage, model)
+SELECT key FROM stored
 """
-"""Stores replies that are not there yet, and counts those alone: done twice, it counts once."""
+"""Stores replies that are not there yet, counts those alone (done twice, it counts once), and gives their keys."""
 BOOK = "INSERT INTO blossom_data.totals VALUES (%s, %s, %s, %s, 0, %s, %s, %s)"
 FACT = "INSERT INTO blossom_data.facts VALUES (%s, %s) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 FAIL = "INSERT INTO blossom_data.failures VALUES (%s, %s, %s, %s, %s, %s)"
