@@ -28,6 +28,7 @@ from blossom_data.executors.job import Job
 from blossom_data.executors.local import run_job
 from blossom_data.ledger.place import find_ledger, other_ledger
 from blossom_data.llm.batch.settings import PRICE_SHARE
+from blossom_data.llm.engines.replicas import spread
 from blossom_data.object_store import path_of
 from blossom_data.outputs.replacing import STDIN, Replacement
 from blossom_data.records import Record
@@ -103,7 +104,7 @@ def asking_job(job: Job, asking: Asking, records: str, *, is_quiet: bool) -> Job
     )
     return replace(
         job,
-        endpoints=(build_endpoint(flags, local),),
+        endpoints=spread(build_endpoint(flags, local), local.serving if local else None),
         serving=local.serving if local else None,
         ledger=ledger,
         batch=batch,

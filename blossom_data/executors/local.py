@@ -27,6 +27,7 @@ from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
 from blossom_data.ledger import opening
+from blossom_data.ledger.address import PostgresAddress
 from blossom_data.ledger.place import database_named, ledger_named, name_in, refuse_emptied
 from blossom_data.ledger.store import Ledger
 from blossom_data.llm.money.budget import Budget
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from blossom_data.llm.money.account import Account
     from blossom_data.llm.policy import Patience
     from blossom_data.llm.pool import Pool
+    from blossom_data.llm.rate_limits.sharing import Sharing
 
 _MOST_RESTING = 2_000
 """Records beyond two a slot that may wait out a 429 or a failure of their own, while others take their slots."""
@@ -123,8 +125,8 @@ def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 def slots_of(job: Job) -> int:
-    """Calls that may be in flight at once."""
-    return sum(endpoint.max_in_flight for endpoint in job.endpoints)
+    """Calls that this process expects to have in flight at once: its part, where several work on the job."""
+    return -(-sum(endpoint.max_in_flight for endpoint in job.endpoints) // max(1, job.workers))
 
 
 def tasks_of(job: Job) -> int:
@@ -148,7 +150,10 @@ async def drive(
             from blossom_data.llm.money.account import Account
             from blossom_data.llm.pool import Pool
 
-            account = Account(_budget(job, ledger), job.counters, ledger)
+            budget = _budget(job, ledger)
+            if isinstance(budget, contextlib.AbstractAsyncContextManager):
+                await stack.enter_async_context(budget)
+            account = Account(budget, job.counters, ledger)
             pool = Pool(
                 job.endpoints,
                 counters=job.counters,
@@ -156,8 +161,11 @@ async def drive(
                 patience=_patience(job),
                 memory=ledger,
                 account=account,
+                is_shared=isinstance(job.ledger, PostgresAddress),
             )
             await stack.enter_async_context(pool)
+            if isinstance(job.ledger, PostgresAddress):
+                await stack.enter_async_context(_sharing(job.ledger, pool))
             asker = pool
             if job.serving is not None:
                 from blossom_data.llm.engines.serve import Served
@@ -186,6 +194,14 @@ async def drive(
                 await engine.run(feed, feed.hear)
             else:
                 await engine.run(Piped(work) if job.is_piped and isinstance(work, Iterable) else work, sink)
+
+
+def _sharing(address: PostgresAddress, pool: Pool) -> Sharing:
+    """What shares the limits of the pool's endpoints with all who use the database."""
+    from blossom_data.ledger.postgres.rate_leases import Leases
+    from blossom_data.llm.rate_limits.sharing import Sharing, member_name
+
+    return Sharing(lambda: Leases(address, member=member_name()), pool.governors)
 
 
 def _patience(job: Job) -> Patience | None:
@@ -220,21 +236,22 @@ def _batches(job: Job, pool: Pool, ledger: Ledger, account: Account) -> BatchAsk
 
 def _budget(job: Job, ledger: Ledger) -> Budget:
     """The budget of `job`, with what its earlier runs have spent."""
-    usd, tokens = spent_so_far(job, ledger)
+    usd, tokens = job.spending.spent(ledger.totals(job.identity))
     job.counters.budget_usd, job.counters.spent_before_usd = job.spending.budget_usd, usd
     asked = [price for endpoint in job.endpoints if (price := job.spending.price_of(endpoint.model)) is not None]
     job.counters.price_origins = tuple(sorted({price.origin for price in asked}))
+    address, limits = job.ledger, job.spending
+    if job.workers and isinstance(address, PostgresAddress) and (limits.budget_usd or limits.budget_tokens):
+        from blossom_data.ledger.postgres.budget_leases import BudgetLeases
+        from blossom_data.llm.money.leased_budget import LeasedBudget
+        from blossom_data.llm.rate_limits.sharing import member_name
+
+        def connect() -> BudgetLeases:
+            return BudgetLeases(address, job=job.identity, member=member_name())
+
+        return LeasedBudget(limits, connect=connect, spent_usd=usd, spent_tokens=tokens)
     # A batch is reserved whole before the first of its answers comes.
-    spending = job.spending.share_of_the_rest(max(1, job.workers), spent_usd=usd, spent_tokens=tokens)
-    return Budget(spending, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
-
-
-def spent_so_far(job: Job, ledger: Ledger) -> tuple[float, int]:
-    """USD, as far as prices are known, and tokens that all runs of `job` have spent."""
-    rows = ledger.totals(job.identity)
-    prices = [(row, job.spending.price_of(row.model)) for row in rows]
-    usd = sum(price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached) for row, price in prices if price)
-    return usd, sum(row.tokens_in + row.tokens_out for row in rows)
+    return Budget(limits, spent_usd=usd, spent_tokens=tokens, opens_slowly=job.batch is None)
 
 
 @contextlib.contextmanager

@@ -32,6 +32,7 @@ from blossom_data.llm.refusals import MOST_ALIKE, Refusals, same_for_all
 from blossom_data.llm.structured import CANARY, Memory, Negotiation, names_format
 
 if TYPE_CHECKING:
+    from blossom_data.llm.rate_limits.shared_window import SharedWindow
     from blossom_data.llm.whereabouts import Served
 
 _BODY_CHARS = 4000
@@ -53,11 +54,12 @@ class Channel:
         negotiations: dict[tuple[str, str], Negotiation],
         memory: Memory | None = None,
         account: Account | None = None,
+        window: SharedWindow | None = None,
     ) -> None:
-        """`negotiations` is shared by the endpoints of a pool, by (base URL, model)."""
+        """`negotiations` is shared by the endpoints of a pool, by (base URL, model); `window` by all processes."""
         self.endpoint = endpoint
         self.client = Client(endpoint)
-        self.governor = Governor(endpoint, patience=patience, draw=draw)
+        self.governor = Governor(endpoint, patience=patience, draw=draw, window=window)
         self._counters, self._patience, self._draw = counters, patience, draw
         self._negotiations, self._memory = negotiations, memory
         self._account = account

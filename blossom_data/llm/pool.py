@@ -24,6 +24,8 @@ from blossom_data.errors import AuthError, ConfigError, EndpointError, EndpointM
 from blossom_data.llm.channel import Channel
 from blossom_data.llm.money.account import Account
 from blossom_data.llm.policy import Patience
+from blossom_data.llm.rate_limits.governor import Governor
+from blossom_data.llm.rate_limits.shared_window import windows_of
 from blossom_data.llm.structured import Memory, Negotiation
 
 _PASSED: dict[type[EndpointError], str] = {
@@ -45,8 +47,12 @@ class Pool:
         patience: Patience | None = None,
         memory: Memory | None = None,
         account: Account | None = None,
+        is_shared: bool = False,
     ) -> None:
         """`memory` keeps what was found out about endpoints, from run to run; `account` pays for each try.
+
+        Args:
+            is_shared: limits are shared with other processes: nothing is sent before they are leased (sharing.py).
 
         Raises:
             ConfigError: no endpoint at all, or endpoints of one role with different models.
@@ -54,6 +60,7 @@ class Pool:
         if not endpoints:
             raise ConfigError("no endpoint is configured", hint="give --base-url and --model")
         negotiations: dict[tuple[str, str], Negotiation] = {}
+        windows = windows_of(endpoints) if is_shared else [None] * len(endpoints)
         self._channels = [
             Channel(
                 endpoint,
@@ -63,8 +70,9 @@ class Pool:
                 negotiations=negotiations,
                 memory=memory,
                 account=account,
+                window=window,
             )
-            for number, endpoint in enumerate(endpoints)
+            for number, (endpoint, window) in enumerate(zip(endpoints, windows, strict=True))
         ]
         self._counters, self._seed = counters, seed
         self._is_stopping = False
@@ -82,6 +90,11 @@ class Pool:
 
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
+
+    @property
+    def governors(self) -> list[Governor]:
+        """Those of the endpoints, in their order."""
+        return [channel.governor for channel in self._channels]
 
     def model_for(self, stage: str) -> str:
         """The model that answers a stage: part of the ledger key.

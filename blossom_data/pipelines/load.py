@@ -20,7 +20,7 @@ from blossom_data.settings_file import read_table, wrong
 from blossom_data.toml_file import TomlFile, read_toml
 from blossom_data.toml_lines import KeyPath
 
-_ALONE = ("engine", "serve", "serve_start_s")
+_ALONE = ("engine", "serve", "serve_start_s", "replicas")
 """Settings of an endpoint that is the only one."""
 
 

@@ -220,6 +220,8 @@ class EndpointSettings:
     """Wall-clock deadline of one call, in seconds."""
     serve_start_s: Amount | None = None
     """Seconds that a local engine may take to start."""
+    replicas: Count | None = None
+    """Engines that `serve` starts, each at a port of its own."""
     weight: Positive | None = None
     """Share of the calls that this endpoint takes among those of its role."""
     roles: tuple[Annotated[str, OneOf(*STAGES, "judge")], ...] = ()

@@ -14,7 +14,6 @@ from blossom_data.cli.flags.engine import EngineEndpoint, plan_engine
 from blossom_data.cli.flags.evaluating import JudgeFlags, Tested, build_judge
 from blossom_data.cli.flags.judge_file import with_judge_file
 from blossom_data.cli.jobs import finish, refuse, run_shown, telling_other_ledger, terms_of, told_gate
-from blossom_data.config import Endpoint
 from blossom_data.counters import Counters
 from blossom_data.errors import ConfigError
 from blossom_data.evaluate.difference import read_scores
@@ -33,6 +32,7 @@ from blossom_data.evaluate.work import JUDGING, Manner, Planned, plan_work
 from blossom_data.executors.job import Job
 from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.place import find_ledger
+from blossom_data.llm.engines.replicas import spread
 from blossom_data.outputs.replacing import Replacement
 
 
@@ -89,7 +89,9 @@ def _job(
         is_allowed=tested.replace.is_replacing,
     )
     refuse(replacement, is_dry_run=flags.dry_run)
-    endpoints: tuple[Endpoint, ...] = (endpoint, judge) if judge is not None and _is_judged(planned) else (endpoint,)
+    endpoints = spread(endpoint, local.serving if local else None)
+    if judge is not None and _is_judged(planned):
+        endpoints = (*endpoints, judge)
     job = Job(
         label="evaluate",
         work=planned.work,

@@ -39,6 +39,16 @@ class EngineFlags:
             help="Start this engine for the run: 'vllm serve {model} --port {port}'. See docs/engines.md.",
         ),
     ] = ""
+    replicas: Annotated[
+        int | None,
+        typer.Option(
+            "--replicas",
+            min=1,
+            max=64,
+            metavar="N",
+            help="With --serve: so many engines, each at a port and with GPUs of its own. Each takes --max-in-flight.",
+        ),
+    ] = None
     serve_start_s: Annotated[
         float | None,
         typer.Option(
@@ -83,6 +93,12 @@ class EngineEndpoint:
             slots=local.slots,
         )
 
+    def all_of(self, endpoint: Endpoint) -> tuple[Endpoint, ...]:
+        """`endpoint`, at the address of each engine, within what it can do."""
+        from blossom_data.llm.engines.replicas import spread
+
+        return spread(self.fit(endpoint), self.serving)
+
     def fit(self, endpoint: Endpoint) -> Endpoint:
         """`endpoint`, at this address, within what the engine can do."""
         if self.slots is None:
@@ -112,12 +128,17 @@ def plan_engine(
     engine, serve = flags.engine or ENGINES[0], flags.serve
     if engine not in ENGINES:
         raise ConfigError(f"engine is {engine!r}", hint=f"one of {', '.join(ENGINES)}")
+    if (flags.replicas or 1) > 1 and "{port}" not in serve:
+        raise ConfigError(
+            "--replicas is for an engine that is started for the run, at any port", hint="put {port} into --serve"
+        )
     if engine == ENGINES[0] and not serve:
         return None
     if engine != ENGINES[0] and serve:
         raise ConfigError("--engine local and --serve each start an engine", hint="give one of them")
     if is_batched:
         raise ConfigError("--batch is for providers; a local engine has no batches", hint="leave out --batch")
+    from blossom_data.llm.engines.replicas import replicate
     from blossom_data.llm.engines.settings import plan_embedded, plan_served
 
     start_s = float(flags.serve_start_s or _START_S)
@@ -130,6 +151,10 @@ def plan_engine(
                     f"the engine will run on this machine, not at {base_url}", hint="put {port} into its command"
                 )
         key = Secret(os.environ.get("BLOSSOM_API_KEY", "").strip(), origin="BLOSSOM_API_KEY")
-        serving = plan_served(serve, model=model, base_url=base_url, log=log, start_s=start_s, api_key=key).serving
+
+        def plan(log: Path) -> Serving:
+            return plan_served(serve, model=model, base_url=base_url, log=log, start_s=start_s, api_key=key).serving
+
+        serving = replicate(plan, log, flags.replicas or 1) if (flags.replicas or 1) > 1 else plan(log)
         return EngineEndpoint(serving=serving, base_url=serving.base_url, model=model, api_key=key)
     return EngineEndpoint.of(plan_embedded(model, log=log, may_download=flags.allow_download, start_s=start_s))

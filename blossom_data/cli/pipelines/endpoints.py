@@ -23,7 +23,7 @@ _ENVIRONMENT = (
     ("base_url", "OPENAI_BASE_URL"),
     ("model", "BLOSSOM_MODEL"),
 )
-_OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "key_env", "roles", "weight", "name", "ca_file")
+_OF_THE_ADDRESS = ("engine", "serve", "serve_start_s", "replicas", "key_env", "roles", "weight", "name", "ca_file")
 """Settings of the file that go with its own address."""
 _OF_THE_ENGINE = tuple(field.name for field in fields(EngineFlags))
 _NOT_OF_AN_ENDPOINT = ("key_env", *_OF_THE_ENGINE)
@@ -83,7 +83,7 @@ def build_endpoints(listed: Sequence[Mapping[str, Any]], local: EngineEndpoint |
     """
     if local is not None:
         address = {"base_url": local.base_url, "model": local.model, "api_key": local.api_key}
-        return tuple(local.fit(_endpoint({**settings, **address}, is_one_host=True)) for settings in listed)
+        return local.all_of(_endpoint({**listed[0], **address}, is_one_host=True))
     hosts = {authority_of(str(settings["base_url"])) for settings in listed}
     for settings in listed:
         if not settings["base_url"]:

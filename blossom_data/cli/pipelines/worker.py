@@ -35,7 +35,7 @@ def command(
             min=1,
             max=10_000,
             metavar="N",
-            help="Workers that are expected: limits are divided by it, or by those at work where they are more.",
+            help="Workers that are expected: each takes on records for its part of --max-in-flight.",
         ),
     ] = 1,
     no_finish: Annotated[

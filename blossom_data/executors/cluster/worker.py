@@ -21,10 +21,8 @@ from typing import Any, Self
 import zstandard
 
 from blossom_data.counters import Counters
-from blossom_data.engine import Engine
 from blossom_data.errors import ConfigError, Interrupted, Locked
 from blossom_data.executors.cluster.claimed_blocks import ClaimedBlocks
-from blossom_data.executors.cluster.limits import SharedBudget, part_of
 from blossom_data.executors.identity import code_digest, what_is_asked
 from blossom_data.executors.job import Job
 from blossom_data.executors.local import drive, fastest_loop, open_ledger, rare_collections
@@ -87,7 +85,8 @@ class Worker:
         make_job: the job, anew with each pass through the input.
         finish: runs a job to its end, when all blocks are done; gives the exit code. None: others do that.
         lease_s: seconds without a sign of life after which others may claim its blocks.
-        of: so many workers are expected; limits are divided by that number, or by those at work where they are more.
+        of: so many workers are expected: each takes on records for its part of the calls in flight, or for a smaller
+            one where more are at work.
 
     Raises:
         ConfigError: several cannot work on the job.
@@ -162,7 +161,7 @@ class Worker:
 
     def _buy(self, fresh: Job, claims: Claims, standing: Standing) -> None:
         """Works on what it can claim."""
-        job = replace(part_of(fresh, max(self._of, standing.workers)), counters=self.counters)
+        job = replace(fresh, workers=max(self._of, standing.workers), counters=self.counters)
         allow_open_files(job.endpoints)
         with open_ledger(job) as ledger:
             self._find_place(claims)
@@ -170,14 +169,7 @@ class Worker:
             try:
                 self._stop.check()
                 with asyncio.Runner(loop_factory=fastest_loop()) as runner, rare_collections():
-                    budget = SharedBudget(job, ledger)
-
-                    @contextmanager
-                    def stopping(engine: Engine) -> Iterator[None]:
-                        with feed.stopping(engine), budget.stopping(engine):
-                            yield
-
-                    runner.run(drive(job, ledger, feed, feed.take_outcome, stopping))
+                    runner.run(drive(job, ledger, feed, feed.take_outcome, feed.stopping))
             finally:
                 self._stop.hear()
                 feed.close()

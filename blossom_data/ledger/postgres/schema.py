@@ -5,9 +5,10 @@
     blossom_data.facts(name, value)     blossom_data.failures(at, key, stage, status, cause, detail)
     blossom_data.calls(at, job, stage, model, outcome, bin, tries)     blossom_data.migrations(number, at)
     blossom_data.runs, workers, blocks      who works on what just now (claims.py)
+    blossom_data.rate_windows, leases       what processes at work hold of rates and budgets (rate_leases.py)
 
 `totals` is only added to, a row for each commit, stage and model: one row that all workers raised would make each wait
-for the commit of the others. Old rows are summed up when a ledger is opened.
+for the commit of the others. Old rows are summed up when a ledger is opened, and when a budget reads too many.
 
 Look into it by hand: psql URL -c "select stage, model, count(*) from blossom_data.replies group by 1, 2".
 """
@@ -53,6 +54,15 @@ MIGRATIONS = (
     CREATE SEQUENCE blossom_data.tokens;
     """,
     """
+    CREATE TABLE blossom_data.rate_windows(
+        name text NOT NULL, epoch bigint NOT NULL, requests_at double precision NOT NULL,
+        tokens_at double precision NOT NULL, paused_until double precision NOT NULL, PRIMARY KEY (name, epoch));
+    CREATE TABLE blossom_data.leases(
+        name text NOT NULL, epoch bigint NOT NULL, member text NOT NULL, expires double precision NOT NULL,
+        wants integer NOT NULL DEFAULT 0, slots integer NOT NULL DEFAULT 0, usd double precision NOT NULL DEFAULT 0,
+        tokens double precision NOT NULL DEFAULT 0, PRIMARY KEY (name, epoch, member));
+    """,
+    """
     CREATE TABLE blossom_data.calls(
         at bigint NOT NULL, job text NOT NULL, stage text NOT NULL, model text NOT NULL, outcome text NOT NULL,
         bin integer NOT NULL, tries bigint NOT NULL);
@@ -63,7 +73,10 @@ MIGRATIONS = (
 VERSION = len(MIGRATIONS)
 _LOCK = 0x626C6F73736F6D
 """The advisory lock under which tables are made and changed."""
-_SUM_UP_ROWS, _SUM_UP_AGE_S = 10_000, 3600.0
+_SUM_UP_ROWS, _SUM_UP_AGE_S, _SUM_UP_S = 10_000, 60.0, 10.0
+"""Of so many rows those older than a minute become one each ten seconds, job, stage and model ..."""
+_PACE_AGE_S = 3600.0
+"""... and those older than that, of which nobody asks how fast they came, one each job, stage and model."""
 
 PUT = """
 WITH stored AS (
@@ -129,6 +142,7 @@ def sum_up_totals(database: Any, now_s: float) -> None:
         database.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         database.execute(
             "WITH old AS (DELETE FROM blossom_data.totals WHERE at < %s RETURNING *) INSERT INTO blossom_data.totals "
-            f"SELECT max(at), job, stage, model, {SUMS} FROM old GROUP BY job, stage, model",
-            (now_s - _SUM_UP_AGE_S,),
+            f"SELECT max(at), job, stage, model, {SUMS} FROM old "
+            f"GROUP BY job, stage, model, CASE WHEN at < %s THEN 0 ELSE floor(at / {_SUM_UP_S}) END",
+            (now_s - _SUM_UP_AGE_S, now_s - _PACE_AGE_S),
         )

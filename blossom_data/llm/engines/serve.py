@@ -67,6 +67,10 @@ class Serving:
     """A module of blossom-data, run by this very Python."""
     api_key: Secret = field(default_factory=Secret)
     """What must not be shown when the end of the log is."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """What its environment holds beside ours."""
+    beside: tuple[Serving, ...] = ()
+    """Further engines of the same kind, at addresses of their own."""
 
 
 def fill_command(command: str, *, port: int, model: str) -> tuple[str, ...]:
@@ -98,14 +102,18 @@ def free_port() -> int:
 
 
 class Served:
-    """A pool whose engine runs while questions are asked."""
+    """A pool whose engines run while questions are asked; the pool's endpoints are theirs, in their order."""
 
     def __init__(self, serving: Serving, pool: Pool, *, counters: Counters) -> None:
         self._serving, self._pool, self._counters = serving, pool, counters
-        self._keeper: asyncio.Task[None] | None = None
+        self._engines = (serving, *serving.beside)
+        self._keepers: list[asyncio.Task[None]] = []
         self._starts = 0
-        """How many times the engine became healthy."""
-        self._is_up = False
+        """How many times an engine became healthy."""
+        self._healthy: set[int] = set()
+        self._awaited = set(range(len(self._engines)))
+        """Those that were neither healthy nor lost yet."""
+        self._left = len(self._engines)
         self._is_stopping = False
         self._changed = asyncio.Event()
         self._lost: EndpointError | None = None
@@ -114,9 +122,9 @@ class Served:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
 
     def model_for(self, stage: str) -> str:
         """As the pool's."""
@@ -135,8 +143,8 @@ class Served:
             RecordRefused: as the pool's.
             EndpointError: the engine does not start or does not stay up, or the pool says so of a healthy one.
         """
-        if self._keeper is None:
-            self._keeper = asyncio.create_task(self._keep())
+        if not self._keepers:
+            self._keepers = [asyncio.create_task(self._keep(number)) for number in range(len(self._engines))]
         while True:
             start = await self._up()
             call = asyncio.create_task(self._pool.complete(ask))
@@ -148,7 +156,7 @@ class Served:
             except EndpointError:
                 # The pool may know of a death before we do, and its breaker stays closed for so long.
                 await self._unless_lost(asyncio.create_task(asyncio.sleep(REVIVE_S)))
-                if self._is_stopping or (self._is_up and self._starts == start):
+                if self._is_stopping or (self._healthy and self._starts == start):
                     raise
             finally:
                 if not call.done():
@@ -156,8 +164,8 @@ class Served:
                     await asyncio.gather(call, return_exceptions=True)
 
     async def _up(self) -> int:
-        """Waits until the engine is healthy; gives the number of its start."""
-        while not self._is_up or self._is_stopping:
+        """Waits until an engine is healthy, at first all of them; gives the number of starts."""
+        while not self._healthy or self._awaited or self._is_stopping:
             if self._is_stopping:
                 raise asyncio.CancelledError
             if self._lost is not None:
@@ -189,36 +197,56 @@ class Served:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def _keep(self) -> None:
-        """Keeps the engine up until it is cancelled, or died too often."""
-        serving, notes = self._serving, self._counters.notes
+    async def _keep(self, number: int) -> None:
+        """Keeps an engine up until it is cancelled, or died too often; the run goes on while another one is left."""
+        serving = self._engines[number]
         try:
             with open_log(serving.log) as log:
-                for life in range(serving.restarts + 1):
-                    async with _process(serving, log) as process:
-                        begun_s = time.monotonic()
-                        try:
-                            await _until_healthy(serving, process, log)
-                        except EndpointError:
-                            if not self._starts or life == serving.restarts:
-                                raise
-                            continue
-                        notes[f"engine {serving.name} was ready after {time.monotonic() - begun_s:.1f} s"] += 1
-                        self._starts, self._is_up = self._starts + 1, True
-                        self._wake()
-                        code = await process.wait()
-                        self._is_up = False
-                    notes[f"engine {serving.name} died ({_told(code)}) and was started again"] += (
-                        life < serving.restarts
-                    )
-                raise _failure(serving, log, f"died {serving.restarts + 1} times, the last time with {_told(code)}")
+                await self._live(number, serving, log)
         except EndpointError as why:
-            self._lost = why
+            self._lose(number, why)
         except OSError as why:
-            self._lost = EndpointError(f"engine {serving.name} cannot be run: {why}", hint=system_hint(why))
+            self._lose(number, EndpointError(f"engine {serving.name} cannot be run: {why}", hint=system_hint(why)))
         finally:
-            self._is_up = False
+            self._healthy.discard(number)
             self._wake()
+
+    async def _live(self, number: int, serving: Serving, log: IO[bytes]) -> None:
+        """All lives of one engine.
+
+        Raises:
+            EndpointError: it does not start, or has died too often.
+        """
+        notes, is_proven = self._counters.notes, False
+        for life in range(serving.restarts + 1):
+            async with _process(serving, log) as process:
+                begun_s = time.monotonic()
+                try:
+                    await _until_healthy(serving, process, log)
+                except EndpointError:
+                    if not is_proven or life == serving.restarts:
+                        raise
+                    continue
+                notes[f"engine {serving.name} was ready after {time.monotonic() - begun_s:.1f} s"] += 1
+                is_proven = True
+                self._starts += 1
+                self._healthy.add(number)
+                self._awaited.discard(number)
+                self._wake()
+                code = await process.wait()
+                self._healthy.discard(number)
+            notes[f"engine {serving.name} died ({_told(code)}) and was started again"] += life < serving.restarts
+        raise _failure(serving, log, f"died {serving.restarts + 1} times, the last time with {_told(code)}")
+
+    def _lose(self, number: int, why: EndpointError) -> None:
+        """One engine is gone for good; with the last one nobody answers any more."""
+        self._awaited.discard(number)
+        self._left -= 1
+        if not self._left:
+            self._lost = why
+        else:
+            self._counters.notes[f"engine {self._engines[number].name} was lost; the run went on with the others"] += 1
+            self._pool.governors[number].shut(why)
 
 
 @contextlib.asynccontextmanager
@@ -264,7 +292,7 @@ async def _process(serving: Serving, log: IO[bytes]) -> AsyncIterator[asyncio.su
         stdin=asyncio.subprocess.PIPE,
         stdout=log,
         stderr=log,
-        env={**_clean(os.environ, is_ours=serving.is_ours), "PYTHONUNBUFFERED": "1"},
+        env={**_clean(os.environ, is_ours=serving.is_ours), "PYTHONUNBUFFERED": "1", **serving.variables},
         start_new_session=True,
     )
     try:

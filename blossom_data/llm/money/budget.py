@@ -70,7 +70,10 @@ class Budget:
         self._price_of = functools.cache(spending.price_of)
         self.is_limited = spending.budget_usd is not None or spending.budget_tokens is not None
         self.spent_usd, self.spent_tokens = spent_usd, spent_tokens
+        self._most_usd = math.inf if spending.budget_usd is None else spending.budget_usd
+        self._most_tokens: float = math.inf if spending.budget_tokens is None else spending.budget_tokens
         self._held_usd, self._held_tokens, self._holds = 0.0, 0, 0
+        self._taken = 0
         self._turn, self._settled = asyncio.Lock(), asyncio.Event()
         self._in_ratio = self._out_ratio = 1.0
         self._answered = self._urgent = 0
@@ -105,10 +108,14 @@ class Budget:
             hold, is_its_turn = self._worst(ask, model, cap, room), bool(cap) or not self._urgent
             if is_its_turn and self._fits(hold):
                 return self._take(hold)
-            if is_its_turn and not self._holds:
-                raise self._exhausted(hold)
-            self._settled.clear()
-            await self._settled.wait()
+            await self._make_room(hold, is_its_turn)
+
+    async def _make_room(self, hold: Hold, is_its_turn: bool) -> None:
+        """Waits until a call gives something back; raises StoppedEarly where none is in flight that could."""
+        if is_its_turn and not self._holds:
+            raise self._exhausted(hold)
+        self._settled.clear()
+        await self._settled.wait()
 
     def _worst(self, ask: Ask, model: str, cap: int, room: Room) -> Hold:
         """What `ask` may take by what is known just now."""
@@ -128,6 +135,7 @@ class Budget:
 
     def _take(self, hold: Hold) -> Hold:
         self._holds += 1
+        self._taken += 1
         self._held_usd += hold.usd
         self._held_tokens += hold.tokens
         return hold
@@ -186,20 +194,26 @@ class Budget:
         return less
 
     def _fits(self, hold: Hold) -> bool:
-        limits = self._spending
         usd, tokens = self.spent_usd + self._held_usd + hold.usd, self.spent_tokens + self._held_tokens + hold.tokens
-        is_dear = limits.budget_usd is not None and usd > limits.budget_usd
-        is_long = limits.budget_tokens is not None and tokens > limits.budget_tokens
-        is_early = self._opens_slowly and self._holds >= max(1, self._answered)
-        return not is_dear and not is_long and not is_early
+        # A rounding error must not cost a call.
+        return usd <= self._most_usd + 1e-9 and tokens <= self._most_tokens and not self._is_early()
+
+    def _is_early(self) -> bool:
+        """Whether more answers have to come before one more call may be in flight."""
+        return self._opens_slowly and self._holds >= max(1, self._answered)
+
+    @property
+    def _spent_by_all(self) -> tuple[float, int]:
+        """USD and tokens, over all runs of the job."""
+        return self.spent_usd, self.spent_tokens
 
     def _exhausted(self, hold: Hold) -> StoppedEarly:
         limits = self._spending
         told = [f"${limits.budget_usd:,g}"] if limits.budget_usd is not None else []
         told += [f"{limits.budget_tokens:,} tokens"] if limits.budget_tokens is not None else []
+        usd, tokens = self._spent_by_all
         # Without a price nobody knows what was spent in dollars.
-        usd = f"${self.spent_usd:,.4f}, " if limits.budget_usd is not None else ""
-        spent = f"{usd}{self.spent_tokens:,} tokens"
+        spent = f"${usd:,.4f}, {tokens:,} tokens" if limits.budget_usd is not None else f"{tokens:,} tokens"
         return StoppedEarly(
             f"the budget of {' and '.join(told)} leaves no room for another call, which may take "
             f"{hold.tokens:,} tokens: {spent} spent over all runs of it",

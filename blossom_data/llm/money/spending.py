@@ -10,10 +10,11 @@ In a file a model is found by its name, without a provider before the last slash
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from blossom_data.config import Endpoint
+from blossom_data.ledger.store import StageTotals
 from blossom_data.llm.money.list_prices import list_price
 from blossom_data.llm.money.prices import Price
 
@@ -35,14 +36,14 @@ class Spending:
     budget_usd: float | None = None
     budget_tokens: int | None = None
 
-    def share_of_the_rest(self, shares: int, *, spent_usd: float, spent_tokens: int) -> Spending:
-        """The same for one of several processes: each may spend its share of what is left."""
-        usd, tokens = self.budget_usd, self.budget_tokens
-        return replace(
-            self,
-            budget_usd=usd if usd is None else spent_usd + max(0.0, usd - spent_usd) / shares,
-            budget_tokens=tokens if tokens is None else spent_tokens + max(0, tokens - spent_tokens) // shares,
-        )
+    def spent(self, totals: Iterable[StageTotals]) -> tuple[float, int]:
+        """USD, as far as prices are known, and tokens of what a ledger holds."""
+        usd, tokens = 0.0, 0
+        for row in totals:
+            tokens += row.tokens_in + row.tokens_out
+            if price := self.price_of(row.model):
+                usd += price.cost_usd(row.tokens_in, row.tokens_out, row.tokens_cached)
+        return usd, tokens
 
     def price_of(self, model: str) -> Price | None:
         """The price of `model`, None when it is not known."""

@@ -18,12 +18,15 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable
+from itertools import islice
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import EndpointError, NetworkError
+from blossom_data.ledger.postgres.rate_leases import Demand, Grant
 from blossom_data.llm.policy import Patience, backoff_s
 from blossom_data.llm.rate_limits.chance import Chance, Finding
 from blossom_data.llm.rate_limits.pacing import Bucket, Pace
+from blossom_data.llm.rate_limits.shared_window import SharedWindow
 
 _STREAK_THAT_PAUSES = 5
 _STREAK_NEVER_REACHED = 6
@@ -44,13 +47,15 @@ class Governor:
         patience: Patience,
         draw: random.Random,
         clock: Callable[[], float] = time.monotonic,
+        window: SharedWindow | None = None,
     ) -> None:
-        """`draw` decides the back-off, `clock` gives monotonic seconds."""
+        """`draw` decides the back-off, `clock` gives monotonic seconds; `window` holds limits shared by processes."""
         self._cap = endpoint.max_in_flight
         self._label = endpoint.label
         self._patience, self._draw, self._clock = patience, draw, clock
-        self._calls = Bucket.per_minute(endpoint.requests_per_minute) if endpoint.requests_per_minute else None
-        self._tokens = Bucket.per_minute(endpoint.tokens_per_minute) if endpoint.tokens_per_minute else None
+        self.window = window
+        self._calls = window.requests if window else _bucket(endpoint.requests_per_minute)
+        self._tokens = window.tokens if window else _bucket(endpoint.tokens_per_minute)
         self._pace = Pace()
         self._waiters: deque[tuple[asyncio.Future[float], float]] = deque()
         self._timer: asyncio.TimerHandle | None = None
@@ -236,10 +241,31 @@ class Governor:
         """Refuses all calls with `error`, the waiting ones too, for a time or for good."""
         if self._down is None or self._revive_s < math.inf:
             self._down, self._revive_s = error, self._clock() + for_s
+            if self.window is not None and for_s < math.inf:
+                self.window.tell_pause(self._clock(), self._revive_s)
         while self._waiters:
             turn, _ = self._waiters.popleft()
             if not turn.done():
                 turn.set_exception(_again(error))
+
+    def demand(self, window: SharedWindow) -> Demand:
+        """What this process wants of the limits that are shared."""
+        now_s = self._clock()
+        return window.demand(
+            now_s,
+            in_flight=self.in_flight,
+            limit=int(self.limit),
+            waiting=[tokens for turn, tokens in islice(self._waiters, self._cap) if not turn.done()],
+            is_paused=now_s < self._paused_until_s,
+        )
+
+    def grant(self, window: SharedWindow, grant: Grant, asked_s: float) -> None:
+        """Takes what was granted to a demand made at `asked_s`, and the pause that another process met."""
+        now_s = self._clock()
+        window.grant(grant, asked_s=asked_s, now_s=now_s)
+        if grant.pause_s > 0.0:
+            self._paused_until_s = max(self._paused_until_s, now_s + grant.pause_s)
+        self._pump()
 
     def _describe(self, detail: str, hint: str, is_setting: bool) -> EndpointError:
         what = f"{self._streak} failures in a row" if self._has_succeeded else f"no answer in {self._streak} tries"
@@ -308,6 +334,8 @@ class Governor:
 
     def _pause(self, until_s: float) -> None:
         self._paused_until_s = max(self._paused_until_s, until_s)
+        if self.window is not None:
+            self.window.tell_pause(self._clock(), until_s)
 
     def delay_s(self, now_s: float, tokens: float) -> float:
         """Seconds until a call may go, 0 for now, infinity when only a returned slot can tell."""
@@ -319,11 +347,16 @@ class Governor:
             return self._paused_until_s - now_s
         if not self._is_proven and self.in_flight:
             return math.inf
+        if self.window is not None and self.in_flight >= self.window.slots(now_s):
+            self.window.ask()
+            return math.inf
         delay_s = self._pace.delay_s(now_s)
         if self._calls is not None:
             delay_s = max(delay_s, self._calls.delay_s(now_s))
         if self._tokens is not None:
             delay_s = max(delay_s, self._tokens.delay_s(now_s, tokens))
+        if delay_s == math.inf and self.window is not None:
+            self.window.ask()
         return delay_s
 
     def _grant(self, now_s: float, tokens: float) -> float:
@@ -353,6 +386,10 @@ class Governor:
                 return
             self._waiters.popleft()
             turn.set_result(self._grant(now_s, tokens))
+
+
+def _bucket(per_minute: int | None) -> Bucket | None:
+    return Bucket.per_minute(per_minute) if per_minute else None
 
 
 def _again(error: EndpointError) -> EndpointError:

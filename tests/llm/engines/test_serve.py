@@ -183,6 +183,29 @@ def test_a_pipeline_names_its_engine(folder: Path) -> None:
     assert len(lives(folder)) == 1
 
 
+def test_replicas_share_the_work_and_outlive_one_another(folder: Path) -> None:
+    write_lines(folder / "in.jsonl", [user(f"number {number}") for number in range(200)])
+    done = annotate(folder, flags=("--replicas", "3", "--max-in-flight", "4"), env={"CUDA_VISIBLE_DEVICES": ""})
+    assert (done.code, done.json["kept"], len(lives(folder))) == (0, 200, 3), done
+    assert not any(is_alive(pid) for pid in lives(folder))
+
+
+def test_each_replica_has_gpus_of_its_own(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7,9")
+    flags = EngineFlags(serve="sh -c {port}", replicas=2)
+    asked = {"model": "m", "base_url": "", "ledger": folder / "ledger.sqlite", "is_batched": False}
+    planned = plan_engine(flags, **asked)
+    assert planned is not None
+    engines = (planned.serving, *planned.serving.beside)
+    assert [engine.variables["CUDA_VISIBLE_DEVICES"] for engine in engines] == ["4,5", "6,7"]
+    assert len({engine.base_url for engine in engines} | {engine.log for engine in engines}) == 4
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    with pytest.raises(ConfigError, match="2 engines for 1 GPU"):
+        plan_engine(flags, **asked)
+    with pytest.raises(ConfigError, match="any port"):
+        plan_engine(EngineFlags(serve="sh x", replicas=2), **asked)
+
+
 def test_a_dry_run_starts_nothing(folder: Path) -> None:
     done = annotate(folder, flags=("--dry-run",))
     assert (done.code, done.json["calls"], lives(folder)) == (0, 30, [])
