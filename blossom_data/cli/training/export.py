@@ -84,14 +84,9 @@ def command(
         from blossom_data.train.handoff.export import export
     except ImportError as why:
         raise missing_extra() from why
+    wants_gguf = gguf or converter is not None or bool(gguf_type)
     written = export(
-        run,
-        out,
-        gguf=gguf or converter is not None or bool(gguf_type),
-        converter=converter,
-        form=gguf_type or "",
-        space=space,
-        evaluations=evaluations or (),
+        run, out, gguf=wants_gguf, converter=converter, form=gguf_type or "", space=space, evaluations=evaluations or ()
     )
     if not common.is_json and not common.is_quiet:
         output.result(_text(out, written, has_space=space))
