@@ -113,6 +113,11 @@ class Record:
     """The tools that the model may call: the text of a JSON list, "" for none."""
 
     @property
+    def asked(self) -> str:
+        """What the person said, the turns joined by line ends."""
+        return "\n".join(turn.content for turn in self.messages if turn.role == "user")
+
+    @property
     def has_tools(self) -> bool:
         """Whether tools are defined, called or heard in it."""
         return bool(self.tools) or any(turn.tool_calls or turn.role == "tool" for turn in self.messages)

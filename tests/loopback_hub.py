@@ -145,9 +145,9 @@ class LoopbackHub:
             return self._batch(json.loads(body))
         if parts[0] == "verify":
             return {} if json.loads(body)["oid"] in self.blobs else self._refuse(404, "no such object")
-        return self._api(method, parts, body)
+        return self._api(method, parts, body, is_deep="recursive=true" in urlsplit(target).query.lower())
 
-    def _api(self, method: str, parts: list[str], body: bytes) -> Any:
+    def _api(self, method: str, parts: list[str], body: bytes, *, is_deep: bool) -> Any:
         if parts[1:] == ["repos", "create"]:
             return self._create(json.loads(body))
         name, rest = "/".join(parts[2:4]), parts[4:]
@@ -170,7 +170,7 @@ class LoopbackHub:
         if (commit := repo.at(revision)) is None:
             raise Refused(404, f"Invalid rev id: {revision}", "RevisionNotFound")
         if kind == "tree":
-            return [self._file(path, data) for path, data in commit.tree.items()]
+            return [self._file(path, data) for path, data in commit.tree.items() if is_deep or "/" not in path]
         if kind == "paths-info":
             wanted = parse_qs(body.decode())["paths"]
             return [self._file(path, data) for path, data in commit.tree.items() if path in wanted]

@@ -40,7 +40,7 @@ class DiversePool:
         """One candidate of the part."""
         if len(self._heap) >= self._size and -draw <= self._heap[0][0]:
             return
-        asked = "\n".join(turn.content for turn in record.messages if turn.role == "user")[:_TEXT_MOST]
+        asked = record.asked[:_TEXT_MOST]
         entry = (-draw, place, record.lang, instruction_and_input(record)[0][:_TEXT_MOST], asked)
         if len(self._heap) < self._size:
             heapq.heappush(self._heap, entry)

@@ -80,6 +80,9 @@ def test_workers_that_ask_the_same_at_once_use_one_reply(tmp_path: Path, databas
         done = run(tmp_path, tmp_path, "run", name, *at, "--workers", 2, "--json")
         assert (done.code, done.json["kept"]) == (0, 40), done.err
         assert server.bought_twice > 0
+        totals = run(tmp_path, tmp_path, "status", name, "--json").json["ledger"]["totals"]
+        assert sum(row["tokens_in"] for row in totals) == 10 * server.paid, "what is billed twice counts twice"
+        assert sum(row["replies"] for row in totals) == server.paid - server.bought_twice
         (tmp_path / "again.toml").write_text((tmp_path / name).read_text().replace('out = "out"', 'out = "again"'))
         assert run(tmp_path, tmp_path, "run", "again.toml", *at, "--json").json["run"]["calls"] == 0
     assert shards(tmp_path / "again") == shards(tmp_path / "out")

@@ -87,7 +87,7 @@ class Decontaminate:
     def _judge_meaning(self, meaning: Meaning, records: Sequence[Record], hits: list[Hit | None]) -> None:
         """Fills in the items that records say in other words."""
         open_places = [place for place, hit in enumerate(hits) if hit is None]
-        texts = [_asked(records[place]) for place in open_places]
+        texts = [records[place].asked for place in open_places]
         within = 0.0 if self._doubts is None else _DOUBTFUL_FROM
         likely = dict(zip(open_places, meaning.find(texts, within=within, most=_SHOWN), strict=True))
         unsure = [place for place, found in likely.items() if found and found[0].margin < _DOUBTFUL_TO]
@@ -109,7 +109,3 @@ def source_id(record: Record) -> str:
     if not any(step.stage == "translate" for step in record.lineage):
         return ""
     return record.id.removesuffix(f".{record.lang}")
-
-
-def _asked(record: Record) -> str:
-    return "\n".join(turn.content for turn in record.messages if turn.role == "user")

@@ -67,7 +67,7 @@ class Paraphrases:
             groups, vectors = _read(items, spool, tokenizer)
 
             def is_reworded(one: int, other: int) -> bool:
-                first, second = (tokenizer.codes(_asked(_record(spool, place))) for place in (one, other))
+                first, second = (tokenizer.codes(_record(spool, place).asked) for place in (one, other))
                 return _common_share(first, second) < _MOST_COMMON
 
             kept_of: dict[int, tuple[int, float]] = {}
@@ -83,7 +83,7 @@ class Paraphrases:
                 if len(self.listed) < _LISTED:
                     self.listed.append({"id": content.id, "of": stays.id, "score": round(score, 3)})
                 if self._is_removing:
-                    told = f"stays: {stays.id}; score {score:.2f}: {' '.join(_asked(stays).split())[:200]}"
+                    told = f"stays: {stays.id}; score {score:.2f}: {' '.join(stays.asked.split())[:200]}"
                     yield Ruled(NAME, content, Reject("paraphrase", told)), tag
                 else:
                     yield content, tag
@@ -122,7 +122,7 @@ def _read(
     for item in items:
         place = spool.add(item)
         record = item[0]
-        if not isinstance(record, Record) or not 0 < len(text := _asked(record)) <= _MOST_CHARACTERS:
+        if not isinstance(record, Record) or not 0 < len(text := record.asked) <= _MOST_CHARACTERS:
             continue
         negations = sum(token.kind == NEGATION for token in tokenizer.tokens(text))
         turns = sum(turn.role == "user" for turn in record.messages)
@@ -155,7 +155,3 @@ def _pairs(
                     found[int(places[start + at])] = int(places[nearest]), float(row[nearest])
                     break
     return found
-
-
-def _asked(record: Record) -> str:
-    return "\n".join(turn.content for turn in record.messages if turn.role == "user")

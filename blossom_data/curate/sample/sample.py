@@ -92,7 +92,7 @@ class Sample:
         """The diverse records of the pool, which stands in the order of the draw; the rest is left out."""
         records = [item[0] for _, _, item in pool if isinstance(item[0], Record)]
         instructions = vectors([instruction_and_input(record)[0] for record in records])
-        texts = vectors([_asked(record) for record in records])
+        texts = vectors([record.asked for record in records])
         number = min(MOST_CLUSTERS, max(2, self._number // _RECORDS_A_CLUSTER))
         found = clusters(instructions, number, seed=self._seed)
         members: dict[tuple[str, ...], dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
@@ -148,7 +148,3 @@ def farthest_first(points: Array, members: Sequence[int], take: int) -> list[int
         closeness[at] = np.inf
         at = int(closeness.argmin())
     return chosen
-
-
-def _asked(record: Record) -> str:
-    return "\n".join(turn.content for turn in record.messages if turn.role == "user")

@@ -138,7 +138,7 @@ class ClaimedBlocks:
         """
         self._through.put(None)
         self._closer.join()
-        for block in self._open:
+        for block in tuple(self._open):  # a thread that still reads may add one
             if block.writer is not None:
                 block.writer.discard()
         if self._problem is not None:

@@ -122,9 +122,10 @@ class Fleet:
 
     def _failure(self, child: _Child, code: int) -> WorkerFailed:
         child.log.seek(0)
-        lines = child.log.read().decode("utf-8", "replace").strip().splitlines()
-        told = next((line.partition("error: ")[2] for line in reversed(lines) if line.startswith("error: ")), "")
-        hint = next((line.strip().removeprefix("try: ") for line in lines if line.strip().startswith("try: ")), "")
+        # The last ones: the log is that of all its lives.
+        lines = [line.strip() for line in reversed(child.log.read().decode("utf-8", "replace").splitlines())]
+        told = next((line.removeprefix("error: ") for line in lines if line.startswith("error: ")), "")
+        hint = next((line.removeprefix("try: ") for line in lines if line.startswith("try: ")), "")
         told = told or (f"it was ended by signal {-code}" if code < 0 else f"exit code {code}")
         return WorkerFailed(
             f"{self._name}{f' {child.number}' if len(self._commands) > 1 else ''} stopped: {told}",

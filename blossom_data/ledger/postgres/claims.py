@@ -211,8 +211,9 @@ class Claims:
             "WHERE run = %s AND block = %s AND token = %s AND (is_done OR worker = %s) RETURNING block"
         )
         values = (records, self._run, claim.block, claim.token, self._worker)
-        self._held.discard(claim.block)
-        return self._server.call(lambda database: database.execute(query, values).fetchone()) is not None
+        is_ours = self._server.call(lambda database: database.execute(query, values).fetchone()) is not None
+        self._held.discard(claim.block)  # not before: a claim made meanwhile frees what is not held
+        return is_ours
 
     def end_at(self, blocks: int) -> None:
         """Notes that the input has so many blocks; what was claimed behind its end is nothing."""

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import zstandard
@@ -112,7 +113,10 @@ class PostgresLedger:
         if key not in self._others:
             return None
         self._others.discard(key)
-        return await self._look_up(key)
+        stored = await self._look_up(key)
+        if stored != replace(reply, key=key.hex()):  # else it is ours, stored by a commit whose answer was lost
+            self.book(ask.stage, reply.model, usage)
+        return stored
 
     def note_failure(self, key: bytes, stage: str, status: int, cause: str, detail: str) -> None:
         """Notes a call that brought no reply."""

@@ -55,11 +55,13 @@ class LeasedBudget(Budget):
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        with suppress(LedgerError):
-            await asyncio.to_thread(self._leases.hold, 0.0, 0.0)
-        await asyncio.to_thread(self._leases.close)
+        try:
+            with suppress(asyncio.CancelledError):
+                await self._task
+            with suppress(LedgerError):
+                await asyncio.to_thread(self._leases.hold, 0.0, 0.0)
+        finally:
+            await asyncio.to_thread(self._leases.close)
 
     async def _make_room(self, hold: Hold, is_its_turn: bool) -> None:
         """Draws a slice, or waits until there may be one.

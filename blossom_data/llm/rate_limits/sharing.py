@@ -57,9 +57,11 @@ class Sharing:
 
     async def __aexit__(self, *_: object) -> None:
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
-        await asyncio.to_thread(self._leave, [window.give_up() for _, window in self._shared])
+        try:
+            with suppress(asyncio.CancelledError):
+                await self._task
+        finally:
+            await asyncio.to_thread(self._leave, [window.give_up() for _, window in self._shared])
 
     def _leave(self, demands: Sequence[Demand]) -> None:
         # Who is not heard of any more loses it all the same, a little later.

@@ -26,7 +26,8 @@ def collect_in_store(
 
     Raises:
         ConfigError: not the folder of a published data set, or no such version to pin.
-        Locked: somebody published meanwhile; nothing is gone.
+        Locked: somebody published meanwhile; what is gone by then is what `current` names as such, and the next gc
+            finishes it.
     """
     state, now = read_state(folder), datetime.now(UTC)
     if state.seen is None:

@@ -96,9 +96,17 @@ def write_state(folder: ObjectPath, state: State) -> None:
         objects.write(*address, data, replaces=state.seen)
     except Conflict as why:
         # A request whose answer was lost is sent again, and then meets what it has written itself.
-        if objects.read(*address)[0] != data:
+        if _bytes_of(address) != data:
             raise Locked(
                 f"somebody else published to {folder}, or cleaned it up, meanwhile: `current` is theirs",
                 hint="run the same command again to publish on top of it; what was sent is not sent again",
             ) from why
     forget(folder.child(CURRENT))
+
+
+def _bytes_of(address: tuple[str, str, str]) -> bytes | None:
+    """The object, None where there is none any more."""
+    try:
+        return objects.read(*address)[0]
+    except FileNotFoundError:
+        return None

@@ -59,9 +59,8 @@ class JudgeLeak:
         Raises:
             Reject: with one of REJECT_CODES.
         """
-        asked = "\n".join(turn.content for turn in record.messages if turn.role == "user")
         items = [{"number": number, "text": suspect.text} for number, suspect in enumerate(self.suspects, 1)]
-        document = json.dumps({"task": "leak", "text": asked, "items": items}, ensure_ascii=False)
+        document = json.dumps({"task": "leak", "text": record.asked, "items": items}, ensure_ascii=False)
         ask = Ask(
             stage=self.name,
             version=self.version,

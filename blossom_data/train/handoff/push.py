@@ -62,7 +62,9 @@ def push_model(folder: Path, repo: str, *, is_private: bool = True, replaces: bo
             api.create_repo(repo, private=is_private, exist_ok=True)
         about = api.model_info(repo, revision=_BRANCH)
         there = {
-            entry.path: entry for entry in api.list_repo_tree(repo, revision=about.sha) if hasattr(entry, "blob_id")
+            entry.path: entry
+            for entry in api.list_repo_tree(repo, revision=about.sha, recursive=True)
+            if hasattr(entry, "blob_id")
         }
         hidden = bool(about.private)
         if _is_same(folder, there.get(MANIFEST)):

@@ -83,6 +83,7 @@ def score_of(scorer: Scorer, model: LossModel, tokenizer: Any, group: Group) -> 
             right = functools.partial(scorer.right, model.network, tokenizer, rank=group.rank, world=group.world)
             found = float(scorer.value(group.gather(group.attempt(right))))
         else:
-            found = float(group.gather(scorer(model.network, tokenizer) if group.is_first else 0.0)[0])
+            alone = functools.partial(scorer, model.network, tokenizer) if group.is_first else None
+            found = float(group.gather(group.attempt(alone))[0])
     model.train()
     return found

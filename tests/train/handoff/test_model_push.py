@@ -82,11 +82,12 @@ def test_a_model_arrives_whole_in_a_private_repository_and_the_same_push_again_c
     assert not [request for request in hub.requests if "commit" in request or "PUT" in request]
 
 
-def test_another_model_is_replaced_only_where_that_was_asked_for(tmp_path: Path, hub: LoopbackHub) -> None:
-    repo = hub.make(REPO, {"README.md": b"# Mine", "old.safetensors": b"theirs"})
+@pytest.mark.parametrize("old", ["old.safetensors", "onnx/model.onnx"])
+def test_another_model_is_replaced_only_where_that_was_asked_for(tmp_path: Path, hub: LoopbackHub, old: str) -> None:
+    repo = hub.make(REPO, {"README.md": b"# Mine", old: b"theirs"})
     folder = export_as(tmp_path, b"new")
     refused = push(tmp_path, hub)
-    assert (refused["code"], "old.safetensors" in refused["error"], "--replace" in refused["hint"]) == (2, True, True)
+    assert (refused["code"], old in refused["error"], "--replace" in refused["hint"]) == (2, True, True)
     assert len(repo.commits) == 1
     told = push(tmp_path, hub, replaces=True, is_private=True)
     # The repository was there: whether it is private is its owner's business.
