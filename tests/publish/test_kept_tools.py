@@ -64,6 +64,6 @@ def test_what_a_layout_cannot_hold_is_counted(tmp_path: Path) -> None:
     plain = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
     rows = [{"id": "a", "messages": turns}, {"id": "b", "messages": plain}]
     write_lines(tmp_path / "in.jsonl", rows)
-    done = blossom("mix", "in.jsonl", "-o", "mixed", "--json", cwd=tmp_path)
+    done = blossom("mix", "in.jsonl", "-o", "mixed", "--layout", "alpaca", "--json", cwd=tmp_path)
     assert done.code == 0, done
     assert "unsupported_content" in (tmp_path / "mixed" / "README.md").read_text()
