@@ -95,7 +95,7 @@ def _told(url: str, text: str) -> BlossomError:
 
 
 def _brief(text: str) -> str:
-    """The last cause that the client names, without addresses."""
+    """A cause that the client names, without addresses."""
     known = ("connection refused", "timed out", "timeout", "dns error", "connection reset", "connection closed")
     lower = text.lower()
     return next((cause for cause in known if cause in lower), "no answer")

@@ -250,6 +250,8 @@ def test_workers_keep_to_one_budget(tmp_path: Path, database: str) -> None:
         (("run", "--workers", "2", "--serve", "sleep 60 {port}"), "engine yourself"),
         (("run", "--workers", "2", "--follow"), "--json"),
         (("run", "--address", "127.0.0.1:9"), "--executor ray"),
+        (("run", "--workers", "2", "--address", "127.0.0.1:9"), "--executor ray"),
+        (("run", "--lease", "30s"), "--lease is for --workers"),
         (("run", "--executor", "ray", "--address", "127.0.0.1:9"), "no Ray cluster answers"),
         (("run", "--executor", "ray", "--address", "nowhere"), "HOST:PORT"),
         (("run", "--executor", "spark"), "processes"),

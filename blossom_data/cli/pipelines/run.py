@@ -11,7 +11,7 @@ from blossom_data.cli.flags.groups import as_command
 from blossom_data.cli.flags.pipeline import PIPELINE, Part, PipelineAsking, Scale, Wanted
 from blossom_data.cli.flags.records import Replace
 from blossom_data.cli.flags.values import switch
-from blossom_data.cli.flags.workers import Workers
+from blossom_data.cli.flags.workers import LEASE_S, Workers
 from blossom_data.cli.jobs import finish, refuse
 from blossom_data.cli.pipelines.job import build_job, replacement_of
 from blossom_data.errors import ConfigError
@@ -59,14 +59,16 @@ def command(
         from blossom_data.cli.pipelines.plan import plan_pipeline
 
         return plan_pipeline(opened, wanted)
+    if workers.address and workers.executor != "ray":
+        raise ConfigError("--address is that of a Ray cluster", hint="give --executor ray too")
     refuse(replacement_of(opened, wanted))
     if workers.workers > 1 or workers.executor != "processes":
         from blossom_data.cli.pipelines.workers import run_with_workers
 
         keys = [str(endpoint["key_env"]) for endpoint in opened.endpoints if "key_env" in endpoint]
         return run_with_workers(build_job(opened, wanted), workers, common, keys=keys)
-    if workers.address:
-        raise ConfigError("--address is that of a Ray cluster", hint="give --executor ray too")
+    if workers.lease.lease_s != LEASE_S:
+        raise ConfigError("--lease is for --workers: one process alone claims nothing", hint="leave it out")
     return finish(build_job(opened, wanted), common)
 
 

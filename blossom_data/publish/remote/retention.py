@@ -1,7 +1,8 @@
 """gc of a data set in an object store: what goes is noted in `current`, then loses its manifest, then its files.
 
 A publish that had counted on a version that goes meets another `current` and is told; a gc that was stopped is finished
-by the next one. Ages are those of the store's own clock, of a version's manifest, and of whoever published last.
+by the next one. Ages compare this machine's clock with the store's own, of a version's manifest, and with that of
+whoever published last.
 """
 
 from __future__ import annotations
