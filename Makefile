@@ -3,7 +3,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 CONSTRAINTS ?= --constraint constraints.txt
 # A file's tests stay in one process, for they share what is expensive to make; slow files come first (tests/conftest.py).
-PARALLEL ?= -n logical --dist loadfile --no-loadscope-reorder
+# One process more than cores: many tests wait for the processes, servers and clocks that they start.
+PARALLEL ?= -n $$($(BIN)/python -c 'import os; print((os.cpu_count() or 1) + 1)') --dist loadfile --no-loadscope-reorder
 
 .PHONY: help setup lock demo docs-images fmt check test test-fast test-all test-latest kill gpu bench
 
