@@ -38,7 +38,9 @@ class Progress:
     def __init__(self, label: str, counters: Counters, *, is_quiet: bool = False, is_followed: bool = False) -> None:
         self.label, self.counters, self.is_quiet, self.is_followed = label, counters, is_quiet, is_followed
         self._is_terminal = not is_followed and is_steerable(sys.stderr)
-        self._paces: defaultdict[str, Pace] = defaultdict(Pace)
+        # What is first looked at now began after the last look: from there its rate counts.
+        self._looked_s = time.monotonic()
+        self._paces: defaultdict[str, Pace] = defaultdict(lambda: Pace(self._looked_s))
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._show, name="progress", daemon=True)
 
@@ -95,6 +97,7 @@ class Progress:
             step, total = list(counters.readings.items())[-1]
             done = counters.through[step]
         rate = self._paces[step].rate(paid if counters.is_asking else done)
+        self._looked_s = time.monotonic()
         left = max(0, total - done) if total else None
         spent_usd, projected_usd = _spent(counters, left, paid)
         return {
@@ -172,8 +175,8 @@ class Progress:
 class Pace:
     """How fast something goes: pieces a second over the last WINDOW_S seconds, counted from the first one on."""
 
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, int]] = deque([(time.monotonic(), 0)])
+    def __init__(self, began_s: float | None = None) -> None:
+        self._samples: deque[tuple[float, int]] = deque([(time.monotonic() if began_s is None else began_s, 0)])
 
     def rate(self, pieces: int) -> float:
         """Takes note of how many there are now, and gives the rate."""

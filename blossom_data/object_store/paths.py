@@ -33,6 +33,7 @@ from blossom_data.object_store.reading import ObjectFile
 CURRENT = "current"
 _URL = re.compile(r"(s3|gs|az|memory):/+")
 _BUCKET = re.compile(r"[A-Za-z0-9][\w.-]{0,221}", re.ASCII)
+_QUERY = re.compile(r"\?[^/?]*=")
 _BLOCK_BYTES = 1 << 20
 _BUCKET_PARTS = 2
 _links: dict[str, str] = {}
@@ -48,7 +49,7 @@ def path_of(given: Path | str) -> Path:
     """The path of a URL, of a file URL that of the file; any other path as it is.
 
     Raises:
-        ConfigError: a URL with a password, or without a bucket.
+        ConfigError: a URL with a password or a query, or without a bucket.
     """
     if isinstance(given, ObjectPath):
         return given
@@ -59,6 +60,12 @@ def path_of(given: Path | str) -> Path:
     if found is None:
         return Path(given)
     bucket, _, key = text[found.end() :].partition("/")
+    if _QUERY.search(text):
+        # What signs a URL stands there: as part of a key it would be printed, and written into manifests.
+        raise ConfigError(
+            f"{found[1]}://... has a query (?name=value), which URLs of an object store do not take",
+            hint="leave it out; keys, region and endpoint stand in the environment: see docs/object-stores.md",
+        )
     if "@" in bucket or _BUCKET.fullmatch(bucket) is None:
         raise ConfigError(
             f"{found[1]}://... names no bucket that can be used",

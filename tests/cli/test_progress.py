@@ -131,6 +131,22 @@ def test_rate_and_eta_begin_with_the_first_paid_record(replayed: int, monkeypatc
     assert told["eta_s"] == (1_000 - replayed - 100) / 10
 
 
+@pytest.mark.parametrize("is_asking", [True, False])
+def test_a_first_look_after_a_minute_tells_the_rate_of_that_minute(
+    is_asking: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now_s[0])
+    counters = Counters(records_total=1_000, is_asking=is_asking)
+    if not is_asking:
+        counters.readings["buying"] = 1_000
+    progress = Progress("x", counters)
+    now_s[0] = 60.0
+    counters.kept = counters.paid_records = counters.through["buying"] = 300
+    told = progress.snapshot()
+    assert (told["rate"], told["eta_s"]) == (5.0, 140)
+
+
 def test_an_unknown_price_and_an_unknown_total_stay_unknown() -> None:
     counters = Counters(kept=5, paid_records=5, calls=5, unpriced_calls=5)
     told = Progress("x", counters).snapshot()

@@ -184,3 +184,10 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(BlossomError, match="obstore is not installed") as told:
         values("s3://another-bucket/x.jsonl")
     assert "[objects]" in told.value.hint
+
+
+@pytest.mark.parametrize("given", ["s3://bucket/data?X-Amz-Signature=HUSH", "gs://bucket/a/b.jsonl?sig=HUSH&x=1"])
+def test_a_url_with_a_query_is_refused_and_not_shown(given: str) -> None:
+    with pytest.raises(ConfigError, match="has a query") as refused:
+        path_of(given)
+    assert "HUSH" not in f"{refused.value} {refused.value.hint}"

@@ -52,7 +52,8 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
             fleet = Fleet([argv] * flags.workers, restarts=_RESTARTS, on_loss=lambda pid: _strike_off(claims, pid))
         counters = Counters(readings={"buying": job.counters.records_total})
         if not common.is_quiet and not common.is_json:
-            output.say(f"{flags.workers} workers buy and write blocks, then this process finishes")
+            buy = "workers buy and write" if flags.workers > 1 else "worker buys and writes"
+            output.say(f"{flags.workers} {buy} blocks, then this process finishes")
         with (
             telling_stops(job.label, counters, job.ledger, is_told=not common.is_quiet and not common.is_json),
             Progress(job.label, counters, is_quiet=common.is_quiet, is_followed=is_followed),

@@ -327,7 +327,7 @@ class Claims:
             pid, _, host = str(other[0]).partition(" ")
             differs = [what for what, value in self._identity.items() if json.loads(identity).get(what) != value]
             raise ConfigError(
-                f"another worker of {self._job} (pid {pid} on {host}) has a different {' and '.join(differs)}",
+                f"another worker of {self._job} (pid {pid} on {host}) works with other {' and other '.join(differs)}",
                 hint="give all workers the same, or name another output; when all of them have ended, yours may begin",
             )
         database.execute("DELETE FROM blossom_data.runs WHERE id = %s", (run,))
