@@ -227,7 +227,9 @@ def test_ctrl_c_reaches_all_workers_and_wastes_nothing(tmp_path: Path, database:
         assert (child.returncode, "Traceback" in err) == (130, False), err
         assert server.paid < 230
         server.holds = lambda request: False
-        assert run(tmp_path, tmp_path, "run", name, *at, "--workers", 2).code == 0
+        bought = server.paid
+        done = run(tmp_path, tmp_path, "run", name, *at, "--workers", 2)
+        assert (done.code, f"the workers bought {230 - bought} replies" in done.err) == (0, True), done.err
         assert (server.paid, server.bought_twice) == (230, 0)
 
 

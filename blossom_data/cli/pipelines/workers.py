@@ -7,6 +7,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 from blossom_data.cli import output
@@ -20,6 +21,7 @@ from blossom_data.errors import BlossomError, Locked
 from blossom_data.executors.cluster.fleet import Fleet
 from blossom_data.executors.cluster.worker import Finishing, claims_of
 from blossom_data.executors.job import Job
+from blossom_data.ledger.opening import open_snapshot
 from blossom_data.ledger.postgres.claims import Claims, Standing
 
 _RESTARTS = 3
@@ -51,6 +53,7 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
         else:
             fleet = Fleet([argv] * flags.workers, restarts=_RESTARTS, on_loss=lambda pid: _strike_off(claims, pid))
         counters = Counters(readings={"buying": job.counters.records_total})
+        before = _replies_of(job)
         if not common.is_quiet and not common.is_json:
             buy = "workers buy and write" if flags.workers > 1 else "worker buys and writes"
             output.say(f"{flags.workers} {buy} blocks, then this process finishes")
@@ -59,6 +62,8 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
             Progress(job.label, counters, is_quiet=common.is_quiet, is_followed=is_followed),
         ):
             _watch(fleet, claims, counters)
+        if not common.is_quiet and not common.is_json:
+            output.say(f"the workers bought {_replies_of(job) - before:,} replies")
         standing = _standing(claims)
         if not standing.is_bought and (fleet.failures or not standing.is_gone):
             raise _why(fleet, standing)
@@ -70,6 +75,13 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
                     raise
                 # Another worker finishes; what it writes is taken over as it is.
                 time.sleep(_TELL_S)
+
+
+def _replies_of(job: Job) -> int:
+    """How many replies the ledger holds that were bought for the job."""
+    assert job.ledger is not None, "claims are in it"
+    with closing(open_snapshot(job.ledger)) as ledger:
+        return sum(total.replies for total in ledger.totals(job.identity))
 
 
 def _watch(fleet: Fleet, claims: Claims, counters: Counters) -> None:
