@@ -44,10 +44,11 @@ class SharedBuilding:
             if inner.is_symlink():
                 raise ConfigError(f"{inner} is a link", hint="take it away, or name a new folder with -o")
         try:
-            (self.building / REJECTS).mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as why:
             raise ConfigError(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
+        # Nothing is made before the lock: a run that finishes just now would leave it behind.
         try:
             fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError as why:
@@ -57,6 +58,11 @@ class SharedBuilding:
             ) from why
         except OSError:
             pass  # a file system without such locks: the ledger keeps runs apart
+        try:
+            (self.building / REJECTS).mkdir(parents=True, exist_ok=True)
+        except OSError as why:
+            os.close(self._lock)
+            raise ConfigError(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
         self.notes = BlockNotes(folder)
 
     def mark(self, place: str) -> None:
