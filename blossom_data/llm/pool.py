@@ -15,7 +15,7 @@ import math
 import random
 from collections.abc import Coroutine, Sequence
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blossom_data.asks import Ask, Reply
 from blossom_data.config import Endpoint, has_role
@@ -25,8 +25,10 @@ from blossom_data.llm.channel import Channel
 from blossom_data.llm.money.account import Account
 from blossom_data.llm.policy import Patience
 from blossom_data.llm.rate_limits.governor import Governor
-from blossom_data.llm.rate_limits.shared_window import windows_of
 from blossom_data.llm.structured import Memory, Negotiation
+
+if TYPE_CHECKING:
+    from blossom_data.llm.rate_limits.shared_window import SharedWindow
 
 _PASSED: dict[type[EndpointError], str] = {
     AuthError: "it refused the key, or its quota is used up",
@@ -60,7 +62,11 @@ class Pool:
         if not endpoints:
             raise ConfigError("no endpoint is configured", hint="give --base-url and --model")
         negotiations: dict[tuple[str, str], Negotiation] = {}
-        windows = windows_of(endpoints) if is_shared else [None] * len(endpoints)
+        windows: Sequence[SharedWindow | None] = [None] * len(endpoints)
+        if is_shared:
+            from blossom_data.llm.rate_limits.shared_window import windows_of
+
+            windows = windows_of(endpoints)
         self._channels = [
             Channel(
                 endpoint,

@@ -19,14 +19,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from blossom_data.config import Endpoint
 from blossom_data.errors import EndpointError, NetworkError
-from blossom_data.ledger.postgres.rate_leases import Demand, Grant
 from blossom_data.llm.policy import Patience, backoff_s
 from blossom_data.llm.rate_limits.chance import Chance, Finding
 from blossom_data.llm.rate_limits.pacing import Bucket, Pace
-from blossom_data.llm.rate_limits.shared_window import SharedWindow
+
+if TYPE_CHECKING:
+    from blossom_data.ledger.postgres.rate_leases import Demand, Grant
+    from blossom_data.llm.rate_limits.shared_window import SharedWindow
 
 _STREAK_THAT_PAUSES = 5
 _STREAK_NEVER_REACHED = 6
