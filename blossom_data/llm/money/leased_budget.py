@@ -22,6 +22,7 @@ from blossom_data.ledger.postgres.rate_leases import LEASE_S
 from blossom_data.ledger.store import StageTotals
 from blossom_data.llm.money.budget import Budget, Hold
 from blossom_data.llm.money.spending import Spending
+from blossom_data.llm.rate_limits.sharing import ended
 
 SLICE_USD, SLICE_TOKENS = 0.5, 1_000_000
 _LOOK_S = 0.5
@@ -54,10 +55,8 @@ class LeasedBudget(Budget):
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
         try:
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
             with suppress(LedgerError):
                 await asyncio.to_thread(self._leases.hold, 0.0, 0.0)
         finally:

@@ -32,6 +32,13 @@ def member_name() -> str:
     return f"{os.getpid()} {socket.gethostname()} {os.urandom(4).hex()}"
 
 
+async def ended(task: asyncio.Task[None]) -> None:
+    """Ends a task that renews; raises what it failed of before."""
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 class Sharing:
     """The task that renews; open it on the loop of the calls."""
 
@@ -56,10 +63,8 @@ class Sharing:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
         try:
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await ended(self._task)
         finally:
             await asyncio.to_thread(self._leave, [window.give_up() for _, window in self._shared])
 
