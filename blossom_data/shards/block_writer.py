@@ -22,9 +22,9 @@ from typing import Any
 
 import orjson
 
-from blossom_data.errors import BlossomError, ConfigError, Locked, is_full, system_hint
+from blossom_data.errors import BlossomError, ConfigError, is_full, system_hint
 from blossom_data.shards.block_notes import BUILDING, NOTES, PLACE, BlockNotes, note_file
-from blossom_data.shards.dataset import SPACE_HINT, ShardWriter, sync_folder, write_atomic
+from blossom_data.shards.dataset import SPACE_HINT, ShardWriter, lock_folder, sync_folder, write_atomic
 from blossom_data.shards.folder import REJECTS, refuse_foreign_folder
 
 
@@ -43,25 +43,14 @@ class SharedBuilding:
         for inner in (self.building, self.building / REJECTS):
             if inner.is_symlink():
                 raise ConfigError(f"{inner} is a link", hint="take it away, or name a new folder with -o")
+        self._lock: int | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as why:
-            raise ConfigError(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
-        # Nothing is made before the lock: a run that finishes just now would leave it behind.
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as why:
-            os.close(self._lock)
-            raise Locked(
-                f"another run is writing to {folder}", hint="wait for it, or name another folder with -o"
-            ) from why
-        except OSError:
-            pass  # a file system without such locks: the ledger keeps runs apart
-        try:
+            # Nothing is made before the lock: a run that finishes just now would leave it behind.
+            self._lock = lock_folder(folder, is_shared=True)
             (self.building / REJECTS).mkdir(parents=True, exist_ok=True)
         except OSError as why:
-            os.close(self._lock)
+            self._unlock()
             raise ConfigError(f"cannot write to {folder}: {why.strerror}", hint=system_hint(why)) from why
         self.notes = BlockNotes(folder)
 
@@ -80,9 +69,17 @@ class SharedBuilding:
             for made in self._made:
                 with suppress(OSError):
                     made.rmdir()
-        os.close(self._lock)
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _is_last(self) -> bool:
+        """Whether nobody else has the folder; not known, and so not the case, where there are no locks."""
+        if self._lock is None:
+            return False
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

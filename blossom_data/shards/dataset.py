@@ -177,7 +177,7 @@ class DatasetWriter:
                 if inner.is_symlink():
                     raise ConfigError(f"{inner} is a link", hint="take it away, or name a new folder with -o")
             folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _take_lock(folder)
+            self._lock = lock_folder(folder)
             self._end_cut_exchange()
             self.building.mkdir(exist_ok=True)
             self.notes = BlockNotes(folder)
@@ -341,15 +341,18 @@ class DatasetWriter:
         self._is_whole = False
 
 
-def _take_lock(folder: Path) -> int | None:
+def lock_folder(folder: Path, *, is_shared: bool = False) -> int | None:
     """Holds `folder` until what it gives is closed; None where its file system knows no such locks.
+
+    Args:
+        is_shared: others that say so may hold it, too.
 
     Raises:
         Locked: another process holds it.
     """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError as why:
         os.close(descriptor)
         if why.errno == errno.EWOULDBLOCK:
