@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from blossom_data import __version__
 from blossom_data.counters import Counters
 from blossom_data.engine import Asker, Engine, Feed, Outcome, Work
-from blossom_data.errors import ConfigError, Interrupted
+from blossom_data.errors import ConfigError
 from blossom_data.executors.accounting import Books
 from blossom_data.executors.blocks import Blocks
 from blossom_data.executors.job import Job, NoEndpoint, NoLedger
@@ -26,6 +25,7 @@ from blossom_data.executors.limits import Announced, KeptGate, Thrifty
 from blossom_data.executors.open_files import allow_open_files
 from blossom_data.executors.piped import Piped
 from blossom_data.executors.spent import spent_by_stage
+from blossom_data.executors.stopping import heard, stopped_by
 from blossom_data.ledger import opening
 from blossom_data.ledger.address import PostgresAddress
 from blossom_data.ledger.place import database_named, ledger_named, name_in, refuse_emptied
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
 _MOST_RESTING = 2_000
 """Records beyond two a slot that may wait out a 429 or a failure of their own, while others take their slots."""
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def run_job(job: Job) -> dict[str, Any]:
@@ -273,28 +272,24 @@ def open_ledger(job: Job) -> Iterator[Ledger]:
 
 @contextlib.contextmanager
 def _signals(engine: Engine) -> Iterator[None]:
-    """The first SIGINT, SIGTERM or SIGHUP drains, the second leaves at once (the ledger stays whole).
-
-    One that is ignored from the start (nohup, a shell's background job) stays ignored.
-    """
+    """The first SIGINT, SIGTERM or SIGHUP drains, the second leaves at once (the ledger stays whole)."""
     loop = asyncio.get_running_loop()
     got: list[int] = []
-    heard = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    numbers = heard()
 
     def on_signal(number: int) -> None:
         got.append(number)
         if len(got) > 1:
             os._exit(128 + number)
         engine.counters.is_stopping = True
-        name = signal.Signals(number).name
-        engine.stop(Interrupted(f"stopped by {name}; replies that were paid for are kept", signal_number=number))
+        engine.stop(stopped_by(number))
 
-    for number in heard:
+    for number in numbers:
         loop.add_signal_handler(number, on_signal, number)
     try:
         yield
     finally:
-        for number in heard:
+        for number in numbers:
             loop.remove_signal_handler(number)
 
 

@@ -27,6 +27,7 @@ from blossom_data.errors import BlossomError, Interrupted, QualityGate
 from blossom_data.executors.job import Job
 from blossom_data.executors.limits import Deadline
 from blossom_data.executors.local import describe_run, run_job
+from blossom_data.executors.stopping import heard, stopped_by
 from blossom_data.mix.plan import Mix
 from blossom_data.mix.write import replacement_of, write_mix
 from blossom_data.outputs.replacing import HALF, Replacement, TooFewKept
@@ -42,7 +43,6 @@ from blossom_data.refresh.unchanged import finished_mix, finished_records
 from blossom_data.rows import BadRow, read_records
 from blossom_data.shards import read_manifest
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OUTCOMES = {3: "gate failed", 4: "stopped", 5: "locked", 129: "stopped", 130: "stopped", 143: "stopped"}
 """By exit code; of every other one it is "failed"."""
 _COUNTED = ("read", "added", "kept", "skipped")
@@ -278,12 +278,9 @@ def _raise_on_signals() -> Callable[[], None]:
     """Makes SIGINT, SIGTERM and SIGHUP an Interrupted, so that a result is written; gives what undoes it."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        raise Interrupted(f"stopped by {name}; replies that were paid for are kept", signal_number=number)
+        raise stopped_by(number)
 
-    # One that is ignored from the start (nohup, a shell's background job) stays ignored.
-    heard = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in heard}
+    before = {number: signal.signal(number, interrupt) for number in heard()}
 
     def restore() -> None:
         for number, handler in before.items():

@@ -11,16 +11,15 @@ from __future__ import annotations
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from types import FrameType
 from typing import IO, Any, Self
 
-from blossom_data.errors import BlossomError, Interrupted
+from blossom_data.errors import BlossomError
+from blossom_data.executors.stopping import heard, stopped_by
 from blossom_data.llm.engines.supervisor import dying_with_parent
-
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class WorkerFailed(BlossomError):
@@ -62,12 +61,11 @@ class Fleet:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
-        heard = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        self._before = {number: signal.signal(number, self._pass_on) for number in heard}
+        self._before = {number: signal.signal(number, self._pass_on) for number in heard()}
         try:
             for number, argv in enumerate(self._commands, 1):
                 log = self._stack.enter_context(tempfile.TemporaryFile())
-                self._children.append(_Child(number, argv, log, _start(argv, log), self._restarts))
+                self._children.append(_Child(number, argv, log, start_worker(argv, log), self._restarts))
         except BaseException:
             self.__exit__()
             raise
@@ -101,8 +99,7 @@ class Fleet:
         if self._children:
             return True
         if self._got:
-            name = signal.Signals(self._got[0]).name
-            raise Interrupted(f"stopped by {name}; replies that were paid for are kept", signal_number=self._got[0])
+            raise stopped_by(self._got[0])
         return False
 
     def _goes_on(self, child: _Child) -> bool:
@@ -115,7 +112,7 @@ class Fleet:
             self._on_loss(child.process.pid)
             if child.restarts_left:
                 child.restarts_left -= 1
-                child.process = _start(child.argv, child.log)
+                child.process = start_worker(child.argv, child.log)
                 return True
         self.failures.append(self._failure(child, code))
         return False
@@ -143,10 +140,18 @@ class Fleet:
                 child.process.send_signal(number)
 
 
-def _start(argv: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    """Out of reach of the terminal's Ctrl-C, which is passed on once."""
+def start_worker(
+    argv: Sequence[str], log: IO[bytes], *, cwd: str | None = None, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """A worker that ends with this process, out of reach of the terminal's Ctrl-C, which is passed on once.
+
+    Args:
+        log: what it writes to stderr.
+    """
     return subprocess.Popen(
         argv,
+        cwd=cwd,
+        env=env,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=log,

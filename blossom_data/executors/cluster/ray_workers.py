@@ -21,11 +21,11 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from blossom_data.errors import ConfigError, StoppedEarly, extra_hint
-from blossom_data.llm.engines.supervisor import dying_with_parent
+from blossom_data.executors.cluster.fleet import start_worker
+from blossom_data.executors.stopping import STOPPING, noting
 
 _CPUS = 0.1
 """Of a worker, which waits for answers most of the time; with whole CPUs a small cluster would place few."""
@@ -88,16 +88,8 @@ class RayWorker:
         if not Path(folder).is_dir():
             return 2, f"error: {socket.gethostname()} has no folder {folder}: all machines need to see it"
         with tempfile.TemporaryFile() as log:
-            self._process = subprocess.Popen(
-                [sys.executable, *words],
-                cwd=folder,
-                env={**os.environ, **variables},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=dying_with_parent(),
-            )
+            place = {**os.environ, **variables}
+            self._process = start_worker([sys.executable, *words], log, cwd=folder, env=place)
             if self._stopped_by:
                 self._process.send_signal(self._stopped_by)
             code = self._process.wait()
@@ -131,8 +123,8 @@ class _Driver:
             _tell(f"no Ray cluster answers at {self._address}: {str(why).splitlines()[0]}", _START_HINT)
             return ConfigError.exit_code
         self._head = ray.get_runtime_context().gcs_address
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._note)
+        for number in STOPPING:
+            signal.signal(number, noting(self._got))
         kind = ray.remote(num_cpus=_CPUS, max_restarts=_RESTARTS, max_concurrency=3)(RayWorker)
         self._actors = [kind.remote() for _ in range(self._workers)]
         self._placed = {actor.ping.remote(): actor for actor in self._actors}
@@ -197,11 +189,6 @@ class _Driver:
         except (OSError, ValueError):
             return False
         return True
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._got.append(number)
-        if len(self._got) > 1:
-            os._exit(128 + number)
 
 
 def _tell(told: str, hint: str) -> None:

@@ -15,20 +15,20 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from types import FrameType
 from typing import Any, Self
 
 import zstandard
 
 from blossom_data.counters import Counters
-from blossom_data.errors import ConfigError, Interrupted, Locked
+from blossom_data.errors import ConfigError, Locked
 from blossom_data.executors.cluster.claimed_blocks import ClaimedBlocks
 from blossom_data.executors.identity import code_digest, what_is_asked
 from blossom_data.executors.job import Job
 from blossom_data.executors.local import drive, fastest_loop, open_ledger, rare_collections
 from blossom_data.executors.open_files import allow_open_files
+from blossom_data.executors.stopping import heard, noting, stopped_by
 from blossom_data.ledger.address import PostgresAddress
-from blossom_data.ledger.postgres.claims import LEASE_S, Claims, LeaseLost, Standing
+from blossom_data.ledger.postgres.claims import Claims, LeaseLost, Standing
 from blossom_data.shards import SharedBuilding, refuse_foreign_folder, sees_place
 
 _LOOK_S = 0.5
@@ -36,10 +36,9 @@ _ENDING_S = 5.0
 """How long a worker that has just begun waits for a run of its output that goes on alone, and may be at its end."""
 _MARK_S = 2.0
 """How long the mark on the storage of the run is looked for: who makes it may be doing so just now."""
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def claims_of(job: Job, *, lease_s: float = LEASE_S) -> Claims:
+def claims_of(job: Job, *, lease_s: float) -> Claims:
     """The claims of the run of `job`; raises ConfigError where several cannot work on it."""
     if not isinstance(job.ledger, PostgresAddress):
         raise ConfigError("workers need one ledger for all", hint="give --ledger postgresql://HOST/DATABASE")
@@ -93,7 +92,7 @@ class Worker:
     """
 
     def __init__(
-        self, make_job: Callable[[], Job], finish: Callable[[Job], int] | None, *, lease_s: float = LEASE_S, of: int = 1
+        self, make_job: Callable[[], Job], finish: Callable[[Job], int] | None, *, lease_s: float, of: int = 1
     ) -> None:
         self._make_job, self._finish, self._of = make_job, finish, of
         self._fresh: Job | None = make_job()
@@ -230,9 +229,7 @@ class _Signals:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> Self:
-        # One that is ignored from the start (nohup, a shell's background job) stays ignored.
-        heard = [number for number in _STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
-        self._before = {number: signal.getsignal(number) for number in heard}
+        self._before = {number: signal.getsignal(number) for number in heard()}
         self.hear()
         return self
 
@@ -243,13 +240,12 @@ class _Signals:
     def hear(self) -> None:
         """Begins again to listen, behind an event loop that has put signals back to what kills."""
         for number in self._before:
-            signal.signal(number, self._note)
+            signal.signal(number, noting(self._got))
 
     def check(self) -> None:
         """Raises Interrupted where one came."""
         if self._got:
-            name = signal.Signals(self._got[0]).name
-            raise Interrupted(f"stopped by {name}; replies that were paid for are kept", signal_number=self._got[0])
+            raise stopped_by(self._got[0])
 
     @contextmanager
     def left_alone(self) -> Iterator[None]:
@@ -259,11 +255,6 @@ class _Signals:
             yield
         finally:
             self.hear()
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self._got.append(number)
-        if len(self._got) > 1:
-            os._exit(128 + number)
 
 
 def _identity(job: Job) -> dict[str, str]:

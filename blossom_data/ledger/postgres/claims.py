@@ -27,8 +27,6 @@ from blossom_data.ledger.address import PostgresAddress
 from blossom_data.ledger.postgres.schema import migrate
 from blossom_data.ledger.postgres.server import Server
 
-LEASE_S = 60.0
-"""Renewed three times in its length: a worker may be unheard of for two thirds of it without losing a block."""
 _MOST_SILENT_S = 5.0
 """Longest time between two renewals, which tell how far a worker is, too."""
 _LEAVING_PATIENCE_S = 15.0
@@ -75,7 +73,8 @@ class Claims:
     Args:
         job: the output that the run is for.
         identity: by what its input, prompts, models and settings are known: a worker with other ones is refused.
-        lease_s: seconds after which blocks of a worker that is not heard of any more are free, 1 at least.
+        lease_s: seconds after which blocks of a worker that is not heard of any more are free, 1 at least. Renewed
+            three times in its length: a worker may be unheard of for two thirds of it without losing a block.
         say: told in a line when the server was away.
 
     Raises:
@@ -89,7 +88,7 @@ class Claims:
         *,
         job: str,
         identity: Mapping[str, str],
-        lease_s: float = LEASE_S,
+        lease_s: float,
         say: Callable[[str], None] = lambda told: None,
     ) -> None:
         self._address, self._job, self._identity, self._lease_s = address, job, dict(identity), lease_s
