@@ -11,12 +11,12 @@ folder, one at a time, and held in memory while they are sent. Nothing is locked
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from blossom_data.counters import Counters
 from blossom_data.errors import BlossomError, Locked
@@ -29,7 +29,7 @@ from blossom_data.publish.reading import Part, finished_manifest
 from blossom_data.publish.remote.state import State, read_state, write_state
 from blossom_data.publish.shard_files import sums
 from blossom_data.publish.steps import step
-from blossom_data.publish.survey import Survey, survey
+from blossom_data.publish.survey import survey
 from blossom_data.report.licences import resolve
 from blossom_data.shards import MANIFEST, read_manifest
 
@@ -64,6 +64,10 @@ def publish_to_store(
     step("survey")
     licence_of = resolve(found.by_source, found.about["sources"], licences)
     content = content_hash(found, layout, licence_of)
+    build = partial(
+        build_version, parts=parts, found=found, layout=layout, licences=licence_of, shard_records=shard_records,
+        counters=counters,
+    )  # fmt: skip
     names = version_names(folder)
     usable = [each for each in reversed(names) if each.endswith(content[:8]) and each not in state.deleting]
     version = next((each for each in _current_first(usable, state) if is_whole(folder, each, content)), None)
@@ -73,7 +77,7 @@ def publish_to_store(
         for version in (*begun, new_name(names, content, now)):
             about = {"name": name, "version": version, "content": content}
             with suppress(Different):
-                _write_version(folder.child(version), parts, found, layout, licence_of, shard_records, about, counters)
+                _write_version(folder.child(version), partial(build, about=about))
                 break
         else:
             raise Locked(f"somebody else writes the same version to {folder}", hint="run the same command again")
@@ -110,17 +114,8 @@ def _current_first(names: Sequence[str], state: State) -> list[str]:
     return sorted(names, key=lambda name: name != state.version)
 
 
-def _write_version(
-    folder: ObjectPath,
-    parts: Sequence[Part],
-    found: Survey,
-    layout: str,
-    licences: Mapping[str, str],
-    shard_records: int,
-    about: Mapping[str, Any],
-    counters: Counters,
-) -> None:
-    """Writes a version; raises Different where another publisher's files stand in its place."""
+def _write_version(folder: ObjectPath, build: Callable[..., object]) -> None:
+    """Writes the version that `build` builds; raises Different where another publisher's files stand in its place."""
 
     def store(path: Path, sha256: str) -> None:
         _store(path, folder.child(path.name), sha256)
@@ -129,10 +124,7 @@ def _write_version(
 
     try:
         with TemporaryDirectory(prefix="blossom-data-") as scratch:
-            build_version(
-                Path(scratch), parts, found, layout=layout, licences=licences, shard_records=shard_records,
-                about=about, counters=counters, written=store,
-            )  # fmt: skip
+            build(Path(scratch), written=store)
             for name in (CARD, MANIFEST):
                 store(Path(scratch) / name, sums(Path(scratch) / name)["sha256"])
             step("stored-manifest")
