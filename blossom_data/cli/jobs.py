@@ -266,10 +266,10 @@ def finish(job: Job, common: Common, *, is_dry_run: bool = False, is_guided: boo
 
 def run_shown(job: Job, common: Common) -> dict[str, Any]:
     """Runs `job` with its progress shown; gives its summary."""
-    if job.serving is not None and not common.is_quiet and not common.is_json:
+    if job.serving is not None and common.is_told:
         output.say(f"Engine {job.serving.name} starts with the first question; its log: {job.serving.log}")
     with (
-        telling_stops(job.label, job.counters, job.ledger, is_told=not common.is_quiet and not common.is_json),
+        telling_stops(job.label, job.counters, job.ledger, is_told=common.is_told),
         Progress(job.label, job.counters, is_quiet=common.is_quiet, is_followed=wants_to_follow(common)),
     ):
         return run_job(job)

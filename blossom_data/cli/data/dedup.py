@@ -71,7 +71,7 @@ def command(
     paraphrases = Paraphrases(is_removing=semantic == "remove")
     about |= {"semantic": semantic, "least_cosine": LEAST, "paraphrases": paraphrases.listed}
     code = run_measure("dedup", [*steps, paraphrases], given, common, about)
-    if not common.is_quiet and not common.is_json:
+    if common.is_told:
         output.result("\n".join(_told(paraphrases.found, paraphrases.listed, given.out)))
     return code
 

@@ -131,7 +131,7 @@ def command(
         with Progress(f"mix {changed.name}", counters, is_quiet=common.is_quiet):
             manifest = write_mix(changed, replacement, counters=counters)
         manifests.append({"name": changed.name, "out": str(changed.out), **manifest})
-        if not common.is_json and not common.is_quiet:
+        if common.is_told:
             output.result(_render(manifests[-1]))
     if common.is_json:
         output.json_result({"mixes": manifests})

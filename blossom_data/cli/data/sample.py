@@ -78,7 +78,7 @@ def command(
     code = run_measure("sample", [sample], given, common, settings, counters=counters)
     if counters.read < number and not common.is_quiet:
         output.say(f"note: there are {counters.read:,} records, and {number:,} were asked for: all were taken")
-    if sample.compared and not common.is_json and not common.is_quiet:
+    if sample.compared and common.is_told:
         output.result(_render(sample.compared))
     return code
 

@@ -50,7 +50,7 @@ def command(
         return _run_local(out / "local", common, is_replacing=replacing.is_replacing)
     from blossom_data.demo.server import MODEL, OfflineEndpoint
 
-    if not common.is_quiet and not common.is_json:
+    if common.is_told:
         output.say("This demo replays a recording on loopback; no model runs and nothing leaves this machine.")
     with OfflineEndpoint() as endpoint:
         address = AddressFlags(base_url=endpoint.base_url, model=MODEL)
@@ -66,7 +66,7 @@ def command(
     page = out / NAME
     refuse_other_file(page)
     write_report(page, dataset_page(out / "dataset"))
-    if not common.is_quiet and not common.is_json:
+    if common.is_told:
         manifest = read_manifest(out / "dataset") or {}
         output.result("Caught, and asked again until it was right:")
         output.result("\n".join(legend(manifest.get("asked_again", {}))))
@@ -105,7 +105,7 @@ def _run_local(out: Path, common: CommonOfLong, *, is_replacing: bool) -> int:
     from blossom_data.executors.local import run_job
 
     job = plan_demo(out / "dataset", out / "ledger.sqlite", is_replacing=is_replacing)
-    is_told = not common.is_quiet and not common.is_json
+    is_told = common.is_told
     if is_told:
         output.say(
             "A real model of 0.7 million parameters (0.76 MB) runs in this demo. It knows one toy language of 85\n"

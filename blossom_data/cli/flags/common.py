@@ -19,6 +19,11 @@ class Common:
     is_quiet: Annotated[bool, switch("-q", "--quiet", help="No progress and no summary; errors only.")] = False
     is_debug: Annotated[bool, switch("--debug", help="Show the traceback of an error, and what libraries say.")] = False
 
+    @property
+    def is_told(self) -> bool:
+        """Whether a person is told of the work, in words."""
+        return not self.is_quiet and not self.is_json
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonOfLong(Common):

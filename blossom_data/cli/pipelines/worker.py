@@ -83,7 +83,7 @@ def _work(pipeline: Pipeline, wanted: Wanted, *, lease_s: float, of: int, finish
 
     worker = Worker(lambda: build_job(pipeline, wanted), finish_it if finishes else None, lease_s=lease_s, of=of)
     counters, job = worker.counters, worker.job
-    with telling_stops(job.label, counters, job.ledger, is_told=not common.is_quiet and not common.is_json), shown:
+    with telling_stops(job.label, counters, job.ledger, is_told=common.is_told), shown:
         shown.enter_context(Progress(job.label, counters, is_quiet=common.is_quiet))
         code = worker.work()
     if not is_finished:

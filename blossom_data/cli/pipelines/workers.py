@@ -54,15 +54,15 @@ def run_with_workers(job: Job, flags: Workers, common: Common, *, keys: Iterable
             fleet = Fleet([argv] * flags.workers, restarts=_RESTARTS, on_loss=lambda pid: _strike_off(claims, pid))
         counters = Counters(readings={"buying": job.counters.records_total})
         before = _replies_of(job)
-        if not common.is_quiet and not common.is_json:
+        if common.is_told:
             buy = "workers buy and write" if flags.workers > 1 else "worker buys and writes"
             output.say(f"{flags.workers} {buy} blocks, then this process finishes")
         with (
-            telling_stops(job.label, counters, job.ledger, is_told=not common.is_quiet and not common.is_json),
+            telling_stops(job.label, counters, job.ledger, is_told=common.is_told),
             Progress(job.label, counters, is_quiet=common.is_quiet, is_followed=is_followed),
         ):
             _watch(fleet, claims, counters)
-        if not common.is_quiet and not common.is_json:
+        if common.is_told:
             output.say(f"the workers bought {_replies_of(job) - before:,} replies")
         standing = _standing(claims)
         if not standing.is_bought and (fleet.failures or not standing.is_gone):

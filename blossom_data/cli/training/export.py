@@ -88,7 +88,7 @@ def command(
     written = export(
         run, out, gguf=wants_gguf, converter=converter, form=gguf_type or "", space=space, evaluations=evaluations or ()
     )
-    if not common.is_json and not common.is_quiet:
+    if common.is_told:
         output.result(_text(out, written, has_space=space))
     if repo is not None:
         written["push"] = _pushed(out, repo, is_public=is_public, replaces=replaces, is_told=not common.is_quiet)

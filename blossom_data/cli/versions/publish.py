@@ -74,7 +74,7 @@ def command(
         )
     told: dict[str, Any] = _described(done)
     if repo is not None:
-        if not common.is_json and not common.is_quiet:
+        if common.is_told:
             output.result(_text(done))
         pushed = push(done.path, repo)
         told["push"] = {"repo": repo, "tag": pushed.tag, "commit": pushed.commit, "is_new": pushed.is_new}
